@@ -1,0 +1,79 @@
+//! What every stored document has in common: a schema name, a strict reader and one way to be written.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::json::Json;
+use super::json::JsonFault;
+use super::json::decode;
+
+/// A document with a published schema.
+pub trait Document: Serialize + DeserializeOwned {
+    /// The value of the field `schema`.
+    const SCHEMA: &'static str;
+
+    /// Reads a document: strict JSON, an object, the right schema. Fields of another type than the schema's count as
+    /// missing; they are never coerced.
+    ///
+    /// # Errors
+    /// The bytes are not such a document; the fault names the rule that broke.
+    fn parse(bytes: &[u8]) -> Result<Self, DocumentFault> {
+        // The strict reader runs first: it refuses duplicate keys, which serde would let the last one win.
+        let json = Json::parse(bytes)?;
+        if !json.is_object() {
+            return Err(DocumentFault::NotAnObject);
+        }
+        match json.get("schema").and_then(Json::as_str) {
+            Some(schema) if schema == Self::SCHEMA => {}
+            found => {
+                return Err(DocumentFault::WrongSchema {
+                    expected: Self::SCHEMA,
+                    found: found.unwrap_or("none").to_owned(),
+                });
+            }
+        }
+        serde_json::from_str(decode(bytes)?).map_err(|e| DocumentFault::Shape(e.to_string()))
+    }
+
+    /// The bytes as stored: two-space indent, UTF-8 as it is, one newline at the end.
+    ///
+    /// # Errors
+    /// The value holds a float that is not finite.
+    fn to_bytes(&self) -> Result<Vec<u8>, DocumentFault> {
+        let mut bytes = serde_json::to_vec_pretty(self).map_err(|e| DocumentFault::Shape(e.to_string()))?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+}
+
+/// Why bytes are not the document asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DocumentFault {
+    /// Not acceptable JSON.
+    #[error(transparent)]
+    Json(#[from] JsonFault),
+    /// JSON, but no object.
+    #[error("not a JSON object")]
+    NotAnObject,
+    /// Another document.
+    #[error("schema is {found}, expected {expected}")]
+    WrongSchema {
+        /// The schema of the document asked for.
+        expected: &'static str,
+        /// What the file says.
+        found: String,
+    },
+    /// The right schema, but a field that the document cannot do without is missing or of another type.
+    #[error("{0}")]
+    Shape(String),
+}
+
+/// Reads a field leniently: a value of another type counts as missing.
+pub(crate) fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: DeserializeOwned + Default,
+{
+    let value: serde_json::Value = serde::Deserialize::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
+}

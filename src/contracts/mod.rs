@@ -1,0 +1,42 @@
+//! What crosses a boundary: documents, their names, their hashes and the wrappers they travel in.
+//!
+//! This floor knows no path, no clock and no network. It reads bytes and gives values; every reader and every writer of a
+//! document uses the types here, so that a field has one name from the file to the screen.
+
+pub mod bundle;
+pub mod cycle;
+pub mod document;
+pub mod envelope;
+pub mod evidence;
+pub mod ids;
+pub mod integrity;
+pub mod json;
+pub mod push;
+pub mod reason;
+pub mod reco;
+pub mod run;
+pub mod safety;
+pub mod summary;
+pub mod verdict;
+
+pub use bundle::BundleDecision;
+pub use bundle::BundlePolicy;
+pub use bundle::SigningKey;
+pub use bundle::Validation;
+pub use bundle::VerifyingKey;
+pub use bundle::message as signed_message;
+pub use document::Document;
+pub use document::DocumentFault;
+pub use envelope::unwrap;
+pub use evidence::EvidenceRef;
+pub use evidence::RefFault;
+pub use ids::RunId;
+pub use json::Json;
+pub use json::JsonFault;
+pub use json::Text;
+pub use reason::Reason;
+pub use reason::RunCode;
+pub use safety::GateMode;
+pub use verdict::StageClass;
+pub use verdict::Verdict;
+pub use verdict::verdict_of;

@@ -1,0 +1,5 @@
+//! daily-ops (module map filled in below)
+#![forbid(unsafe_code)]
+
+pub mod contracts;
+pub mod time;
