@@ -2,4 +2,6 @@
 #![forbid(unsafe_code)]
 
 pub mod contracts;
+pub mod gates;
+pub mod store;
 pub mod time;

@@ -1,0 +1,96 @@
+//! The safety switches: what they say, what they allow, and the only way to change them.
+//!
+//! | file | missing | damaged |
+//! |---|---|---|
+//! | `state/emergency_stop.json` | off | **on** |
+//! | `state/execution_gate.json` | MOCK_ONLY | MOCK_ONLY |
+//! | `state/real_sender_enable.json` | off | off, and said so |
+//! | `state/real_enable_windows/…jsonl`, `state/approvals/…jsonl` | none | none |
+//!
+//! Reading never changes a file. Damaged means: unreadable, no JSON, another schema, an unknown mode, or a switch that is
+//! no JSON boolean.
+
+mod real;
+mod switch;
+
+pub use real::RealEnable;
+pub use switch::Origin;
+pub use switch::Reading;
+pub use switch::Sender;
+pub use switch::Stop;
+pub use switch::SwitchFault;
+pub use switch::Switches;
+
+use crate::contracts::GateMode;
+use crate::contracts::RunCode;
+use crate::store::Store;
+use crate::time::KstTime;
+
+/// Something that needs permission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Running a live cycle (console only).
+    LiveCycle,
+    /// Letting a message leave the host.
+    Send,
+    /// Opening the gate for real execution.
+    EnableReal,
+}
+
+/// The answer to an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// It may be done.
+    Permit,
+    /// It may not; the code is for machines, the text for people.
+    Block(RunCode, String),
+}
+
+/// The switches of one workspace.
+#[derive(Clone, Copy, Debug)]
+pub struct Gates<'a> {
+    store: &'a Store,
+}
+
+impl<'a> Gates<'a> {
+    /// The switches of the workspace behind `store`.
+    #[must_use]
+    pub fn new(store: &'a Store) -> Self {
+        Self { store }
+    }
+
+    /// Reads all three switches.
+    #[must_use]
+    pub fn switches(&self) -> Switches {
+        Switches::read(self.store)
+    }
+
+    /// Reads approvals and the one-shot window for real execution.
+    #[must_use]
+    pub fn real_enable(&self, now: KstTime) -> RealEnable {
+        RealEnable::read(self.store, now)
+    }
+
+    /// Decides about an action from what the files say now.
+    #[must_use]
+    pub fn permit(&self, action: Action, now: KstTime) -> Permission {
+        let switches = self.switches();
+        if switches.stop.value {
+            return Permission::Block(RunCode::EmergencyStop, switches.stop_text());
+        }
+        let real = || self.real_enable(now);
+        match action {
+            Action::LiveCycle => Permission::Permit,
+            Action::Send if switches.gate.value != GateMode::RealEnabled => {
+                Permission::Block(RunCode::DryRun, format!("the gate is {}", switches.gate.value.as_str()))
+            }
+            Action::Send if !switches.sender.value => {
+                Permission::Block(RunCode::DryRun, "the sender is not enabled".to_owned())
+            }
+            Action::Send | Action::EnableReal => match real().missing() {
+                None => Permission::Permit,
+                Some(missing) => Permission::Block(RunCode::DryRun, missing),
+            },
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Durable writes: a reader sees the old file or the new one, also after a crash.
+
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::io;
+use std::io::Read as _;
+use std::io::Seek as _;
+use std::io::SeekFrom;
+use std::io::Write as _;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+static SERIAL: AtomicU64 = AtomicU64::new(0);
+
+/// What may stand at the target of a rename.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// Replace what is there.
+    Replace,
+    /// Fail with `AlreadyExists` rather than replace.
+    New,
+}
+
+/// Writes a temporary file beside the target, flushes it to the disk, renames it and flushes the directory.
+pub(super) fn write(path: &Path, bytes: &[u8], target: Target, step: &dyn Fn(&Path)) -> io::Result<()> {
+    let parent = parent(path)?;
+    std::fs::create_dir_all(parent)?;
+    let temp = temp_beside(path);
+    let outcome = (|| {
+        let mut file = OpenOptions::new().write(true).create_new(true).open(&temp)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        step(&temp);
+        match target {
+            Target::Replace => std::fs::rename(&temp, path)?,
+            Target::New => rename_new(&temp, path)?,
+        }
+        sync_directory(parent)
+    })();
+    if outcome.is_err() {
+        // The temporary file is of no use to anybody; the first error is the one to tell.
+        std::fs::remove_file(&temp).ok();
+    }
+    outcome.inspect(|()| step(path))
+}
+
+/// Appends one line under a lock of the file. A half line that a killed writer left is ended first, so that it stays a
+/// bad line of its own and does not swallow this one.
+pub(super) fn append(path: &Path, line: &str, durability: Durability, step: &dyn Fn(&Path)) -> io::Result<()> {
+    let parent = parent(path)?;
+    std::fs::create_dir_all(parent)?;
+    let is_new = !path.exists();
+    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+    file.lock()?;
+    let mut text = String::with_capacity(line.len() + 2);
+    if file.seek(SeekFrom::End(0))? > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        let mut last = [0];
+        file.read_exact(&mut last)?;
+        if last != *b"\n" {
+            text.push('\n');
+        }
+    }
+    text.push_str(line);
+    text.push('\n');
+    file.write_all(text.as_bytes())?;
+    if durability == Durability::Durable {
+        file.sync_data()?;
+        if is_new {
+            sync_directory(parent)?;
+        }
+    }
+    step(path);
+    file.unlock()
+}
+
+/// Whether a write must have reached the disk when the call returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// It must: the line is a record.
+    Durable,
+    /// It need not: the line is a story.
+    Buffered,
+}
+
+fn parent(path: &Path) -> io::Result<&Path> {
+    path.parent().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path has no directory"))
+}
+
+fn temp_beside(path: &Path) -> PathBuf {
+    let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}.{serial}.tmp", std::process::id()))
+}
+
+/// Whether a file name is one of the temporary files made here.
+pub(super) fn is_temp(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(".tmp")
+}
+
+#[cfg(target_os = "linux")]
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::CWD;
+    use rustix::fs::RenameFlags;
+    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // Some file systems do not know the flag.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => link_new(from, to),
+        other => other.map_err(io::Error::from),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    link_new(from, to)
+}
+
+fn link_new(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::hard_link(from, to)?;
+    std::fs::remove_file(from)
+}
+
+#[cfg(unix)]
+fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_directory(_path: &Path) -> io::Result<()> {
+    Ok(())
+}

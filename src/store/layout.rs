@@ -1,0 +1,133 @@
+//! Every path of a workspace, once, relative to its root and with forward slashes.
+
+/// A kind of document that is kept as snapshots and one `latest` copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// Start of a snapshot's name: `<kind>_YYYYMMDD_HHMMSS.json`.
+    pub kind: &'static str,
+    /// The newest document.
+    pub latest: &'static str,
+    /// Where its snapshots lie.
+    pub snapshots: &'static str,
+}
+
+/// OPS_SUMMARY_V1
+pub const SUMMARY: Family = Family {
+    kind: "ops_summary",
+    latest: "reports/ops/summary/ops_summary_latest.json",
+    snapshots: "reports/ops/summary/snapshots",
+};
+/// LIVE_CYCLE_RECEIPT_V1
+pub const CYCLE: Family = Family {
+    kind: "live_cycle",
+    latest: "reports/live/cycle/latest/live_cycle_latest.json",
+    snapshots: "reports/live/cycle/snapshots",
+};
+/// RECO_REPORT_V1
+pub const RECO: Family = Family {
+    kind: "reco",
+    latest: "reports/live/reco/latest/reco_latest.json",
+    snapshots: "reports/live/reco/snapshots",
+};
+/// PUSH_RENDER_PREVIEW_V1
+pub const PREVIEW: Family = Family {
+    kind: "preview",
+    latest: "reports/ops/push/preview/preview_latest.json",
+    snapshots: "reports/ops/push/preview/snapshots",
+};
+/// STRATEGY_BUNDLE_V1, written on the PC.
+pub const BUNDLE: Family = Family {
+    kind: "strategy_bundle",
+    latest: "state/strategy_bundle/latest/strategy_bundle_latest.json",
+    snapshots: "state/strategy_bundle/snapshots",
+};
+/// DAILY_OPS_RUN_V1
+pub const RUN: Family = Family {
+    kind: "daily_ops",
+    latest: "reports/ops/daily_ops/latest/daily_ops_latest.json",
+    snapshots: "reports/ops/daily_ops/snapshots",
+};
+/// OPS_RUN_RECEIPT_V1
+pub const OPS_RUN: Family = Family {
+    kind: "ops_run",
+    latest: "reports/ops/scheduler/latest/ops_run_latest.json",
+    snapshots: "reports/ops/scheduler/snapshots",
+};
+/// EVIDENCE_HEALTH_REPORT_V1
+pub const HEALTH: Family = Family {
+    kind: "health",
+    latest: "reports/ops/evidence/health/health_latest.json",
+    snapshots: "reports/ops/evidence/health/snapshots",
+};
+
+/// Where older programs kept the snapshots of ops runs, beside daily reports.
+pub const OLD_OPS_RUN_SNAPSHOTS: &str = "reports/ops/daily/snapshots";
+
+/// EVIDENCE_INDEX_V1
+pub const EVIDENCE_INDEX: &str = "reports/ops/evidence/index/evidence_index_latest.json";
+/// DAILY_OPS_REPORT_V1
+pub const OPS_REPORT: &str = "reports/ops/daily/ops_report_latest.json";
+/// PUSH_OUTBOX_V1
+pub const OUTBOX: &str = "reports/ops/push/outbox/outbox_latest.json";
+/// PUSH_SEND_RECEIPT_V1
+pub const SEND: &str = "reports/ops/push/send/send_latest.json";
+
+/// EXECUTION_GATE_V1
+pub const GATE: &str = "state/execution_gate.json";
+/// REAL_SENDER_ENABLE_V1
+pub const SENDER: &str = "state/real_sender_enable.json";
+/// EMERGENCY_STOP_V1
+pub const STOP: &str = "state/emergency_stop.json";
+/// REAL_ENABLE_WINDOW_V1 events
+pub const WINDOWS: &str = "state/real_enable_windows/real_enable_windows.jsonl";
+/// REAL_ENABLE_APPROVAL_V1 events
+pub const APPROVALS: &str = "state/approvals/real_enable_approvals.jsonl";
+/// REAL_EXECUTION_ALLOWLIST_V1
+pub const ALLOWLIST: &str = "docs/contracts/execution_allowlist_v1.json";
+
+/// TICKET_REQUEST_V1 lines
+pub const TICKET_REQUESTS: &str = "state/tickets/ticket_requests.jsonl";
+/// TICKET_RESULT_V1 lines
+pub const TICKET_RESULTS: &str = "state/tickets/ticket_results.jsonl";
+/// EXECUTION_RECEIPT_V1 to V3 lines
+pub const TICKET_RECEIPTS: &str = "state/tickets/ticket_receipts.jsonl";
+
+/// RECON_SUMMARY_V1
+pub const RECON_SUMMARY: &str = "reports/phase_c/latest/recon_summary.json";
+/// RECON_DAILY_V1 lines
+pub const RECON_DAILY: &str = "reports/phase_c/latest/recon_daily.jsonl";
+/// REPORT_HUMAN_V1
+pub const REPORT_HUMAN: &str = "reports/phase_c/latest/report_human.json";
+/// REPORT_AI_V1
+pub const REPORT_AI: &str = "reports/phase_c/latest/report_ai.json";
+/// DECISION_PARAMS_V1
+pub const DECISION_PARAMS: &str = "state/live/decision_params.json";
+
+/// What a rollback restores, and a publish may change.
+pub const HANDOFF_PATHS: &[&str] = &["reports/phase_c/latest", "state/strategy_bundle", "state/live"];
+/// The record of an active rollback.
+pub const ROLLBACK: &str = "state/rollback.json";
+/// The lock of the daily run.
+pub const RUN_LOCK: &str = "state/locks/run.lock";
+
+/// Directory of all logs.
+pub const LOGS: &str = "logs";
+/// Everything a run said.
+pub const RUN_LOG: &str = "logs/daily_ops.log";
+/// One stamped summary line a run.
+pub const SUMMARY_LOG: &str = "logs/daily_summary.log";
+/// The newest summary line.
+pub const SUMMARY_LATEST: &str = "logs/daily_summary.latest";
+/// The newest detail line.
+pub const SUMMARY_DETAIL: &str = "logs/daily_summary.detail.latest";
+/// One line a run: number, id, snapshot, hash. Never trimmed.
+pub const RUN_CHAIN: &str = "reports/ops/daily_ops/chain.jsonl";
+/// Time and revision of the last start.
+pub const PROOF_START: &str = "reports/ops/cron_proof/last_start.txt";
+/// Exit code of the last run.
+pub const PROOF_EXIT: &str = "reports/ops/cron_proof/last_exit_code.txt";
+/// Time of the last end.
+pub const PROOF_DONE: &str = "reports/ops/cron_proof/last_done.txt";
+
+/// Every family whose snapshots are kept by count.
+pub const FAMILIES: &[Family] = &[SUMMARY, CYCLE, RECO, PREVIEW, RUN, OPS_RUN, HEALTH];

@@ -1,0 +1,208 @@
+//! The only reader and writer of a workspace's files.
+//!
+//! A document is written as a snapshot first and as `latest` second, with the same bytes, each by temporary file, flush
+//! and rename. Three states of a file are told apart everywhere: missing, present, damaged. JSONL files only grow.
+
+mod atomic;
+pub mod jsonl;
+pub mod layout;
+mod lock;
+mod refs;
+mod retain;
+mod snapshot;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+pub use atomic::Durability;
+pub use layout::Family;
+pub use lock::Acquired;
+pub use lock::Holder;
+pub use lock::LockOutcome;
+pub use lock::RunLock;
+pub use refs::Evidence;
+pub use refs::ResolveFault;
+pub use retain::Act;
+pub use retain::PruneReport;
+pub use retain::Retention;
+pub use retain::Usage;
+pub use snapshot::Published;
+pub use snapshot::SnapshotFile;
+
+use crate::contracts::Document;
+use crate::contracts::DocumentFault;
+
+/// Called after each step of a write with the file that the step made. Tests use it to stop a run in the middle.
+pub type WriteObserver = Arc<dyn Fn(&Path) + Send + Sync>;
+
+/// A workspace on disk.
+#[derive(Clone)]
+pub struct Store {
+    root: PathBuf,
+    observer: Option<WriteObserver>,
+    lines: Arc<Mutex<HashMap<PathBuf, jsonl::LineIndex>>>,
+}
+
+/// A file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {verb} {path}: {source}")]
+pub struct StoreFault {
+    /// `read`, `write`, `list` ...
+    pub verb: &'static str,
+    /// The file, relative to the workspace.
+    pub path: String,
+    /// Why.
+    #[source]
+    pub source: io::Error,
+}
+
+impl StoreFault {
+    pub(crate) fn new(verb: &'static str, path: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self { verb, path, source }
+    }
+}
+
+/// What a file holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stored<D> {
+    /// There is no file.
+    Missing,
+    /// The document.
+    Present(D),
+    /// There is a file, but not this document; the text says why.
+    Damaged(String),
+}
+
+impl<D> Stored<D> {
+    /// The document, if it is there and sound.
+    #[must_use]
+    pub fn present(self) -> Option<D> {
+        match self {
+            Self::Present(document) => Some(document),
+            Self::Missing | Self::Damaged(_) => None,
+        }
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the workspace at `root`; nothing is created.
+    #[must_use]
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), observer: None, lines: Arc::default() }
+    }
+
+    /// The same workspace with an observer of its writes.
+    #[must_use]
+    pub fn observed_by(mut self, observer: WriteObserver) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// The workspace's directory.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The full path of a file of the workspace.
+    #[must_use]
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// Reads a file; `None` when there is none.
+    ///
+    /// # Errors
+    /// The file exists and cannot be read, or is no regular file.
+    pub fn read(&self, relative: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+        match std::fs::read(self.path(relative)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(fault) => Err(StoreFault::new("read", relative)(fault)),
+        }
+    }
+
+    /// Reads a document. A file that cannot be read counts as damaged.
+    #[must_use]
+    pub fn document<D: Document>(&self, relative: &str) -> Stored<D> {
+        match self.read(relative) {
+            Ok(None) => Stored::Missing,
+            Ok(Some(bytes)) => match D::parse(&bytes) {
+                Ok(document) => Stored::Present(document),
+                Err(fault) => Stored::Damaged(fault.to_string()),
+            },
+            Err(fault) => Stored::Damaged(fault.source.to_string()),
+        }
+    }
+
+    /// Replaces a file atomically and durably.
+    ///
+    /// # Errors
+    /// The file cannot be written; what was there is unchanged.
+    pub fn write(&self, relative: &str, bytes: &[u8]) -> Result<(), StoreFault> {
+        atomic::write(&self.path(relative), bytes, atomic::Target::Replace, &|path| self.observe(path))
+            .map_err(StoreFault::new("write", relative))
+    }
+
+    /// Replaces a document atomically and durably.
+    ///
+    /// # Errors
+    /// The document cannot be rendered or the file not be written.
+    pub fn write_document<D: Document>(&self, relative: &str, document: &D) -> Result<(), StoreFault> {
+        let bytes = document.to_bytes().map_err(|fault| StoreFault::new("render", relative)(unrendered(&fault)))?;
+        self.write(relative, &bytes)
+    }
+
+    /// Appends one line.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn append(&self, relative: &str, line: &str, durability: Durability) -> Result<(), StoreFault> {
+        atomic::append(&self.path(relative), line, durability, &|path| self.observe(path))
+            .map_err(StoreFault::new("append to", relative))
+    }
+
+    /// Removes a file; `false` when there was none.
+    ///
+    /// # Errors
+    /// The file exists and cannot be removed.
+    pub fn remove(&self, relative: &str) -> Result<bool, StoreFault> {
+        match std::fs::remove_file(self.path(relative)) {
+            Ok(()) => Ok(true),
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(fault) => Err(StoreFault::new("remove", relative)(fault)),
+        }
+    }
+
+    /// Share of the disk that is still free for this user, 0 to 1; `None` when the system does not say.
+    #[must_use]
+    pub fn free_disk(&self) -> Option<f64> {
+        let stat = rustix::fs::statvfs(&self.root).ok()?;
+        // Block counts of real disks fit an f64 without loss that matters to a percentage.
+        #[expect(clippy::cast_precision_loss, reason = "a percentage")]
+        let share = stat.f_bavail as f64 / stat.f_blocks.max(1) as f64;
+        Some(share)
+    }
+
+    fn observe(&self, path: &Path) {
+        if let Some(observer) = &self.observer {
+            observer(path);
+        }
+    }
+}
+
+fn unrendered(fault: &DocumentFault) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, fault.to_string())
+}
