@@ -1,5 +1,7 @@
 //! daily-ops (module map filled in below)
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod contracts;
+pub mod settings;
 pub mod time;
