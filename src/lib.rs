@@ -1,7 +1,9 @@
 //! daily-ops (module map filled in below)
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod contracts;
 pub mod gates;
 pub mod store;
+pub mod settings;
 pub mod time;

@@ -1,0 +1,3 @@
+//! The door: commands, arguments and output.
+
+pub mod schedule;

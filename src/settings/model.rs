@@ -1,0 +1,225 @@
+//! The settings as the program uses them: plain fields, already checked.
+
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::load::Applied;
+use super::secret::Secret;
+use crate::contracts::bundle::Algorithm;
+use crate::contracts::bundle::Staleness;
+use crate::contracts::run::Trigger;
+
+/// All settings of one start of the program.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The workspace: relative paths in the settings start here.
+    pub root: PathBuf,
+    /// The backend's address, without a slash at the end.
+    pub api_url: String,
+    /// The daily run.
+    pub pipeline: PipelineSettings,
+    /// How the program speaks.
+    pub output: OutputSettings,
+    /// The backend.
+    pub serve: ServeSettings,
+    /// Which strategy bundles are accepted.
+    pub bundle: BundleSettings,
+    /// The status rules.
+    pub ops: OpsSettings,
+    /// What the weekly cleanup keeps.
+    pub retention: RetentionSettings,
+    /// The keeping of files.
+    pub store: StoreSettings,
+    /// What was ignored and why; nothing here stops the program.
+    pub warnings: Vec<String>,
+    /// What each knob shows and where it came from, in the order of the table.
+    pub(super) applied: Vec<Applied>,
+}
+
+/// `[pipeline]`
+#[derive(Clone, Debug, Default)]
+pub struct PipelineSettings {
+    /// The branch that the PC publishes to.
+    pub branch: String,
+    /// The name of the git remote.
+    pub remote: String,
+    /// What a failed pull is.
+    pub git_policy: GitPolicy,
+    /// What an unproved snapshot is.
+    pub snapshot_policy: SnapshotPolicy,
+    /// What a stale bundle is.
+    pub stale_policy: StalePolicy,
+    /// Whether a delivery that is not simulated blocks.
+    pub strict_delivery: bool,
+    /// How late a missed run may still start.
+    pub max_late: Duration,
+    /// Whether stage 1 is skipped.
+    pub no_git_pull: bool,
+    /// What started the run; none: worked out.
+    pub trigger: Option<Trigger>,
+    /// The whole run.
+    pub run_limit: Duration,
+    /// Fetch and fast-forward.
+    pub git_limit: Duration,
+    /// Opening a connection to the backend.
+    pub connect_limit: Duration,
+    /// The health call.
+    pub health_limit: Duration,
+    /// Calls that only read.
+    pub get_limit: Duration,
+    /// The regeneration of the summary.
+    pub regenerate_limit: Duration,
+    /// The live cycle.
+    pub cycle_limit: Duration,
+    /// Tries of the health call when there is no connection.
+    pub health_tries: u32,
+    /// Tries of a call that only reads.
+    pub get_tries: u32,
+    /// The pause between two tries.
+    pub retry_pause: Duration,
+}
+
+/// `[output]`
+#[derive(Clone, Debug, Default)]
+pub struct OutputSettings {
+    /// The language of pages and notifications.
+    pub lang: Lang,
+    /// The form of log lines.
+    pub log_format: LogFormat,
+}
+
+/// `[serve]`
+#[derive(Clone, Debug)]
+pub struct ServeSettings {
+    /// The address to listen on; always loopback.
+    pub host: IpAddr,
+    /// The port; 0 lets the system choose.
+    pub port: u16,
+    /// The largest request body, in bytes.
+    pub body_limit: u64,
+}
+
+/// `[bundle]`
+#[derive(Clone, Debug)]
+pub struct BundleSettings {
+    /// Oldest bundle that counts as fresh, in seconds.
+    pub max_age_seconds: u64,
+    /// What else keeps a bundle fresh.
+    pub staleness: Staleness,
+    /// Whether a bundle without a proved origin is a warning instead of a failure.
+    pub allow_unsigned: bool,
+    /// Algorithms that are accepted.
+    pub algorithms: Vec<Algorithm>,
+    /// The shared key, when the environment holds it.
+    pub hmac_key: Option<Secret>,
+    /// Files that hold shared keys, used when the environment holds none.
+    pub hmac_key_file: Vec<PathBuf>,
+    /// Files that hold public keys.
+    pub ed25519_public_key_file: Vec<PathBuf>,
+}
+
+/// `[ops]`
+#[derive(Clone, Debug, Default)]
+pub struct OpsSettings {
+    /// Days that the ticket risk window looks back.
+    pub risk_window_days: u32,
+    /// Result lines that the ticket risk window looks at.
+    pub risk_max_events: usize,
+    /// A failed ticket whose message starts with one of these is a cleanup, not a failure.
+    pub ticket_fail_exclude_prefixes: Vec<String>,
+}
+
+/// `[retention]`
+#[derive(Clone, Debug, Default)]
+pub struct RetentionSettings {
+    /// Lines that a log keeps.
+    pub log_lines: usize,
+    /// Snapshots that a directory keeps.
+    pub snapshots: usize,
+}
+
+/// `[store]`
+#[derive(Clone, Debug, Default)]
+pub struct StoreSettings {
+    /// Free space below this part of the disk is a warning, in percent; 0 switches the warning off.
+    pub low_disk_percent: u8,
+}
+
+/// What a failed pull is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GitPolicy {
+    /// A warning; the run goes on with the tree it has.
+    #[default]
+    Warn,
+    /// A fault.
+    Strict,
+}
+
+/// What a snapshot that cannot be proved is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SnapshotPolicy {
+    /// A fault.
+    #[default]
+    Fail,
+    /// A warning.
+    Warn,
+}
+
+/// What a stale bundle is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StalePolicy {
+    /// A block.
+    #[default]
+    Block,
+    /// A warning.
+    Warn,
+}
+
+/// The language of pages and notifications.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lang {
+    /// Korean.
+    #[default]
+    Ko,
+    /// English.
+    En,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Settings {
+    /// Settings before the table has been applied; every field is then set from a default of the table.
+    pub(super) fn blank(root: PathBuf) -> Self {
+        Self {
+            root,
+            api_url: String::new(),
+            pipeline: PipelineSettings::default(),
+            output: OutputSettings::default(),
+            serve: ServeSettings { host: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 0, body_limit: 0 },
+            bundle: BundleSettings {
+                max_age_seconds: 0,
+                staleness: Staleness::Age,
+                allow_unsigned: false,
+                algorithms: Vec::new(),
+                hmac_key: None,
+                hmac_key_file: Vec::new(),
+                ed25519_public_key_file: Vec::new(),
+            },
+            ops: OpsSettings::default(),
+            retention: RetentionSettings::default(),
+            store: StoreSettings::default(),
+            warnings: Vec::new(),
+            applied: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The rules of the values that are more than a word or a number.
+
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
+
+/// The backend's address without slashes at its end.
+pub(super) fn api_url(text: &str) -> Result<String, String> {
+    let fault = |rule: &str| Err(rule.to_owned());
+    let Some((scheme, rest)) = text.split_once("://") else { return fault("must start with http://") };
+    if scheme.eq_ignore_ascii_case("https") {
+        return fault("must start with http://: the backend speaks plain http on loopback, not https");
+    }
+    if !scheme.eq_ignore_ascii_case("http") {
+        return fault("must start with http://");
+    }
+    if rest.contains(['?', '#']) {
+        return fault("must not hold a query or a fragment");
+    }
+    if rest.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
+        return fault("must not hold blanks or backslashes");
+    }
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    if authority.contains('@') {
+        return fault("must not hold a user or a password");
+    }
+    let (host, port) = host_and_port(authority);
+    if !is_host(host) {
+        return fault("must name a host");
+    }
+    if port.is_some_and(|port| port.parse::<u16>().map_or(true, |number| number == 0 || port.starts_with('+'))) {
+        return fault("the port must be a whole number from 1 to 65535");
+    }
+    Ok(format!("http://{authority}{}", path.trim_end_matches('/')))
+}
+
+/// Whether the checked address points at this machine.
+pub(super) fn is_local(url: &str) -> bool {
+    let rest = url.strip_prefix("http://").unwrap_or(url);
+    let authority = rest.split('/').next().unwrap_or_default();
+    let (host, _) = host_and_port(authority);
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn host_and_port(authority: &str) -> (&str, Option<&str>) {
+    let end_of_host = authority.rfind(']').map_or(0, |at| at + 1);
+    match authority.get(end_of_host..).and_then(|rest| rest.rfind(':')) {
+        Some(colon) => {
+            let (host, port) = authority.split_at(end_of_host + colon);
+            (host, port.get(1..))
+        }
+        None => (authority, None),
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').is_some_and(|ip| ip.parse::<Ipv6Addr>().is_ok()),
+        None => !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')),
+    }
+}
+
+/// An address that only this machine can reach.
+pub(super) fn loopback(text: &str) -> Result<IpAddr, String> {
+    let ip = if text.eq_ignore_ascii_case("localhost") {
+        Some(IpAddr::V4(Ipv4Addr::LOCALHOST))
+    } else {
+        text.trim_start_matches('[').trim_end_matches(']').parse().ok()
+    };
+    match ip {
+        Some(ip) if ip.is_loopback() => Ok(ip),
+        Some(_) => Err("must be a loopback address: remote access is not part of this release".to_owned()),
+        None => Err("must be a loopback address such as 127.0.0.1".to_owned()),
+    }
+}
+
+/// The name of a branch, by git's rules for the names of references.
+pub(super) fn branch(text: &str) -> Result<String, String> {
+    let wrong_part = |part: &str| part.is_empty() || part.starts_with('.') || part.ends_with(".lock");
+    let wrong_char = |c: char| c.is_whitespace() || c.is_control() || "~^:?*[\\".contains(c);
+    let is_wrong = text.starts_with('-')
+        || text.ends_with('.')
+        || text == "@"
+        || text.contains("..")
+        || text.contains("@{")
+        || text.contains(wrong_char)
+        || text.split('/').any(wrong_part);
+    if is_wrong { Err("must be a name that git accepts for a branch".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// The name of a remote. Addresses are refused, because they may carry a password.
+pub(super) fn remote(text: &str) -> Result<String, String> {
+    let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/'));
+    let name = branch(text).ok().filter(|_| is_plain);
+    name.ok_or_else(|| "must be the name of a git remote, not its address".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_of_the_backend_is_plain_http_without_user_or_query() {
+        let cases = [
+            ("plain", "http://127.0.0.1:8000", Ok("http://127.0.0.1:8000")),
+            ("slash", "http://127.0.0.1:8000/", Ok("http://127.0.0.1:8000")),
+            ("slashes", "http://localhost//", Ok("http://localhost")),
+            ("capital scheme", "HTTP://localhost", Ok("http://localhost")),
+            ("path", "http://localhost:8000/krx/", Ok("http://localhost:8000/krx")),
+            ("six", "http://[::1]:8000", Ok("http://[::1]:8000")),
+            ("six without port", "http://[::1]/", Ok("http://[::1]")),
+            ("name", "http://oci-host_1.local:80", Ok("http://oci-host_1.local:80")),
+            ("https", "https://127.0.0.1", Err("not https")),
+            ("file", "file:///etc/passwd", Err("http://")),
+            ("no scheme", "127.0.0.1:8000", Err("http://")),
+            ("empty", "", Err("http://")),
+            ("no host", "http://", Err("host")),
+            ("port only", "http://:8000", Err("host")),
+            ("user", "http://me@localhost", Err("user")),
+            ("user and password", "http://me:pw@localhost:8000", Err("user")),
+            ("query", "http://localhost?x=1", Err("query")),
+            ("fragment", "http://localhost/#x", Err("fragment")),
+            ("blank", "http://local host", Err("blanks")),
+            ("backslash", "http://localhost\\@evil", Err("backslashes")),
+            ("port 0", "http://localhost:0", Err("port")),
+            ("large port", "http://localhost:65536", Err("port")),
+            ("signed port", "http://localhost:+80", Err("port")),
+            ("empty port", "http://localhost:", Err("port")),
+            ("open bracket", "http://[::1", Err("host")),
+            ("bracketed name", "http://[localhost]", Err("host")),
+        ];
+        for (name, text, want) in cases {
+            match (api_url(text), want) {
+                (Ok(got), Ok(want)) => assert_eq!(got, want, "{name}"),
+                (Err(rule), Err(part)) => assert!(rule.contains(part), "{name}: {rule}"),
+                (got, want) => panic!("{name}: {got:?} is not {want:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn an_address_elsewhere_is_recognized() {
+        let cases = [
+            ("http://127.0.0.1:8000", true),
+            ("http://127.8.8.8", true),
+            ("http://localhost/x", true),
+            ("http://[::1]:80", true),
+            ("http://10.0.0.5:8000", false),
+            ("http://backend", false),
+        ];
+        for (url, local) in cases {
+            assert_eq!(is_local(url), local, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_backend_listens_on_loopback_only() {
+        for text in ["127.0.0.1", "127.0.0.2", "localhost", "::1", "[::1]"] {
+            assert!(loopback(text).is_ok(), "{text}");
+        }
+        for (text, part) in [("0.0.0.0", "remote access"), ("192.168.0.2", "remote access"), ("::", "remote access")] {
+            assert!(loopback(text).is_err_and(|rule| rule.contains(part)), "{text}");
+        }
+        assert!(loopback("example.com").is_err_and(|rule| rule.contains("127.0.0.1")));
+    }
+
+    #[test]
+    fn names_for_git_are_checked_before_git_sees_them() {
+        let cases = [
+            ("main", true, true),
+            ("archive-rebuild", true, true),
+            ("release/2026-01", true, true),
+            ("한글", true, false),
+            ("", false, false),
+            ("-f", false, false),
+            ("a b", false, false),
+            ("a..b", false, false),
+            ("a.lock", false, false),
+            ("a//b", false, false),
+            ("/a", false, false),
+            ("a/", false, false),
+            (".a", false, false),
+            ("a.", false, false),
+            ("@", false, false),
+            ("a@{1}", false, false),
+            ("a~1", false, false),
+            ("a\nb", false, false),
+            ("https://me:pw@host/repo", false, false),
+            ("git@host", true, false),
+        ];
+        for (text, is_branch, is_remote) in cases {
+            assert_eq!(branch(text).is_ok(), is_branch, "branch {text:?}");
+            assert_eq!(remote(text).is_ok(), is_remote, "remote {text:?}");
+        }
+    }
+}

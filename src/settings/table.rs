@@ -1,0 +1,236 @@
+//! The table of knobs. A new setting is a row here and a field in `model.rs`.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::knob::Kind;
+use super::knob::Knob;
+use super::knob::OtherVariable;
+use super::knob::WrongEnv;
+use super::value::put;
+
+/// One row: the path of the field is also the key.
+macro_rules! knob {
+    ($section:ident . $field:ident, $env:literal, $kind:expr, $default:literal, $wrong:ident, $help:literal) => {
+        Knob {
+            key: concat!(stringify!($section), ".", stringify!($field)),
+            env: $env,
+            kind: $kind,
+            default: $default,
+            help: $help,
+            on_wrong_env: WrongEnv::$wrong,
+            set: |settings, raw, kind| put(&mut settings.$section.$field, raw, kind),
+        }
+    };
+    ($field:ident, $env:literal, $kind:expr, $default:literal, $wrong:ident, $help:literal) => {
+        Knob {
+            key: stringify!($field),
+            env: $env,
+            kind: $kind,
+            default: $default,
+            help: $help,
+            on_wrong_env: WrongEnv::$wrong,
+            set: |settings, raw, kind| put(&mut settings.$field, raw, kind),
+        }
+    };
+}
+
+/// The limit of one call.
+const LIMIT: Kind = Kind::Time { min: Duration::from_millis(100), max: Duration::from_secs(3600) };
+const TRIES: Kind = Kind::Count { min: 1, max: 10 };
+const WEEK: Duration = Duration::from_secs(7 * 86_400);
+
+#[rustfmt::skip]
+static KNOBS: &[Knob] = &[
+    knob!(api_url, "KRX_API_URL", Kind::Url, "http://127.0.0.1:8000", Fault,
+        "The backend's address; slashes at its end are dropped."),
+    knob!(pipeline.branch, "DAILY_OPS_BRANCH", Kind::Branch, "main", Fault,
+        "The branch that the PC publishes to and the host follows."),
+    knob!(pipeline.remote, "DAILY_OPS_REMOTE", Kind::Remote, "origin", Fault,
+        "The name of the git remote."),
+    knob!(pipeline.git_policy, "DAILY_OPS_GIT_POLICY", Kind::Word(&["warn", "strict"]), "warn", Fault,
+        "What a failed pull is: a warning, or a fault."),
+    knob!(pipeline.snapshot_policy, "DAILY_OPS_SNAPSHOT_POLICY", Kind::Word(&["fail", "warn"]), "fail", Fault,
+        "What a receipt that cannot be read back is: a fault, or a warning."),
+    knob!(pipeline.stale_policy, "DAILY_OPS_STALE_POLICY", Kind::Word(&["block", "warn"]), "block", Fault,
+        "What a stale bundle is: a block, or a warning."),
+    knob!(pipeline.strict_delivery, "DAILY_OPS_STRICT_DELIVERY", Kind::Switch, "false", Fault,
+        "Whether a delivery that is not simulated blocks instead of warning."),
+    knob!(pipeline.max_late, "DAILY_OPS_MAX_LATE", Kind::Time { min: Duration::ZERO, max: WEEK }, "6h", Fault,
+        "How late a missed run may still start; a later one is skipped."),
+    knob!(pipeline.no_git_pull, "DAILY_OPS_NO_GIT_PULL", Kind::OnlyOne, "0", Fault,
+        "Whether stage 1 leaves the repository as it is."),
+    knob!(pipeline.trigger, "DAILY_OPS_TRIGGER", Kind::Word(&["auto", "cron", "manual", "test"]), "auto", Fault,
+        "What the run record names as the starter of the run."),
+    knob!(pipeline.run_limit, "DAILY_OPS_RUN_LIMIT",
+        Kind::Time { min: Duration::from_secs(1), max: Duration::from_secs(86_400) }, "10m", Fault,
+        "How long the whole run may take."),
+    knob!(pipeline.git_limit, "DAILY_OPS_GIT_LIMIT", LIMIT, "1m", Fault,
+        "How long the repository update may take."),
+    knob!(pipeline.connect_limit, "DAILY_OPS_CONNECT_LIMIT", LIMIT, "2s", Fault,
+        "How long opening a connection to the backend may take."),
+    knob!(pipeline.health_limit, "DAILY_OPS_HEALTH_LIMIT", LIMIT, "5s", Fault,
+        "How long the health call may take."),
+    knob!(pipeline.get_limit, "DAILY_OPS_GET_LIMIT", LIMIT, "10s", Fault,
+        "How long a call that only reads may take."),
+    knob!(pipeline.regenerate_limit, "DAILY_OPS_REGENERATE_LIMIT", LIMIT, "30s", Fault,
+        "How long the regeneration of the summary may take."),
+    knob!(pipeline.cycle_limit, "DAILY_OPS_CYCLE_LIMIT", LIMIT, "2m", Fault,
+        "How long the live cycle may take."),
+    knob!(pipeline.health_tries, "DAILY_OPS_HEALTH_TRIES", TRIES, "3", Fault,
+        "How often the health call is tried when there is no connection."),
+    knob!(pipeline.get_tries, "DAILY_OPS_GET_TRIES", TRIES, "2", Fault,
+        "How often a call that only reads is tried."),
+    knob!(pipeline.retry_pause, "DAILY_OPS_RETRY_PAUSE",
+        Kind::Time { min: Duration::ZERO, max: Duration::from_secs(60) }, "2s", Fault,
+        "The pause between two tries."),
+    knob!(output.lang, "OPS_LANG", Kind::Word(&["ko", "en"]), "ko", Fault,
+        "The language of the web page and of notifications."),
+    knob!(output.log_format, "DAILY_OPS_LOG_FORMAT", Kind::Word(&["text", "json"]), "text", Fault,
+        "The form of log lines."),
+    knob!(serve.host, "DAILY_OPS_HOST", Kind::Loopback, "127.0.0.1", Fault,
+        "The address that the backend listens on."),
+    knob!(serve.port, "DAILY_OPS_PORT", Kind::Count { min: 0, max: 65_535 }, "8000", Fault,
+        "The port that the backend listens on; 0 lets the system choose."),
+    knob!(serve.body_limit, "DAILY_OPS_BODY_LIMIT", Kind::Size { min: 1 << 10, max: 64 << 20 }, "1MiB", Fault,
+        "The largest request body that the backend reads."),
+    knob!(bundle.max_age_seconds, "BUNDLE_MAX_AGE_SECONDS", Kind::Count { min: 0, max: 366 * 86_400 }, "86400", Fault,
+        "The age in seconds up to which a bundle is fresh."),
+    knob!(bundle.staleness, "BUNDLE_STALENESS", Kind::Word(&["sessions", "age"]), "sessions", Fault,
+        "Whether a bundle also stays fresh until the next session ends, or by its age only."),
+    knob!(bundle.allow_unsigned, "BUNDLE_ALLOW_UNSIGNED", Kind::Switch, "false", Fault,
+        "Whether a bundle without a proved origin is a warning instead of a failure."),
+    knob!(bundle.algorithms, "BUNDLE_ALGORITHMS", Kind::Words(&["HMAC-SHA256", "ed25519"]),
+        "HMAC-SHA256,ed25519", Fault,
+        "The signatures that the host accepts."),
+    knob!(bundle.hmac_key, "STRATEGY_BUNDLE_HMAC_KEY", Kind::Secret { min_bytes: 16 }, "", Fault,
+        "The shared key of bundle signatures; environment only, and it replaces the key files."),
+    knob!(bundle.hmac_key_file, "STRATEGY_BUNDLE_HMAC_KEY_FILE", Kind::Paths, "", Fault,
+        "Files of mode 0600 that hold shared keys; several while a key is being changed."),
+    knob!(bundle.ed25519_public_key_file, "STRATEGY_BUNDLE_ED25519_PUBLIC_KEY_FILE", Kind::Paths, "", Fault,
+        "Files that hold public keys as 64 hex digits."),
+    knob!(ops.risk_window_days, "OPS_RISK_WINDOW_DAYS", Kind::Count { min: 1, max: 3650 }, "3", Warn,
+        "Days that the ticket risk window looks back."),
+    knob!(ops.risk_max_events, "OPS_RISK_MAX_EVENTS", Kind::Count { min: 1, max: 1_000_000 }, "200", Warn,
+        "Result lines that the ticket risk window looks at."),
+    knob!(ops.ticket_fail_exclude_prefixes, "OPS_TICKET_FAIL_EXCLUDE_PREFIXES", Kind::Texts,
+        "AUTO_CLEANUP_,MANUAL_CLEANUP,REAPER_", Warn,
+        "A failed ticket whose message starts with one of these is a cleanup, not a failure."),
+    knob!(retention.log_lines, "DAILY_OPS_LOG_LINES", Kind::Count { min: 100, max: 100_000_000 }, "50000", Fault,
+        "Lines that the weekly cleanup keeps of each log."),
+    knob!(retention.snapshots, "DAILY_OPS_KEEP_SNAPSHOTS", Kind::Count { min: 1, max: 1_000_000 }, "200", Fault,
+        "Snapshots that the weekly cleanup keeps in each directory."),
+    knob!(store.low_disk_percent, "DAILY_OPS_LOW_DISK_PERCENT", Kind::Count { min: 0, max: 90 }, "5", Fault,
+        "Free space below this percentage of the disk is a warning; 0 switches the warning off."),
+];
+
+const DASHBOARD: &str = "a setting of the live dashboard, which is not part of this release";
+
+const fn later(name: &'static str, reason: &'static str) -> OtherVariable {
+    OtherVariable { name, reason, is_read: false }
+}
+
+/// Variables with our prefixes that are no knobs. Those of later parts are accepted, so that a host that already has
+/// them set is not refused.
+static OTHERS: &[OtherVariable] = &[
+    OtherVariable { name: "DAILY_OPS_ROOT", reason: "the workspace, when --root does not name it", is_read: true },
+    OtherVariable { name: "DAILY_OPS_BIN", reason: "the program that the wrappers in deploy/ start", is_read: true },
+    later("DAILY_OPS_ACTOR", "the name in approvals of releases, which are not part of this release"),
+    later("OPS_ALLOWED_HOSTS", DASHBOARD),
+    later("OPS_ALLOW_REMOTE", "remote access, which is not part of this release"),
+    later("OPS_BIND", "the dashboard's own listener; the backend listens where serve.host and serve.port say"),
+    later("OPS_BROWSER", DASHBOARD),
+    later("OPS_BUS_QMAX", DASHBOARD),
+    later("OPS_CORS_ORIGINS", DASHBOARD),
+    later("OPS_DEV_ENDPOINTS", DASHBOARD),
+    later("OPS_HEARTBEAT_SEC", DASHBOARD),
+    later("OPS_OBS_KEEP", DASHBOARD),
+    later("OPS_OBS_MAX_BYTES", DASHBOARD),
+    later("OPS_OBS_PATH", DASHBOARD),
+    later("OPS_REPLAY_SIZE", DASHBOARD),
+    later("OPS_SAMPLE_SEC", DASHBOARD),
+    later("OPS_SLOW_DISCONNECT_SEC", DASHBOARD),
+    later("OPS_SSE_MAX", DASHBOARD),
+    later("OPS_SSE_RETRY_MS", DASHBOARD),
+    later("OPS_TOKEN", "a token for remote requests, which are not part of this release"),
+    later("OPS_TOKEN_FILE", "a token for remote requests, which are not part of this release"),
+];
+
+/// Every knob, in the order in which it is shown.
+#[must_use]
+pub fn knobs() -> &'static [Knob] {
+    KNOBS
+}
+
+/// Variables with our prefixes that are known but are no knobs.
+#[must_use]
+pub fn other_variables() -> &'static [OtherVariable] {
+    OTHERS
+}
+
+/// The table of settings of the README, in Markdown.
+#[must_use]
+#[expect(clippy::expect_used, reason = "writing to a text cannot fail")]
+pub fn markdown_table() -> String {
+    let mut table = "| Key | Environment | Default | Values | Meaning |\n|---|---|---|---|---|\n".to_owned();
+    for knob in KNOBS {
+        let key = if knob.is_secret() { "(environment only)".to_owned() } else { format!("`{}`", knob.key) };
+        let default = if knob.default.is_empty() { "none".to_owned() } else { format!("`{}`", knob.default) };
+        writeln!(table, "| {key} | `{}` | {default} | {} | {} |", knob.env, knob.kind, knob.help)
+            .expect("a text grows");
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::settings::Settings;
+    use crate::settings::value::Raw;
+
+    #[test]
+    fn every_name_is_used_once_and_every_default_obeys_its_rule() {
+        let keys: BTreeSet<_> = KNOBS.iter().map(|knob| knob.key).collect();
+        let names: BTreeSet<_> = KNOBS.iter().map(|k| k.env).chain(OTHERS.iter().map(|o| o.name)).collect();
+        assert_eq!(keys.len(), KNOBS.len());
+        assert_eq!(names.len(), KNOBS.len() + OTHERS.len());
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings::load(folder.path(), &BTreeMap::new(), &BTreeMap::new()).expect("defaults");
+        for (knob, row) in KNOBS.iter().zip(settings.rows()) {
+            assert_eq!((knob.key, knob.env), (row.key, row.env));
+            assert!(knob.help.ends_with('.'), "{}", knob.key);
+            assert_eq!(row.value, knob.default, "{}", knob.key);
+        }
+    }
+
+    #[test]
+    fn every_word_of_a_rule_is_read_and_shown_as_itself() {
+        for knob in KNOBS {
+            if let Kind::Word(words) | Kind::Words(words) = knob.kind {
+                for word in words {
+                    let mut settings = Settings::blank("root".into());
+                    let shown = (knob.set)(&mut settings, &Raw::Plain((*word).to_owned()), &knob.kind);
+                    assert_eq!(shown.as_deref(), Ok(*word), "{}", knob.key);
+                }
+                let mut settings = Settings::blank("root".into());
+                assert!(
+                    (knob.set)(&mut settings, &Raw::Plain("other".to_owned()), &knob.kind).is_err(),
+                    "{}",
+                    knob.key
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_table_of_the_readme_has_a_row_for_each_knob() {
+        let table = markdown_table();
+        assert_eq!(table.lines().count(), KNOBS.len() + 2);
+        assert!(table.lines().all(|line| line.matches('|').count() == 6), "{table}");
+        let row = "| `pipeline.branch` | `DAILY_OPS_BRANCH` | `main` | the name of a branch |";
+        assert!(table.lines().any(|line| line.starts_with(row)), "{table}");
+    }
+}
