@@ -110,6 +110,8 @@ pub struct HostZone {
     pub name: String,
     /// 09:05 in Korea as this host's clock shows it: hour and minute.
     pub run_at: (u32, u32),
+    /// How far the host's clock is ahead of UTC at that moment, in minutes.
+    pub offset_minutes: i32,
     /// Whether the local time of the run moves during the year, because the zone has daylight saving.
     pub shifts: bool,
 }
@@ -127,7 +129,9 @@ pub fn host_zone(name: &str, now: KstTime) -> HostZone {
     let today = now.with_timezone(&kst()).date_naive();
     let year: Vec<_> = (0..12).filter_map(|m| at(today + chrono::Days::new(30 * m))).collect();
     let run_at = year.first().map_or((0, 5), |first| first.0);
-    HostZone { name: zone.name().to_owned(), run_at, shifts: year.iter().any(|other| other.0 != run_at) }
+    let offset_minutes = year.first().map_or(0, |first| first.1.local_minus_utc() / 60);
+    let shifts = year.iter().any(|other| other.0 != run_at);
+    HostZone { name: zone.name().to_owned(), run_at, offset_minutes, shifts }
 }
 
 #[cfg(test)]
@@ -171,14 +175,15 @@ mod tests {
     fn the_run_time_is_named_in_the_zone_of_the_host() {
         let now = Stamp::from("2026-11-21T09:05:00+09:00").instant().expect("a time");
         let cases = [
-            ("UTC", (0, 5), false),
-            ("Asia/Seoul", (9, 5), false),
-            ("America/New_York", (19, 5), true),
-            ("Nowhere/Else", (0, 5), false),
+            ("UTC", (0, 5), 0, false),
+            ("Asia/Seoul", (9, 5), 540, false),
+            ("America/New_York", (19, 5), -300, true),
+            ("Asia/Kathmandu", (5, 50), 345, false),
+            ("Nowhere/Else", (0, 5), 0, false),
         ];
-        for (zone, run_at, shifts) in cases {
+        for (zone, run_at, offset, shifts) in cases {
             let host = host_zone(zone, now);
-            assert_eq!((host.run_at, host.shifts), (run_at, shifts), "{zone}");
+            assert_eq!((host.run_at, host.offset_minutes, host.shifts), (run_at, offset, shifts), "{zone}");
         }
     }
 }
