@@ -4,6 +4,8 @@
 pub mod cli;
 pub mod contracts;
 pub mod gates;
-pub mod store;
+pub mod pipeline;
 pub mod settings;
+pub mod store;
+pub mod sync;
 pub mod time;

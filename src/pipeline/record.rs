@@ -1,0 +1,139 @@
+//! The run record: begun before anything acts, rewritten after every stage, sealed once on every way out.
+//!
+//! Sealing writes, in this order: the snapshot, the line of the chain, the summary line and its detail, the proof files,
+//! and `latest`. Each step looks first whether it is done, so that a record whose process was killed in between is
+//! sealed by the next run with the same result.
+
+use crate::contracts::Document as _;
+use crate::contracts::Json;
+use crate::contracts::StageClass;
+use crate::contracts::integrity::payload_sha256;
+use crate::contracts::reason::RunCode;
+use crate::contracts::run::ChainLink;
+use crate::contracts::run::RunRecord;
+use crate::store::Durability;
+use crate::store::Store;
+use crate::store::StoreFault;
+use crate::store::Stored;
+use crate::store::layout;
+use crate::time::KstTime;
+use crate::time::Stamp;
+use crate::time::line_stamp;
+
+use super::history::ChainLine;
+use super::line;
+
+/// What was found of earlier runs when a run starts.
+pub(super) struct Before {
+    /// The link for the new record.
+    pub(super) link: ChainLink,
+    /// The newest record, sealed.
+    pub(super) latest: Option<RunRecord>,
+    /// An earlier run that had not finished, now sealed.
+    pub(super) killed: Option<RunRecord>,
+    /// What is wrong with the records as they are.
+    pub(super) broken: Option<String>,
+}
+
+/// Looks at the records, finishes what a killed run left and says where the chain goes on.
+pub(super) fn recover(store: &Store, now: KstTime) -> Result<Before, StoreFault> {
+    let mut broken = None;
+    let mut killed = None;
+    let mut latest = match store.document::<RunRecord>(layout::RUN.latest) {
+        Stored::Present(record) => Some(record),
+        Stored::Missing => None,
+        Stored::Damaged(why) => {
+            broken = Some(format!("{} cannot be read: {why}", layout::RUN.latest));
+            None
+        }
+    };
+    if let Some(record) = latest.take() {
+        let unfinished = record.finished_at.is_none();
+        let sealed = if unfinished { close(store, record, now) } else { record };
+        if unfinished {
+            seal(store, &sealed)?;
+            killed = Some(sealed.clone());
+        }
+        latest = Some(sealed);
+    }
+    let last = ChainLine::last(store)?;
+    let link = match (&last, &latest) {
+        (Some(last), _) => ChainLink { seq: last.seq + 1, prev_sha256: last.sha256.clone() },
+        (None, Some(record)) => {
+            ChainLink { seq: record.chain.seq + 1, prev_sha256: record.integrity.payload_sha256.clone() }
+        }
+        (None, None) => ChainLink { seq: 1, prev_sha256: String::new() },
+    };
+    Ok(Before { link, latest, killed, broken })
+}
+
+/// Ends the record of a run whose process died: by its own snapshot if it got that far, else as KILLED.
+fn close(store: &Store, mut record: RunRecord, now: KstTime) -> RunRecord {
+    if let Stored::Present(sealed) = store.document::<RunRecord>(&record.snapshot_ref)
+        && sealed.run_id == record.run_id
+    {
+        return sealed;
+    }
+    let reached = record.stages.iter_mut().find(|stage| stage.code == RunCode::NotReached.into());
+    let place = reached.map_or_else(
+        || "after the last stage".to_owned(),
+        |stage| {
+            stage.class = StageClass::Fail;
+            stage.code = RunCode::Killed.into();
+            format!("during stage {}/5 {}", stage.n, stage.name.title())
+        },
+    );
+    record.finished_at = Some(Stamp::of(now));
+    record.exit_code = Some(3);
+    record.reason = Some(RunCode::Killed.into());
+    record.reason_detail = Some(format!("the process ended {place}; the time of the end is when that was noticed"));
+    sign(&mut record);
+    record
+}
+
+/// Writes the record as it is after a stage.
+pub(super) fn progress(store: &Store, record: &mut RunRecord) -> Result<(), StoreFault> {
+    sign(record);
+    store.write_document(layout::RUN.latest, record)
+}
+
+/// Writes everything that a finished run leaves behind; see the module's description.
+pub(super) fn seal(store: &Store, record: &RunRecord) -> Result<(), StoreFault> {
+    let snapshot = &record.snapshot_ref;
+    if store.read(snapshot)?.is_none() {
+        let bytes = record.to_bytes().map_err(|fault| {
+            StoreFault::new("render", snapshot)(std::io::Error::new(std::io::ErrorKind::InvalidData, fault.to_string()))
+        })?;
+        store.write_new(snapshot, &bytes)?;
+    }
+    let line = ChainLine::of(record);
+    if ChainLine::last(store)?.is_none_or(|last| last.seq < line.seq) {
+        store.append(layout::RUN_CHAIN, &line.text(), Durability::Durable)?;
+    }
+    let finished = record.finished_at.as_ref().and_then(Stamp::instant);
+    let at = finished.map(line_stamp).unwrap_or_default();
+    let summary = line::summary_line(record);
+    let stamped = format!("[{at}] {summary}");
+    let logged = store.read(layout::SUMMARY_LOG)?.unwrap_or_default();
+    let tail = logged.get(logged.len().saturating_sub(4096)..).unwrap_or_default();
+    if !String::from_utf8_lossy(tail).lines().any(|line| line == stamped) {
+        store.append(layout::SUMMARY_LOG, &stamped, Durability::Durable)?;
+    }
+    store.write(layout::SUMMARY_LATEST, format!("{summary}\n").as_bytes())?;
+    store.write(layout::SUMMARY_DETAIL, format!("{}\n", line::detail_line(record)).as_bytes())?;
+    store.write(layout::PROOF_EXIT, format!("{}\n", record.exit_code.unwrap_or(3)).as_bytes())?;
+    store.write(layout::PROOF_DONE, format!("{at} KST\n").as_bytes())?;
+    store.write_document(layout::RUN.latest, record)
+}
+
+/// Writes the proof that a run started.
+pub(super) fn prove_start(store: &Store, at: KstTime, revision: Option<&str>) -> Result<(), StoreFault> {
+    let text = format!("{} KST\n{}\n", line_stamp(at), revision.unwrap_or("no revision"));
+    store.write(layout::PROOF_START, text.as_bytes())
+}
+
+/// Computes the record's hash.
+pub(super) fn sign(record: &mut RunRecord) {
+    // A record holds texts and whole numbers only, so it always has a canonical form.
+    record.integrity.payload_sha256 = Json::of(record).ok().and_then(|json| payload_sha256(&json)).unwrap_or_default();
+}
