@@ -1,3 +1,98 @@
-//! The door: commands, arguments and output.
+//! The door: one match from a command to its flow, the real clock, and the exit code.
 
+mod args;
+mod check;
+mod context;
+mod demo;
+mod exit;
+mod history;
+mod output;
+mod rollback;
+mod run;
 pub mod schedule;
+mod schedule_command;
+mod serve;
+mod switches;
+mod workspace;
+
+use std::io::Write as _;
+
+use clap::CommandFactory as _;
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+pub use exit::FAULT;
+
+use args::Cli;
+use args::Command;
+use context::Context;
+use exit::Failure;
+use output::Form;
+use output::Output;
+
+/// Runs the program with the process's own arguments and gives its exit code: 0, 2, 3 or 64.
+#[must_use]
+pub fn main() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(fault) => return told_by_clap(&fault),
+    };
+    let form = if cli.global.json { Form::Json } else { Form::Text };
+    let mut output = Output::new(form, cli.global.quiet);
+    let Some(command) = cli.command else {
+        drop(write!(std::io::stdout().lock(), "{}", Cli::command().render_help()));
+        return exit::DONE;
+    };
+    match dispatch(command, &cli.global, &mut output) {
+        Ok(code) => code,
+        Err(failure) => {
+            output.remark(&format!("{}: {}", failure.word(), failure.text()));
+            if output.is_json() {
+                output.document(&serde_json::json!({
+                    "schema": "DAILY_OPS_FAILURE_V1",
+                    "result": failure.word().to_uppercase(),
+                    "message": failure.text(),
+                    "exit_code": failure.code(),
+                }));
+            }
+            failure.code()
+        }
+    }
+}
+
+/// Help and version are results; everything else is wrong usage. clap's own code 2 would read as "blocked".
+fn told_by_clap(fault: &clap::Error) -> u8 {
+    // A reader that has gone away is no fault.
+    drop(fault.print());
+    let asked = matches!(
+        fault.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    );
+    if asked && fault.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand { exit::DONE } else { exit::USAGE }
+}
+
+fn dispatch(command: Command, global: &args::Global, output: &mut Output) -> Result<u8, Failure> {
+    // Making a workspace and the demo need no settings of an existing one.
+    match command {
+        Command::Init { dir } => return workspace::init(&dir, output),
+        Command::Demo { what: args::DemoCommand::Handoff { dir } } => return demo::handoff(dir, output),
+        _ => {}
+    }
+    let mut context = Context::load(global)?;
+    output.set_log_format(context.settings.output.log_format);
+    match command {
+        Command::Run(args) => run::run(&mut context, &args, output),
+        Command::Serve(args) => serve::serve(&mut context, &args, output),
+        Command::Check { what } => check::check(&context, what, output),
+        Command::Runs { what } => history::runs(&context, what, output),
+        Command::Explain { run, lang } => history::explain_run(&context, &run, lang, output),
+        Command::Rollback { what } => rollback::rollback(&context, what, output),
+        Command::Gate { what } => switches::gate(&context, what, output),
+        Command::Sender { what } => switches::sender(&context, what, output),
+        Command::Stop { what } => switches::stop(&context, what, output),
+        Command::Schedule { what } => schedule_command::schedule(&context, what, output),
+        Command::Config { what: args::ConfigCommand::Show } => workspace::config(&context, output),
+        Command::Store { what } => workspace::store(&context, what, output),
+        Command::Init { .. } | Command::Demo { .. } => Ok(exit::DONE),
+    }
+}

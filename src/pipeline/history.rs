@@ -200,17 +200,19 @@ impl<'a> History<'a> {
         }
     }
 
-    /// Checks the whole chain and names its first broken link.
+    /// Checks the whole chain and names its first broken link. `expected` is a head hash that was noted elsewhere: the
+    /// chain must still contain it, so that cutting records off the end shows too.
     ///
     /// # Errors
     /// The chain's file cannot be read at all.
-    pub fn verify(&self) -> Result<ChainReport, StoreFault> {
+    pub fn verify(&self, expected: Option<&str>) -> Result<ChainReport, StoreFault> {
         let bytes = self.store.read(layout::RUN_CHAIN)?.unwrap_or_default();
         let snapshots = self.store.snapshots(layout::RUN.snapshots)?;
         let mut report =
             ChainReport { schema: "DAILY_OPS_CHAIN_REPORT_V1", records: 0, pruned: 0, head_sha256: None, broken: None };
         let mut last: Option<ChainLine> = None;
         let mut seen_snapshot = false;
+        let mut found_expected = expected.is_none();
         for (index, text) in bytes.split(|b| *b == b'\n').enumerate().filter(|(_, text)| !text.is_empty()) {
             let line: ChainLine = match serde_json::from_slice(text) {
                 Ok(line) => line,
@@ -224,10 +226,14 @@ impl<'a> History<'a> {
                 return Ok(report);
             }
             report.records += 1;
+            found_expected |= expected == Some(line.sha256.as_str());
             report.head_sha256 = Some(line.sha256.clone());
             last = Some(line);
         }
         report.broken = self.unchained(last.as_ref(), &bytes, &snapshots);
+        if report.broken.is_none() && !found_expected {
+            report.broken = Some(after(last.as_ref(), "the expected hash is not in the chain: records are missing"));
+        }
         Ok(report)
     }
 

@@ -101,7 +101,7 @@ fn lock(site: &Site<'_>) -> Finding {
 }
 
 fn records(site: &Site<'_>) -> Finding {
-    match super::history::History::new(site.store).verify() {
+    match super::history::History::new(site.store).verify(None) {
         Ok(report) => match report.broken {
             None => found("records", StageClass::Ok, format!("{} runs, the chain is intact", report.records)),
             Some(broken) => {

@@ -1,0 +1,351 @@
+//! The commands and their arguments, as types; what they do is in the files beside this one.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+use clap::ValueEnum;
+
+/// Runs the daily hand-off of a trading operation: pull, health, summary, live cycle, proof.
+///
+/// Exit codes: 0 done or done with warnings, 2 blocked by a rule or another run, 3 fault, 64 wrong usage or settings.
+#[derive(Debug, Parser)]
+#[command(name = "daily_ops", version, max_term_width = 100, arg_required_else_help = false)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+/// Arguments of every command.
+#[derive(Debug, Args)]
+pub(super) struct Global {
+    /// The workspace; DAILY_OPS_ROOT, else the current directory
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) root: Option<PathBuf>,
+    /// Print the result as one JSON document on standard output
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// Do not tell the story on standard error; warnings of the command itself and causes stay
+    #[arg(long, short, global = true)]
+    pub(super) quiet: bool,
+    /// Set any setting by its key, over file and environment (see `daily_ops config show`)
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Do the daily run: five verified stages, one summary line
+    Run(RunArgs),
+    /// Serve the backend on loopback until a signal
+    Serve(ServeArgs),
+    /// Make a workspace with safe defaults: gate DRY_RUN, sender off, emergency stop off
+    Init {
+        /// Where
+        dir: PathBuf,
+    },
+    /// Look without acting; with a name, do one thing and verify it
+    Check {
+        #[command(subcommand)]
+        what: Option<CheckCommand>,
+    },
+    /// Past runs: list, show, compare, prove
+    Runs {
+        #[command(subcommand)]
+        what: RunsCommand,
+    },
+    /// Say why a run ended as it did and what to type next
+    Explain {
+        /// A run id, `latest`, or -1, -2 ... counted from the newest
+        #[arg(default_value = "latest", allow_hyphen_values = true)]
+        run: String,
+        /// Language; OPS_LANG otherwise
+        #[arg(long)]
+        lang: Option<Language>,
+    },
+    /// Put the published files of an earlier revision into the work tree, and let go again
+    Rollback {
+        #[command(subcommand)]
+        what: RollbackCommand,
+    },
+    /// The execution gate
+    Gate {
+        #[command(subcommand)]
+        what: GateCommand,
+    },
+    /// The sender switch
+    Sender {
+        #[command(subcommand)]
+        what: SwitchCommand,
+    },
+    /// The emergency stop
+    Stop {
+        #[command(subcommand)]
+        what: SwitchCommand,
+    },
+    /// The daily schedule for cron or systemd
+    Schedule {
+        #[command(subcommand)]
+        what: ScheduleCommand,
+    },
+    /// The settings in force
+    Config {
+        #[command(subcommand)]
+        what: ConfigCommand,
+    },
+    /// The workspace's files: space and retention
+    Store {
+        #[command(subcommand)]
+        what: StoreCommand,
+    },
+    /// A complete small site in one command
+    Demo {
+        #[command(subcommand)]
+        what: DemoCommand,
+    },
+}
+
+/// `run`
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// Read only: GET requests, nothing pulled, nothing written
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Do not pull; work with the files that are there
+    #[arg(long)]
+    pub(super) no_git_pull: bool,
+    /// Bring the backend up inside this process instead of asking the one at the configured address
+    #[arg(long)]
+    pub(super) embedded: bool,
+    /// What started the run; only `cron` is subject to the late rule
+    #[arg(long)]
+    pub(super) trigger: Option<TriggerArg>,
+    /// The backend's address
+    #[arg(long, value_name = "URL", conflicts_with = "embedded")]
+    pub(super) api_url: Option<String>,
+}
+
+/// What started a run.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum TriggerArg {
+    /// The scheduler
+    Cron,
+    /// A person
+    Manual,
+    /// A test
+    Test,
+}
+
+/// `serve`
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// The port; 0 lets the system choose
+    #[arg(long)]
+    pub(super) port: Option<u16>,
+    /// The loopback address
+    #[arg(long)]
+    pub(super) host: Option<String>,
+}
+
+/// `check`
+#[derive(Debug, Subcommand)]
+pub(super) enum CheckCommand {
+    /// Run a live cycle, read its receipt back, resolve its snapshot
+    LiveCycle(CheckArgs),
+    /// Regenerate the ops summary, read it back, resolve its evidence
+    OpsSummary(CheckArgs),
+    /// Run an ops cycle on a healthy backend
+    OpsCycle,
+}
+
+/// Arguments of a check.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// Only read what is there
+    #[arg(long)]
+    pub(super) no_run: bool,
+}
+
+/// `runs`
+#[derive(Debug, Subcommand)]
+pub(super) enum RunsCommand {
+    /// The newest runs, one line each
+    List {
+        /// How many
+        #[arg(long, short = 'n', default_value_t = 20)]
+        count: usize,
+    },
+    /// One run in full
+    Show {
+        /// A run id, `latest`, or -1, -2 ...
+        #[arg(default_value = "latest", allow_hyphen_values = true)]
+        run: String,
+    },
+    /// What differs between two runs, stage by stage, with timings
+    Diff {
+        /// The earlier run; by default the one before the newest
+        #[arg(default_value = "-2", allow_hyphen_values = true)]
+        a: String,
+        /// The later run
+        #[arg(default_value = "latest", allow_hyphen_values = true)]
+        b: String,
+    },
+    /// Check the hash chain of all records offline and name its first broken link
+    Verify {
+        /// The head hash noted earlier: fails if the chain does not contain it
+        #[arg(long, value_name = "SHA256")]
+        expect: Option<String>,
+    },
+}
+
+/// `rollback`
+#[derive(Debug, Subcommand)]
+pub(super) enum RollbackCommand {
+    /// Revisions that can be restored
+    List {
+        /// How many
+        #[arg(long, short = 'n', default_value_t = 10)]
+        count: usize,
+    },
+    /// Restore reports and bundle of a revision into the work tree; the daily pull stops until released
+    To {
+        /// A revision, as `rollback list` shows it
+        revision: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+        /// Overwrite local changes of these files
+        #[arg(long)]
+        force: bool,
+    },
+    /// Return to the pulled revision and let the daily pull go on
+    #[command(alias = "--release")]
+    Release,
+}
+
+/// `gate`
+#[derive(Debug, Subcommand)]
+pub(super) enum GateCommand {
+    /// What it says
+    Show,
+    /// Change it
+    Set {
+        /// MOCK_ONLY, DRY_RUN or REAL_ENABLED
+        mode: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+        /// Who
+        #[arg(long)]
+        by: Option<String>,
+    },
+}
+
+/// `sender`, `stop`
+#[derive(Debug, Subcommand)]
+pub(super) enum SwitchCommand {
+    /// What it says
+    Show,
+    /// Change it
+    Set {
+        /// The position
+        position: Position,
+        /// Why; needed to switch on
+        #[arg(long, default_value = "")]
+        reason: String,
+        /// Who
+        #[arg(long)]
+        by: Option<String>,
+    },
+}
+
+/// A switch's position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Position {
+    /// On
+    On,
+    /// Off
+    Off,
+}
+
+/// `schedule`
+#[derive(Debug, Subcommand)]
+pub(super) enum ScheduleCommand {
+    /// Print what would be installed
+    Print(ScheduleArgs),
+    /// Install it; a second time changes nothing
+    Install(ScheduleArgs),
+}
+
+/// For whom a schedule is.
+#[derive(Debug, Args)]
+pub(super) struct ScheduleArgs {
+    /// Which scheduler
+    #[arg(long, default_value = "cron")]
+    pub(super) system: Scheduler,
+    /// The program; by default this one
+    #[arg(long, value_name = "FILE")]
+    pub(super) binary: Option<PathBuf>,
+    /// The user the jobs run as
+    #[arg(long)]
+    pub(super) user: Option<String>,
+    /// Where systemd units go
+    #[arg(long, value_name = "DIR", default_value = "/etc/systemd/system")]
+    pub(super) unit_dir: PathBuf,
+    /// The host's zone, instead of the one the system names
+    #[arg(long, value_name = "ZONE")]
+    pub(super) zone: Option<String>,
+}
+
+/// A scheduler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Scheduler {
+    /// The user's crontab
+    Cron,
+    /// Service and timer units
+    Systemd,
+}
+
+/// `config`
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Every setting with its value and where it comes from
+    Show,
+}
+
+/// `store`
+#[derive(Debug, Subcommand)]
+pub(super) enum StoreCommand {
+    /// Space taken, largest first
+    Usage,
+    /// Delete old snapshots and cut logs; what a latest document names always stays
+    Prune {
+        /// Only say what would go
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// `demo`
+#[derive(Debug, Subcommand)]
+pub(super) enum DemoCommand {
+    /// PC, git and host on this machine: publish a signed bundle, then do the real daily run
+    Handoff {
+        /// Where the site lies; it is kept and used again
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// A language.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Language {
+    /// Korean
+    Ko,
+    /// English
+    En,
+}

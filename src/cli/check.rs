@@ -1,0 +1,104 @@
+//! `daily_ops check`: a look without acting, or one thing done and verified.
+
+use serde::Serialize;
+
+use super::args::CheckArgs;
+use super::args::CheckCommand;
+use super::context::Context;
+use super::exit;
+use super::exit::Failure;
+use super::output::Output;
+use crate::contracts::StageClass;
+use crate::gates::Gates;
+use crate::pipeline::CheckMode;
+use crate::pipeline::CheckOutcome;
+use crate::pipeline::Control;
+use crate::pipeline::Finding;
+use crate::pipeline::check_live_cycle;
+use crate::pipeline::check_ops_cycle;
+use crate::pipeline::check_ops_summary;
+use crate::pipeline::preflight;
+
+#[derive(Serialize)]
+struct CheckReport<'a> {
+    schema: &'static str,
+    check: &'static str,
+    exit_code: u8,
+    lines: &'a [String],
+    remarks: &'a [String],
+}
+
+#[derive(Serialize)]
+struct PreflightReport<'a> {
+    schema: &'static str,
+    exit_code: u8,
+    findings: &'a [Finding],
+}
+
+pub(super) fn check(context: &Context, what: Option<CheckCommand>, output: &Output) -> Result<u8, Failure> {
+    context.heed_signals()?;
+    let rules = || context.settings.bundle_policy().map_err(|faults| faults.to_string());
+    let site = context.site(&context.settings.api_url, &rules);
+    let Some(what) = what else {
+        let mut findings = preflight(&site, &context.settings.pipeline, context.settings.store.low_disk_percent);
+        findings.extend(context.settings.warnings.iter().map(|text| Finding {
+            name: "settings",
+            class: StageClass::Warn,
+            text: text.clone(),
+        }));
+        return Ok(say_preflight(&findings, output));
+    };
+    let control = Control::new(
+        std::sync::Arc::clone(&context.interrupted),
+        context.clock.as_ref(),
+        context.settings.pipeline.run_limit,
+    );
+    let mode = |args: &CheckArgs| if args.no_run { CheckMode::NoRun } else { CheckMode::Run };
+    let clock = context.clock.as_ref();
+    let (name, outcome) = match &what {
+        CheckCommand::LiveCycle(args) => {
+            let gates = Gates::new(&context.store);
+            ("live-cycle", check_live_cycle(&site.backend, &control, clock, &gates, mode(args)))
+        }
+        CheckCommand::OpsSummary(args) => {
+            ("ops-summary", check_ops_summary(&site.backend, &control, clock, mode(args)))
+        }
+        CheckCommand::OpsCycle => ("ops-cycle", check_ops_cycle(&site.backend, &control, clock)),
+    };
+    Ok(say(name, &outcome, output))
+}
+
+fn say(check: &'static str, outcome: &CheckOutcome, output: &Output) -> u8 {
+    let document = CheckReport {
+        schema: "DAILY_OPS_CHECK_V1",
+        check,
+        exit_code: outcome.exit_code,
+        lines: &outcome.lines,
+        remarks: &outcome.remarks,
+    };
+    for remark in &outcome.remarks {
+        output.remark(remark);
+    }
+    output.result(&document, || outcome.lines.clone());
+    outcome.exit_code
+}
+
+fn say_preflight(findings: &[Finding], output: &Output) -> u8 {
+    let any = |class: StageClass| findings.iter().any(|finding| finding.class == class);
+    let exit_code = match (any(StageClass::Fail), any(StageClass::Block)) {
+        (true, _) => exit::FAULT,
+        (_, true) => exit::BLOCKED,
+        _ => exit::DONE,
+    };
+    let document = PreflightReport { schema: "DAILY_OPS_PREFLIGHT_V1", exit_code, findings };
+    output.result(&document, || {
+        let mark = |class: StageClass| match class {
+            StageClass::Ok => "✓",
+            StageClass::Warn => "⚠️",
+            StageClass::Block | StageClass::Fail => "❌",
+            StageClass::Skipped => "–",
+        };
+        findings.iter().map(|found| format!("{} {:<15} {}", mark(found.class), found.name, found.text)).collect()
+    });
+    exit_code
+}

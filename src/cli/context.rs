@@ -1,0 +1,110 @@
+//! What every command works with: settings, store, clock, signals.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::args::Global;
+use super::exit::Failure;
+use crate::pipeline::Backend;
+use crate::pipeline::Limits;
+use crate::pipeline::Site;
+use crate::settings::Settings;
+use crate::store::Store;
+use crate::time::SystemClock;
+
+pub(super) struct Context {
+    pub(super) settings: Settings,
+    pub(super) store: Store,
+    pub(super) clock: Arc<SystemClock>,
+    pub(super) interrupted: Arc<AtomicBool>,
+    env: BTreeMap<String, String>,
+    flags: BTreeMap<String, String>,
+}
+
+impl Context {
+    /// Loads the settings of the workspace; every fault at once.
+    pub(super) fn load(global: &Global) -> Result<Self, Failure> {
+        let env = Settings::process_env();
+        let root = global.root.clone().or_else(|| env.get("DAILY_OPS_ROOT").filter(|v| !v.is_empty()).map(PathBuf::from));
+        let root = root.unwrap_or_else(|| PathBuf::from("."));
+        if !root.is_dir() {
+            return Err(Failure::Usage(format!("the workspace {} is no directory", root.display())));
+        }
+        let mut flags = BTreeMap::new();
+        for pair in &global.set {
+            let (key, value) = pair
+                .split_once('=')
+                .ok_or_else(|| Failure::Usage(format!("--set {pair:?} is not KEY=VALUE, as in --set pipeline.branch=main")))?;
+            flags.insert(key.to_owned(), value.to_owned());
+        }
+        let settings = load(&root, &env, &flags)?;
+        Ok(Self {
+            store: Store::new(&root),
+            settings,
+            clock: Arc::new(SystemClock::new()),
+            interrupted: Arc::new(AtomicBool::new(false)),
+            env,
+            flags,
+        })
+    }
+
+    /// Applies flags of a command over everything else.
+    pub(super) fn apply(&mut self, flags: &[(&'static str, Option<String>)]) -> Result<(), Failure> {
+        for (key, value) in flags {
+            if let Some(value) = value {
+                self.flags.insert((*key).to_owned(), value.clone());
+            }
+        }
+        self.settings = load(&self.settings.root, &self.env, &self.flags)?;
+        Ok(())
+    }
+
+    /// Lets SIGTERM and SIGINT end the work in an orderly way.
+    pub(super) fn heed_signals(&self) -> Result<(), Failure> {
+        for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+            signal_hook::flag::register(signal, Arc::clone(&self.interrupted))?;
+        }
+        Ok(())
+    }
+
+    /// The site of a run against the backend at `url`.
+    pub(super) fn site<'a>(&'a self, url: &str, bundle_rules: crate::pipeline::BundleRules<'a>) -> Site<'a> {
+        Site {
+            store: &self.store,
+            clock: self.clock.as_ref(),
+            backend: Backend::new(url, Limits::from(&self.settings.pipeline)),
+            bundle_rules,
+            host_zone: host_zone_name(),
+            interrupted: Arc::clone(&self.interrupted),
+            salt: salt(),
+        }
+    }
+
+    /// Who changes something: the flag, else the user's name.
+    pub(super) fn operator(&self, by: Option<String>) -> String {
+        let user = || ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|key| self.env.get(*key)).cloned();
+        by.or_else(user).unwrap_or_else(|| "local_operator".to_owned())
+    }
+
+    pub(super) fn env(&self, key: &str) -> Option<&str> {
+        self.env.get(key).map(String::as_str)
+    }
+}
+
+fn load(root: &std::path::Path, env: &BTreeMap<String, String>, flags: &BTreeMap<String, String>) -> Result<Settings, Failure> {
+    let flags: BTreeMap<&str, String> = flags.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+    Settings::load(root, env, &flags).map_err(|faults| Failure::Usage(faults.to_string()))
+}
+
+/// The host's zone as the system names it.
+pub(super) fn host_zone_name() -> String {
+    iana_time_zone::get_timezone().unwrap_or_else(|_unknown| "UTC".to_owned())
+}
+
+/// Tells two runs of one second apart.
+pub(super) fn salt() -> u32 {
+    // Without randomness the process id still tells processes apart.
+    getrandom::u32().unwrap_or_else(|_none| std::process::id())
+}

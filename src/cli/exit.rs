@@ -1,0 +1,52 @@
+//! The exit codes of the whole binary, and the only map from an error to a code.
+
+/// Done, or done with warnings.
+pub const DONE: u8 = 0;
+/// A rule, a gate, a verdict or another live run said no.
+pub const BLOCKED: u8 = 2;
+/// Could not be done, or not be verified.
+pub const FAULT: u8 = 3;
+/// Wrong usage or wrong configuration.
+pub const USAGE: u8 = 64;
+
+/// Why a command ended early.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Something said no.
+    Blocked(String),
+    /// Something could not be done.
+    Fault(anyhow::Error),
+    /// The command or the configuration is wrong.
+    Usage(String),
+}
+
+impl Failure {
+    pub(super) fn code(&self) -> u8 {
+        match self {
+            Self::Blocked(_) => BLOCKED,
+            Self::Fault(_) => FAULT,
+            Self::Usage(_) => USAGE,
+        }
+    }
+
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Blocked(_) => "blocked",
+            Self::Fault(_) => "fault",
+            Self::Usage(_) => "usage",
+        }
+    }
+
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Blocked(text) | Self::Usage(text) => text.clone(),
+            Self::Fault(fault) => format!("{fault:#}"),
+        }
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(fault: E) -> Self {
+        Self::Fault(fault.into())
+    }
+}

@@ -1,0 +1,97 @@
+//! `daily_ops rollback`.
+
+use serde::Serialize;
+
+use super::args::RollbackCommand;
+use super::context::Context;
+use super::exit;
+use super::exit::Failure;
+use super::output::Output;
+use super::switches;
+use crate::release;
+use crate::store::Stored;
+use crate::sync::Commit;
+use crate::sync::DirtyPolicy;
+use crate::sync::Remote;
+use crate::time::Clock as _;
+use crate::time::Stamp;
+use crate::time::line_stamp;
+
+#[derive(Serialize)]
+struct Row {
+    revision: String,
+    at: Stamp,
+    author: String,
+    subject: String,
+}
+
+#[derive(Serialize)]
+struct RevisionList {
+    schema: &'static str,
+    active: Option<String>,
+    revisions: Vec<Row>,
+}
+
+pub(super) fn rollback(context: &Context, what: RollbackCommand, output: &Output) -> Result<u8, Failure> {
+    let pipeline = &context.settings.pipeline;
+    let remote = Remote {
+        root: context.store.root(),
+        name: &pipeline.remote,
+        branch: &pipeline.branch,
+        limit: pipeline.git_limit,
+    };
+    match what {
+        RollbackCommand::List { count } => list(context, &remote, count, output),
+        RollbackCommand::To { revision, reason, force } => {
+            let dirty = if force { DirtyPolicy::Overwrite } else { DirtyPolicy::Refuse };
+            let by = context.operator(None);
+            let change = (by.as_str(), reason.as_str(), context.clock.now());
+            let record = release::roll_back(&context.store, &remote, &revision, dirty, change)?;
+            output.result(&record, || {
+                let mut lines = vec![format!("{} files restored from {}", record.paths.len(), record.to_rev)];
+                lines.push("the daily pull is skipped until `daily_ops rollback release`".to_owned());
+                lines.extend(switches::overview(context));
+                lines
+            });
+            Ok(exit::DONE)
+        }
+        RollbackCommand::Release => {
+            let paths = release::release(&context.store, &remote)?;
+            let document = serde_json::json!({"schema": "ROLLBACK_RELEASED_V1", "paths": paths});
+            output.result(&document, || {
+                let mut lines = vec![format!("{} files are back, the daily pull goes on", paths.len())];
+                lines.extend(switches::overview(context));
+                lines
+            });
+            Ok(exit::DONE)
+        }
+    }
+}
+
+fn list(context: &Context, remote: &Remote<'_>, count: usize, output: &Output) -> Result<u8, Failure> {
+    let commits: Vec<Commit> = remote.history(count)?;
+    let active = match release::active(&context.store) {
+        Stored::Missing => None,
+        Stored::Present(record) => Some(record.to_rev),
+        Stored::Damaged(why) => Some(format!("unreadable record: {why}")),
+    };
+    let document = RevisionList {
+        schema: "ROLLBACK_LIST_V1",
+        active,
+        revisions: commits
+            .iter()
+            .map(|commit| Row {
+                revision: commit.hash.clone(),
+                at: Stamp::of(commit.time),
+                author: commit.author.clone(),
+                subject: commit.subject.clone(),
+            })
+            .collect(),
+    };
+    output.result(&document, || {
+        let rows = commits.iter().map(|c| format!("{:.10}  {}  {}  {}", c.hash, line_stamp(c.time), c.author, c.subject));
+        let active = document.active.iter().map(|to| format!("active: rolled back to {to}"));
+        active.chain(rows).collect()
+    });
+    Ok(exit::DONE)
+}

@@ -1,0 +1,80 @@
+//! `daily_ops serve`, and the same backend inside the process of a run.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::args::ServeArgs;
+use super::context::Context;
+use super::exit::Failure;
+use super::output::Output;
+use crate::backend::ServeFault;
+use crate::backend::ServeOptions;
+use crate::backend::Server;
+use crate::ops::Ops;
+use crate::ops::OpsPolicy;
+use crate::ops::RiskWindow;
+use crate::settings::Settings;
+
+pub(super) fn serve(context: &mut Context, args: &ServeArgs, output: &Output) -> Result<u8, Failure> {
+    context.apply(&[("serve.port", args.port.map(|port| port.to_string())), ("serve.host", args.host.clone())])?;
+    for warning in &context.settings.warnings {
+        output.story(&format!("⚠️ {warning}"));
+    }
+    context.heed_signals()?;
+    let options = options(&context.settings, context.settings.serve.host, context.settings.serve.port, 2);
+    let server = Server::start(ops(context), &options).map_err(told)?;
+    output.line(&format!("serving {} for the workspace {}", server.url(), context.store.root().display()));
+    server.wait_for(&context.interrupted);
+    output.story("stopped");
+    Ok(super::exit::DONE)
+}
+
+fn told(fault: ServeFault) -> Failure {
+    Failure::Fault(fault.into())
+}
+
+fn options(settings: &Settings, host: IpAddr, port: u16, workers: usize) -> ServeOptions {
+    let body_limit = usize::try_from(settings.serve.body_limit).unwrap_or(usize::MAX);
+    ServeOptions { host, port, body_limit, workers }
+}
+
+/// The domain behind a backend; its policy is read again for every use, so that a new key counts at once.
+fn ops(context: &Context) -> Arc<Ops> {
+    let settings = context.settings.clone();
+    let policy = move || {
+        let bundle = settings.bundle_policy().map_err(|faults| faults.to_string())?;
+        Ok(OpsPolicy {
+            bundle,
+            stale_policy: settings.pipeline.stale_policy,
+            risk: RiskWindow {
+                days: u64::from(settings.ops.risk_window_days),
+                max_events: settings.ops.risk_max_events,
+                exclude_prefixes: settings.ops.ticket_fail_exclude_prefixes.clone(),
+            },
+        })
+    };
+    let clock: Arc<dyn crate::time::Clock> = Arc::<crate::time::SystemClock>::clone(&context.clock);
+    Arc::new(Ops::new(context.store.clone(), clock, Box::new(policy)))
+}
+
+/// A backend inside this process, on a port that the system chose.
+#[derive(Debug)]
+pub(super) struct Embedded {
+    server: Server,
+}
+
+impl Embedded {
+    pub(super) fn start(context: &Context) -> Result<Self, Failure> {
+        let host = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+        let server = Server::start(ops(context), &options(&context.settings, host, 0, 1)).map_err(told)?;
+        Ok(Self { server })
+    }
+
+    pub(super) fn url(&self) -> String {
+        self.server.url()
+    }
+
+    pub(super) fn stop(self) {
+        self.server.stop();
+    }
+}
