@@ -2,4 +2,5 @@
 #![forbid(unsafe_code)]
 
 pub mod contracts;
+pub mod sync;
 pub mod time;
