@@ -1,0 +1,124 @@
+//! The front: a work tree, its remote and the shared branch.
+
+use std::path::Path;
+use std::time::Duration;
+
+use git2::ErrorCode;
+use git2::Oid;
+use git2::Reference;
+use git2::Repository;
+
+use super::fault::GitDetail;
+use super::fault::GitFault;
+use super::fault::one_line;
+
+/// How long one transfer may take.
+pub const TRANSFER_LIMIT: Duration = Duration::from_secs(60);
+
+/// A work tree and the one branch that it shares with a remote.
+#[derive(Clone, Copy, Debug)]
+pub struct Remote<'a> {
+    /// The directory that holds `.git`.
+    pub root: &'a Path,
+    /// The remote's name in the repository's configuration, usually `origin`.
+    pub name: &'a str,
+    /// The branch, without `refs/heads/`.
+    pub branch: &'a str,
+    /// How long one transfer may take, usually [`TRANSFER_LIMIT`].
+    pub limit: Duration,
+}
+
+impl Remote<'_> {
+    /// Tells the commit hash that the work tree is on; `None` before the first commit.
+    ///
+    /// # Errors
+    ///
+    /// The directory is no work tree, or its HEAD cannot be read.
+    pub fn revision(&self) -> Result<Option<String>, GitFault> {
+        Ok(head(&open(self.root)?)?.map(|id| id.to_string()))
+    }
+
+    /// Lists what differs from the last commit, ignored files left out, sorted.
+    ///
+    /// # Errors
+    ///
+    /// The directory is no work tree, or its state cannot be read.
+    pub fn changed_paths(&self) -> Result<Vec<String>, GitFault> {
+        let repo = open(self.root)?;
+        let mut options = git2::StatusOptions::new();
+        options.include_untracked(true).recurse_untracked_dirs(true).exclude_submodules(true);
+        let found = repo.statuses(Some(&mut options)).map_err(|e| GitFault::local("cannot read the state", &e))?;
+        let mut paths: Vec<_> =
+            found.iter().map(|entry| one_line(&String::from_utf8_lossy(entry.path_bytes()))).collect();
+        paths.sort();
+        paths.dedup();
+        Ok(paths)
+    }
+}
+
+/// Opens exactly this directory; a repository around it is another one.
+pub(super) fn open(root: &Path) -> Result<Repository, GitFault> {
+    let shown = root.display();
+    let repo = Repository::open(root).map_err(|e| {
+        if e.code() == ErrorCode::NotFound {
+            GitFault::new(GitDetail::NotARepo, format!("{shown} is no git work tree"))
+        } else if e.code() == ErrorCode::Owner {
+            let how = "make it yours, or name it in safe.directory of your own git configuration";
+            GitFault::new(GitDetail::Unknown, format!("{shown} belongs to another user: {how}"))
+        } else {
+            GitFault::local(&format!("cannot open {shown}"), &e)
+        }
+    })?;
+    if repo.is_bare() {
+        return Err(GitFault::new(GitDetail::NotARepo, format!("{shown} is a bare repository without a work tree")));
+    }
+    Ok(repo)
+}
+
+/// The commit that HEAD names, whatever branch it is on.
+pub(super) fn head(repo: &Repository) -> Result<Option<Oid>, GitFault> {
+    match repo.head().and_then(|head| head.peel_to_commit()) {
+        Ok(commit) => Ok(Some(commit.id())),
+        Err(e) if e.code() == ErrorCode::UnbornBranch => Ok(None),
+        Err(e) => Err(GitFault::local("cannot read HEAD", &e)),
+    }
+}
+
+/// Refuses a detached HEAD and every branch but the configured one; gives the branch's full name.
+pub(super) fn on_branch(repo: &Repository, branch: &str) -> Result<String, GitFault> {
+    let full = format!("refs/heads/{branch}");
+    if !Reference::is_valid_name(&full) {
+        return Err(GitFault::new(GitDetail::Unknown, format!("{branch:?} is no branch name")));
+    }
+    let symbolic = repo.find_reference("HEAD").map_err(|e| GitFault::local("cannot read HEAD", &e))?;
+    let actual = symbolic.symbolic_target_bytes().map(|name| String::from_utf8_lossy(name).into_owned());
+    match actual {
+        Some(name) if name == full => Ok(full),
+        Some(name) => {
+            let name = name.trim_start_matches("refs/heads/");
+            Err(GitFault::new(GitDetail::WrongBranch, format!("the work tree is on {name}, configured is {branch}")))
+        }
+        None => {
+            let at = symbolic.target().map(short).unwrap_or_default();
+            let text = format!("HEAD is detached at {at}, configured is branch {branch}");
+            Err(GitFault::new(GitDetail::WrongBranch, text))
+        }
+    }
+}
+
+/// The first seven digits of a hash, as people quote it.
+pub(super) fn short(id: Oid) -> String {
+    let mut text = id.to_string();
+    text.truncate(7);
+    text
+}
+
+/// At most five paths and the number of the others.
+pub(super) fn named(paths: &[String]) -> String {
+    const MOST: usize = 5;
+    let shown = paths.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match paths.len().checked_sub(MOST) {
+        Some(more) if more > 0 => format!("{shown} and {more} more"),
+        _ => shown,
+    }
+}

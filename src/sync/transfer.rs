@@ -1,0 +1,219 @@
+//! Conversations with the remote, each on its own thread and with a limit that really ends it.
+//!
+//! A limit inside libgit2 bounds one read, not the whole transfer, and some phases have none. So the caller waits for the
+//! thread no longer than the limit and then leaves it behind: a blocked read does not keep a process from exiting.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+use git2::AutotagOption;
+use git2::Direction;
+use git2::ErrorCode;
+use git2::FetchOptions;
+use git2::Oid;
+use git2::ProxyOptions;
+use git2::PushOptions;
+use git2::RemoteCallbacks;
+use git2::Repository;
+
+use super::credential::Keys;
+use super::fault::GitDetail;
+use super::fault::GitFault;
+use super::fault::scrubbed;
+use super::fault::shown_url;
+use super::remote::Remote;
+use super::remote::open;
+
+/// How a push ended when the conversation itself went well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Pushed {
+    /// The remote's branch moved to our commit.
+    Moved,
+    /// The remote's branch was there already.
+    Already,
+    /// The remote holds commits that we lack, or refused the update for the reason given.
+    Rejected(String),
+}
+
+/// The address of the remote, for use and for show.
+pub(super) fn address(repo: &Repository, name: &str) -> Result<String, GitFault> {
+    let missing = |e: git2::Error| {
+        if e.code() == ErrorCode::NotFound || e.code() == ErrorCode::InvalidSpec {
+            GitFault::new(GitDetail::Unknown, format!("no remote named {name} is configured"))
+        } else {
+            GitFault::local("cannot read the remote", &e)
+        }
+    };
+    let remote = repo.find_remote(name).map_err(missing)?;
+    let url = String::from_utf8_lossy(remote.url_bytes()).into_owned();
+    if url.is_empty() {
+        return Err(GitFault::new(GitDetail::Unknown, format!("the remote {name} has no address")));
+    }
+    Ok(url)
+}
+
+/// Downloads what the branch needs and gives its newest commit; `None` when the remote has no such branch. It adds objects
+/// and nothing else.
+pub(super) fn download(remote: &Remote<'_>, url: &str) -> Result<Option<Oid>, GitFault> {
+    let errand = Errand::of(remote, url);
+    within(remote, url, move |stop| errand.download(stop))
+}
+
+/// Moves the remote's branch to `local`, never by force.
+pub(super) fn push(remote: &Remote<'_>, url: &str, local: Oid) -> Result<Pushed, GitFault> {
+    let errand = Errand::of(remote, url);
+    within(remote, url, move |stop| errand.push(stop, local))
+}
+
+fn within<T: Send + 'static>(
+    remote: &Remote<'_>,
+    url: &str,
+    job: impl FnOnce(Arc<AtomicBool>) -> Result<T, GitFault> + Send + 'static,
+) -> Result<T, GitFault> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (answer, answers) = sync_channel(1);
+    let seen = Arc::clone(&stop);
+    let work = move || {
+        // Nobody listens any more after the limit; the answer is then of no use.
+        drop(answer.send(job(seen)));
+    };
+    if let Err(e) = thread::Builder::new().name("git-transfer".to_owned()).spawn(work) {
+        return Err(GitFault::new(GitDetail::Unknown, format!("cannot start the transfer: {e}")));
+    }
+    let ended = answers.recv_timeout(remote.limit);
+    stop.store(true, Ordering::Relaxed);
+    let shown = shown_url(url);
+    ended.unwrap_or_else(|why| {
+        Err(match why {
+            RecvTimeoutError::Timeout => {
+                let limit = remote.limit.as_secs_f64();
+                GitFault::new(GitDetail::Timeout, format!("{shown}: no end after {limit} s, given up"))
+            }
+            RecvTimeoutError::Disconnected => {
+                GitFault::new(GitDetail::Unknown, format!("{shown}: the transfer broke off without an answer"))
+            }
+        })
+    })
+}
+
+/// What the thread needs, owned by it.
+struct Errand {
+    root: PathBuf,
+    name: String,
+    branch: String,
+    url: String,
+}
+
+impl Errand {
+    fn of(remote: &Remote<'_>, url: &str) -> Self {
+        Self {
+            root: remote.root.to_owned(),
+            name: remote.name.to_owned(),
+            branch: remote.branch.to_owned(),
+            url: url.to_owned(),
+        }
+    }
+
+    fn download(&self, stop: Arc<AtomicBool>) -> Result<Option<Oid>, GitFault> {
+        let repo = open(&self.root)?;
+        let line = Line { stop, keys: Rc::default() };
+        self.downloaded(&repo, &line).map_err(|e| self.fault(&line, &e))
+    }
+
+    fn downloaded(&self, repo: &Repository, line: &Line) -> Result<Option<Oid>, git2::Error> {
+        let mut remote = repo.find_remote(&self.name)?;
+        let mut connection = remote.connect_auth(Direction::Fetch, Some(line.callbacks()), Some(proxy()))?;
+        let wanted = format!("refs/heads/{}", self.branch);
+        let tip = connection.list()?.iter().find(|head| head.name() == wanted).map(|head| head.oid());
+        if let Some(tip) = tip.filter(|tip| repo.find_commit(*tip).is_err()) {
+            let mut options = FetchOptions::new();
+            options.remote_callbacks(line.callbacks()).proxy_options(proxy());
+            options.download_tags(AutotagOption::None).update_fetchhead(false);
+            let spec = format!("+{wanted}:refs/remotes/{}/{}", self.name, self.branch);
+            connection.remote().download(&[spec], Some(&mut options))?;
+            repo.find_commit(tip)?;
+        }
+        Ok(tip)
+    }
+
+    fn push(&self, stop: Arc<AtomicBool>, local: Oid) -> Result<Pushed, GitFault> {
+        let repo = open(&self.root)?;
+        let line = Line { stop, keys: Rc::default() };
+        match self.pushed(&repo, &line, local) {
+            Err(e) if e.code() == ErrorCode::NotFastForward => Ok(Pushed::Rejected("the remote has moved".to_owned())),
+            other => other.map_err(|e| self.fault(&line, &e)),
+        }
+    }
+
+    fn pushed(&self, repo: &Repository, line: &Line, local: Oid) -> Result<Pushed, git2::Error> {
+        let mut remote = repo.find_remote(&self.name)?;
+        let mut connection = remote.connect_auth(Direction::Push, Some(line.callbacks()), Some(proxy()))?;
+        let branch = format!("refs/heads/{}", self.branch);
+        let theirs = connection.list()?.iter().find(|head| head.name() == branch).map(|head| head.oid());
+        match theirs {
+            Some(theirs) if theirs == local => return Ok(Pushed::Already),
+            Some(theirs) if !repo.graph_descendant_of(local, theirs).unwrap_or(false) => {
+                return Ok(Pushed::Rejected(format!("the remote is at {theirs}, which is not in our history")));
+            }
+            _ => {}
+        }
+        let refused = Rc::new(RefCell::new(None));
+        let mut callbacks = line.callbacks();
+        let seen = Rc::clone(&refused);
+        callbacks.push_update_reference(move |_, status| {
+            *seen.borrow_mut() = status.map(str::to_owned);
+            Ok(())
+        });
+        let stop = Arc::clone(&line.stop);
+        callbacks.push_negotiation(move |_| go_on(&stop));
+        let mut options = PushOptions::new();
+        options.remote_callbacks(callbacks).proxy_options(proxy());
+        connection.remote().push(&[format!("{branch}:{branch}")], Some(&mut options))?;
+        let refusal = refused.borrow_mut().take();
+        Ok(refusal.map_or(Pushed::Moved, |why| Pushed::Rejected(scrubbed(&why, &self.url))))
+    }
+
+    fn fault(&self, line: &Line, error: &git2::Error) -> GitFault {
+        GitFault::transfer(&self.url, line.keys.borrow().asked(), error)
+    }
+}
+
+/// One conversation: whether it was given up, and the credentials that it has used.
+struct Line {
+    stop: Arc<AtomicBool>,
+    keys: Rc<RefCell<Keys>>,
+}
+
+impl Line {
+    fn callbacks(&self) -> RemoteCallbacks<'static> {
+        let mut callbacks = RemoteCallbacks::new();
+        let (stop, keys) = (Arc::clone(&self.stop), Rc::clone(&self.keys));
+        callbacks.credentials(move |url, user, allowed| {
+            go_on(&stop)?;
+            keys.borrow_mut().next(url, user, allowed)
+        });
+        let stop = Arc::clone(&self.stop);
+        callbacks.transfer_progress(move |_| !stop.load(Ordering::Relaxed));
+        let stop = Arc::clone(&self.stop);
+        callbacks.sideband_progress(move |_| !stop.load(Ordering::Relaxed));
+        callbacks
+    }
+}
+
+fn go_on(stop: &AtomicBool) -> Result<(), git2::Error> {
+    if stop.load(Ordering::Relaxed) { Err(git2::Error::from_str("the transfer was given up")) } else { Ok(()) }
+}
+
+/// The proxy that git itself would use.
+fn proxy() -> ProxyOptions<'static> {
+    let mut options = ProxyOptions::new();
+    options.auto();
+    options
+}
