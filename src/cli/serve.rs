@@ -14,6 +14,10 @@ use crate::ops::Ops;
 use crate::ops::OpsPolicy;
 use crate::ops::RiskWindow;
 use crate::settings::Settings;
+use crate::time::Clock as _;
+
+/// How often the server's owner looks for a signal.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
 
 pub(super) fn serve(context: &mut Context, args: &ServeArgs, output: &Output) -> Result<u8, Failure> {
     context.apply(&[("serve.port", args.port.map(|port| port.to_string())), ("serve.host", args.host.clone())])?;
@@ -24,7 +28,10 @@ pub(super) fn serve(context: &mut Context, args: &ServeArgs, output: &Output) ->
     let options = options(&context.settings, context.settings.serve.host, context.settings.serve.port, 2);
     let server = Server::start(ops(context), &options).map_err(told)?;
     output.line(&format!("serving {} for the workspace {}", server.url(), context.store.root().display()));
-    server.wait_for(&context.interrupted);
+    while !context.interrupted.load(std::sync::atomic::Ordering::SeqCst) {
+        context.clock.wait(LOOK_EVERY);
+    }
+    server.stop();
     output.story("stopped");
     Ok(super::exit::DONE)
 }

@@ -31,6 +31,7 @@ const IGNORED: &str = "\
 /state/locks/
 /state/secrets/
 /state/rollback.json
+/daily_ops.toml
 /state/execution_gate.json
 /state/real_sender_enable.json
 /state/emergency_stop.json

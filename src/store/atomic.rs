@@ -46,6 +46,29 @@ pub(super) fn write(path: &Path, bytes: &[u8], target: Target, step: &dyn Fn(&Pa
     outcome.inspect(|()| step(path))
 }
 
+/// Writes a file of mode 600: it has that mode before it has any content.
+pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let parent = parent(path)?;
+    std::fs::create_dir_all(parent)?;
+    let temp = temp_beside(path);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let outcome = (|| {
+        let mut file = options.open(&temp)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&temp, path)?;
+        sync_directory(parent)
+    })();
+    if outcome.is_err() {
+        // The temporary file is of no use to anybody; the first error is the one to tell.
+        std::fs::remove_file(&temp).ok();
+    }
+    outcome
+}
+
 /// Appends one line under a lock of the file. A half line that a killed writer left is ended first, so that it stays a
 /// bad line of its own and does not swallow this one.
 pub(super) fn append(path: &Path, line: &str, durability: Durability, step: &dyn Fn(&Path)) -> io::Result<()> {

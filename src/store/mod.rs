@@ -156,6 +156,14 @@ impl Store {
             .map_err(StoreFault::new("write", relative))
     }
 
+    /// Writes a secret: a file that only its owner can read.
+    ///
+    /// # Errors
+    /// The file cannot be written or its mode not be set; then it is removed.
+    pub fn write_secret(&self, relative: &str, bytes: &[u8]) -> Result<(), StoreFault> {
+        atomic::write_private(&self.path(relative), bytes).map_err(StoreFault::new("write", relative))
+    }
+
     /// Replaces a document atomically and durably.
     ///
     /// # Errors

@@ -103,6 +103,15 @@ impl SigningKey {
         }
     }
 
+    /// The public half as 64 hex digits; `None` for a shared key, which has none.
+    #[must_use]
+    pub fn public_text(&self) -> Option<String> {
+        match self {
+            Self::Hmac(_) => None,
+            Self::Ed25519(key) => Some(hex(key.verifying_key().as_bytes())),
+        }
+    }
+
     /// Signs a message; lower-case hex.
     ///
     /// ```
