@@ -1,7 +1,9 @@
 //! daily-ops (module map filled in below)
 #![forbid(unsafe_code)]
 
+pub mod backend;
 pub mod contracts;
 pub mod gates;
+pub mod ops;
 pub mod store;
 pub mod time;
