@@ -1,6 +1,8 @@
 //! How fast the backend answers: start, memory, requests a second. Run with
 //! `cargo test --release --test backend_load -- --ignored --nocapture`.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

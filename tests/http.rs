@@ -1,5 +1,7 @@
 //! The backend over real sockets: every route, every guard, every code.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
+
 mod client;
 
 use std::io::Read as _;
@@ -772,6 +774,77 @@ fn a_panic_in_a_handler_is_a_reply_and_the_server_lives() {
     }
 }
 
+#[test]
+fn a_confirmed_change_makes_documents_that_the_reads_then_show() {
+    let site = Site::new();
+    let summary = site.post("/api/ops/summary/regenerate?confirm=1", None);
+    let reply = summary.json();
+    assert_eq!(
+        (summary.status, &reply["result"], &reply["schema"]),
+        (200, &json!("OK"), &json!("OPS_SUMMARY_V1")),
+        "{reply}"
+    );
+    let shown = site.get(SUMMARY).json();
+    assert_eq!(shown["rows"][0]["overall_status"], reply["overall_status"]);
+    let snapshot = reply["snapshot_path"].as_str().expect("a ref");
+    let resolved = site.get(&format!("/api/evidence/resolve?ref={snapshot}")).json();
+    assert_eq!(resolved["rows"][0]["data"], shown["rows"][0], "the snapshot is the document");
+    for (path, body) in
+        [("/api/reco/regenerate?confirm=yes", None), ("/api/reco/regenerate", Some(r#"{"confirm":true}"#))]
+    {
+        let made = site.post(path, body).json();
+        assert_eq!((&made["result"], &made["saved_to"]), (&json!("OK"), &json!(layout::RECO.latest)), "{made}");
+        let shown = site.get("/api/reco/latest").json();
+        assert_eq!(
+            (&shown["report"]["report_id"], &shown["summary"]["decision"]),
+            (&made["report_id"], &made["decision"])
+        );
+        assert_eq!(shown["snapshots"].as_array().map(|list| !list.is_empty() && list.len() <= 5), Some(true));
+    }
+    for (header, trace) in [("run_20261120_090500_0000002a", Some("run_20261120_090500_0000002a")), ("no run id", None)]
+    {
+        let run = site.call("POST", "/api/live/cycle/run?confirm=TRUE", None, &[("X-Daily-Ops-Run", header)]);
+        let made = run.json();
+        let keys = ["result", "cycle_id", "decision", "reason", "saved_to", "snapshot_ref", "delivery_actual"];
+        assert!(run.status == 200 && keys.iter().all(|key| made.get(*key).is_some()), "{made}");
+        let shown = site.get("/api/live/cycle/latest").json();
+        let receipt = &shown["rows"][0];
+        assert_eq!((&receipt["cycle_id"], receipt["trace_id"].as_str()), (&made["cycle_id"], trace), "{header}");
+        assert_eq!(shown["snapshots"][0]["ref"], made["snapshot_ref"]);
+    }
+}
+
+#[test]
+fn what_cannot_be_stored_is_a_fault_in_json() {
+    let site = Site::new();
+    for folder in ["reports", "state"] {
+        site.store.write(folder, b"a file in the place of a folder").expect("written");
+    }
+    let rows: &[Row] = &[
+        ("summary", "POST", "/api/ops/summary/regenerate?confirm=true", None, 500, json!({"/detail/result": "FAILED"})),
+        (
+            "reco",
+            "POST",
+            "/api/reco/regenerate?confirm=true",
+            None,
+            500,
+            json!({"/result": "FAILED", "/report_id": null}),
+        ),
+        (
+            "cycle",
+            "POST",
+            "/api/live/cycle/run?confirm=true",
+            None,
+            500,
+            json!({"/result": "FAILED", "/cycle_id": null}),
+        ),
+        ("stop", "POST", STOP, Some(r#"{"enabled":false}"#), 500, json!({"/result": "FAIL"})),
+        ("stop reads", "GET", STOP, None, 200, json!({"/data/enabled": true})),
+        ("health", "GET", "/health", None, 503, json!({"/status": "DOWN", "/components/STORE/status": "DOWN"})),
+    ];
+    check(&site, rows);
+}
+
 /// A store whose writes wait until they are let go, and what says that one has begun.
 fn waiting(store: Store) -> (Store, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (begun, has_begun) = mpsc::channel();
@@ -812,6 +885,29 @@ fn stopping_lets_the_running_request_end_and_takes_no_new_one() {
     assert_eq!(running.join().expect("an answer").status, 200);
     stopping.join().expect("stopped");
     assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn a_second_cycle_is_told_that_one_is_running() {
+    let mut parts = None;
+    let wait = |store: Store| {
+        let (store, begun, let_go) = waiting(store);
+        parts = Some((begun, let_go));
+        store
+    };
+    let site = Site::with(wait, Arc::new(SystemClock::new()), OpsPolicy::default());
+    let (begun, let_go) = parts.expect("made");
+    let address = site.server.address();
+    let run = "/api/live/cycle/run?confirm=true";
+    let first = std::thread::spawn(move || raw(address, request("POST", run, None, &[]).as_bytes()));
+    begun.recv_timeout(Duration::from_secs(10)).expect("the cycle writes");
+    let second = site.post(run, None);
+    let reply = second.json();
+    assert_eq!((second.status, &reply["result"]), (409, &json!("CONFLICT")), "{reply}");
+    assert!(reply["message"].is_string());
+    drop(let_go);
+    assert_eq!(first.join().expect("an answer").status, 200);
+    assert_eq!(site.post(run, None).status, 200, "the lock is free again");
 }
 
 #[test]

@@ -26,12 +26,6 @@ use tokio::sync::watch;
 use super::routes;
 use crate::ops::Ops;
 
-/// A request's header must be there within this time; an idle connection is closed after it.
-const HEADER_LIMIT: Duration = Duration::from_secs(30);
-/// A connection is asked to close after this time, so that a client that never reads cannot stay.
-const CONNECTION_LIFE: Duration = Duration::from_secs(600);
-/// What a running request is given after its connection was asked to close.
-const GRACE: Duration = Duration::from_secs(10);
 /// What a domain function that is still at work is given after the grace.
 const LAST_GRACE: Duration = Duration::from_secs(2);
 /// Connections served at once; further ones wait in the system's queue.
@@ -59,6 +53,30 @@ pub struct ServeOptions {
 impl Default for ServeOptions {
     fn default() -> Self {
         Self { host: Ipv4Addr::LOCALHOST.into(), port: 8000, body_limit: 1 << 20, workers: 2 }
+    }
+}
+
+/// How long a client may take. Nobody can hold a connection for ever, whatever is left unsent or unread.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// For a request's header; an idle connection is closed after it too.
+    pub(super) header: Duration,
+    /// For a request's body.
+    pub(super) body: Duration,
+    /// After this time a connection is asked to close.
+    pub(super) life: Duration,
+    /// What a running request is given after its connection was asked to close.
+    pub(super) grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            header: Duration::from_secs(30),
+            body: Duration::from_secs(10),
+            life: Duration::from_secs(600),
+            grace: Duration::from_secs(10),
+        }
     }
 }
 
@@ -109,15 +127,19 @@ impl Server {
     /// # Errors
     /// The address is no loopback address or cannot be listened on, or no thread can be started.
     pub fn start(ops: Arc<Ops>, options: &ServeOptions) -> Result<Self, ServeFault> {
+        Self::start_within(ops, options, Limits::default())
+    }
+
+    fn start_within(ops: Arc<Ops>, options: &ServeOptions, limits: Limits) -> Result<Self, ServeFault> {
         let listener = bind(options)?;
         let address = listener.local_addr().map_err(ServeFault::Threads)?;
         let runtime = runtime(options.workers).map_err(ServeFault::Threads)?;
-        let router = routes::router(ops, options.body_limit);
+        let router = routes::router(ops, options.body_limit, limits.body);
         let (stop, stopped) = watch::channel(false);
         let thread = std::thread::Builder::new()
             .name("backend".to_owned())
             .spawn(move || {
-                runtime.block_on(serve(listener, router, stopped));
+                runtime.block_on(serve(listener, router, stopped, limits));
                 runtime.shutdown_timeout(LAST_GRACE);
             })
             .map_err(ServeFault::Threads)?;
@@ -191,7 +213,7 @@ fn runtime(workers: usize) -> io::Result<Runtime> {
     builder.max_blocking_threads(BLOCKING_THREADS).enable_io().enable_time().build()
 }
 
-async fn serve(listener: StdListener, router: Router, mut stopped: watch::Receiver<bool>) {
+async fn serve(listener: StdListener, router: Router, mut stopped: watch::Receiver<bool>, limits: Limits) {
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(fault) => {
@@ -208,15 +230,15 @@ async fn serve(listener: StdListener, router: Router, mut stopped: watch::Receiv
         if let Some((stream, permit)) = accepted {
             let (router, stopped) = (router.clone(), stopped.clone());
             tokio::spawn(async move {
-                connection(stream, router, stopped).await;
+                connection(stream, router, stopped, limits).await;
                 drop(permit);
             });
         }
     }
     drop(listener);
     // Every connection holds one permit, so all of them together mean that nobody is served any more.
-    if tokio::time::timeout(GRACE, room.acquire_many(MAX_CONNECTIONS)).await.is_err() {
-        tracing::warn!(seconds = GRACE.as_secs(), "requests were still running and are cut off");
+    if tokio::time::timeout(limits.grace, room.acquire_many(MAX_CONNECTIONS)).await.is_err() {
+        tracing::warn!(seconds = limits.grace.as_secs(), "requests were still running and are cut off");
     }
 }
 
@@ -240,27 +262,103 @@ async fn accept(
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, mut stopped: watch::Receiver<bool>) {
+async fn connection(stream: TcpStream, router: Router, mut stopped: watch::Receiver<bool>, limits: Limits) {
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_LIMIT)
+        .header_read_timeout(limits.header)
         .max_buf_size(MAX_HEADER)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let mut served = std::pin::pin!(served);
     let ended = tokio::select! {
         ended = served.as_mut() => Some(ended),
         _ = stopped.wait_for(|stop| *stop) => None,
-        () = tokio::time::sleep(CONNECTION_LIFE) => None,
+        () = tokio::time::sleep(limits.life) => None,
     };
     let ended = match ended {
         Some(ended) => ended,
         None => {
             served.as_mut().graceful_shutdown();
             // Past the grace the connection is dropped with whatever it was doing.
-            tokio::time::timeout(GRACE, served).await.unwrap_or(Ok(()))
+            tokio::time::timeout(limits.grace, served).await.unwrap_or(Ok(()))
         }
     };
     if let Err(fault) = ended {
         tracing::debug!(%fault, "a connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::OpsPolicy;
+    use crate::store::Store;
+    use crate::store::layout;
+    use crate::time::SystemClock;
+    use std::io::Read as _;
+    use std::io::Write as _;
+    use std::net::TcpStream as StdStream;
+
+    fn served(limits: Limits) -> (tempfile::TempDir, Store, Server) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::new(dir.path());
+        let policy = Box::new(|| Ok(OpsPolicy::default()));
+        let ops = Arc::new(Ops::new(store.clone(), Arc::new(SystemClock::new()), policy));
+        let options = ServeOptions { port: 0, workers: 1, ..ServeOptions::default() };
+        let server = Server::start_within(ops, &options, limits).expect("serving");
+        (dir, store, server)
+    }
+
+    fn connect(server: &Server, text: &str) -> StdStream {
+        let mut stream = StdStream::connect(server.address()).expect("connected");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
+        stream.write_all(text.as_bytes()).expect("sent");
+        stream
+    }
+
+    fn rest(mut stream: StdStream) -> String {
+        let mut bytes = Vec::new();
+        // A reset is an end as well.
+        stream.read_to_end(&mut bytes).ok();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    const SHORT: Duration = Duration::from_millis(50);
+
+    #[test]
+    fn a_client_that_sends_nothing_or_half_is_cut_off() {
+        let (_dir, _store, server) = served(Limits { header: SHORT, ..Limits::default() });
+        for (name, text) in [
+            ("nothing", ""),
+            ("half a header", "GET /health HTTP/1.1\r\nhost: loc"),
+            ("idle after a request", "GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"),
+        ] {
+            let answer = rest(connect(&server, text));
+            assert_eq!(answer.contains("200 OK"), name.starts_with("idle"), "{name}: {answer}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_does_not_arrive_is_a_timeout() {
+        let (_dir, _store, server) = served(Limits { body: SHORT, ..Limits::default() });
+        let head = "POST /api/emergency_stop HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{";
+        let answer = rest(connect(&server, head));
+        assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("BODY_TOO_SLOW"), "{answer}");
+    }
+
+    #[test]
+    fn an_old_connection_is_closed() {
+        let (_dir, _store, server) = served(Limits { life: SHORT, ..Limits::default() });
+        assert_eq!(rest(connect(&server, "")), "");
+    }
+
+    #[test]
+    fn a_client_that_never_reads_does_not_hold_up_the_stop() {
+        let (_dir, store, server) = served(Limits { grace: SHORT, ..Limits::default() });
+        let large = format!(r#"{{"schema":"OPS_SUMMARY_V1","x":"{}"}}"#, "x".repeat(16 << 20));
+        store.write(layout::SUMMARY.latest, large.as_bytes()).expect("written");
+        let mut stream = connect(&server, "GET /api/ops/summary/latest HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        stream.read_exact(&mut [0; 64]).expect("the reply begins");
+        server.stop();
+        assert!(rest(stream).len() < large.len(), "it was cut off");
     }
 }

@@ -1,7 +1,5 @@
 //! A small HTTP/1.1 client that can also say what a polite one would not, and a backend over a temporary workspace.
 
-#![allow(dead_code, reason = "each test crate uses a part of it")]
-
 use std::io::Read as _;
 use std::io::Write as _;
 use std::net::SocketAddr;

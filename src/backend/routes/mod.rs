@@ -33,8 +33,6 @@ use crate::store::Store;
 use crate::store::layout;
 use crate::time::KstTime;
 
-/// A request body must be there within this time.
-const BODY_LIMIT: Duration = Duration::from_secs(10);
 /// The one address that any Host may read.
 const HEALTH: &str = "/health";
 
@@ -126,6 +124,7 @@ struct App {
     ops: Arc<Ops>,
     cache: Cache,
     body_limit: usize,
+    body_time: Duration,
 }
 
 impl App {
@@ -153,9 +152,9 @@ struct Call {
 }
 
 /// Builds the router from the table.
-pub(super) fn router(ops: Arc<Ops>, body_limit: usize) -> Router {
+pub(super) fn router(ops: Arc<Ops>, body_limit: usize, body_time: Duration) -> Router {
     let cache = Cache::new(ops.store().root(), ROUTES.iter().map(|route| route.watched));
-    let app = Arc::new(App { ops, cache, body_limit });
+    let app = Arc::new(App { ops, cache, body_limit, body_time });
     let mut router = Router::new();
     for (at, route) in ROUTES.iter().enumerate() {
         let app = Arc::clone(&app);
@@ -216,14 +215,14 @@ async fn read(app: &App, route: &Route, request: Request) -> Result<Call, Refusa
     let (parts, body) = request.into_parts();
     let body = match route.verb {
         Verb::Get => Bytes::new(),
-        Verb::Post => collect(body, app.body_limit).await?,
+        Verb::Post => collect(body, app).await?,
     };
     let tail = parts.uri.path().rsplit('/').next().unwrap_or_default().to_owned();
     Ok(Call { query: Query::parse(parts.uri.query()), headers: parts.headers, body, tail })
 }
 
-async fn collect(body: Body, limit: usize) -> Result<Bytes, Refusal> {
-    match tokio::time::timeout(BODY_LIMIT, axum::body::to_bytes(body, limit)).await {
+async fn collect(body: Body, app: &App) -> Result<Bytes, Refusal> {
+    match tokio::time::timeout(app.body_time, axum::body::to_bytes(body, app.body_limit)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         // The other fault is a client that went away, and it reads no reply.
         Ok(Err(_too_large)) => Err(guard::TOO_LARGE),

@@ -86,7 +86,9 @@ fn store_level(app: &App) -> Level {
 
 pub(super) fn ops_health(app: &App, _call: &Call) -> Result<Reply, Reply> {
     let view = app.ops.health();
-    let stop = Fields::new().with("enabled", &view.emergency_stop.enabled).with("reason", &view.emergency_stop.reason);
+    let stop = Fields::new()
+        .with("enabled", &view.emergency_stop.enabled)
+        .with("reason", &Some(&view.emergency_stop.reason).filter(|reason| !reason.is_empty()));
     let data = Fields::new()
         .with("emergency_stop", &stop.nested())
         .with("execution_gate_mode", &view.execution_gate_mode)
