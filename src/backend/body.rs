@@ -1,12 +1,12 @@
 //! Request bodies: strict JSON objects with typed members, and the 422 that names the member.
 
+use axum::http::StatusCode;
 use serde_json::value::RawValue;
 
 use super::reply::Fields;
 use super::reply::Reply;
 use crate::contracts::Json;
 use crate::contracts::Text;
-use axum::http::StatusCode;
 
 /// The JSON object of one request.
 #[derive(Clone, Debug)]

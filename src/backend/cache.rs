@@ -146,8 +146,8 @@ fn stamped(reply: &Reply, now: impl FnOnce() -> KstTime) -> Bytes {
 
 #[cfg(test)]
 mod tests {
-    use super::super::reply::Fields;
     use super::*;
+    use crate::backend::reply::Fields;
     use crate::store::Store;
     use crate::time::Clock as _;
     use crate::time::SystemClock;

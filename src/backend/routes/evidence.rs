@@ -2,12 +2,12 @@
 
 use axum::http::StatusCode;
 
-use super::super::reply::Fields;
-use super::super::reply::Problem;
-use super::super::reply::Reply;
-use super::super::reply::compact;
 use super::App;
 use super::Call;
+use crate::backend::reply::Fields;
+use crate::backend::reply::Problem;
+use crate::backend::reply::Reply;
+use crate::backend::reply::compact;
 use crate::contracts::EvidenceRef;
 use crate::store::ResolveFault;
 

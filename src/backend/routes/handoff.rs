@@ -3,14 +3,14 @@
 use axum::http::StatusCode;
 use serde_json::value::RawValue;
 
-use super::super::body::RequestBody;
-use super::super::reply::Fields;
-use super::super::reply::Problem;
-use super::super::reply::Reply;
-use super::super::reply::compact;
-use super::super::reply::stored;
 use super::App;
 use super::Call;
+use crate::backend::body::RequestBody;
+use crate::backend::reply::Fields;
+use crate::backend::reply::Problem;
+use crate::backend::reply::Reply;
+use crate::backend::reply::compact;
+use crate::backend::reply::stored;
 use crate::contracts::BundleDecision;
 use crate::contracts::Document as _;
 use crate::contracts::Validation;

@@ -2,13 +2,13 @@
 
 use axum::http::StatusCode;
 
-use super::super::reply::Fields;
-use super::super::reply::Problem;
-use super::super::reply::Reply;
-use super::super::reply::stored;
 use super::App;
 use super::Call;
 use super::handoff::snapshots;
+use crate::backend::reply::Fields;
+use crate::backend::reply::Problem;
+use crate::backend::reply::Reply;
+use crate::backend::reply::stored;
 use crate::contracts::Document as _;
 use crate::contracts::RunId;
 use crate::contracts::cycle::CycleReceipt;

@@ -3,12 +3,12 @@
 use axum::http::StatusCode;
 use serde::Serialize;
 
-use super::super::body::RequestBody;
-use super::super::reply::Fields;
-use super::super::reply::Problem;
-use super::super::reply::Reply;
 use super::App;
 use super::Call;
+use crate::backend::body::RequestBody;
+use crate::backend::reply::Fields;
+use crate::backend::reply::Problem;
+use crate::backend::reply::Reply;
 use crate::contracts::Document;
 use crate::contracts::GateMode;
 use crate::contracts::safety::ExecutionGate;
