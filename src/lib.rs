@@ -3,5 +3,6 @@
 
 pub mod contracts;
 pub mod gates;
+pub mod ops;
 pub mod store;
 pub mod time;
