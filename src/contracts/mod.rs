@@ -8,15 +8,18 @@ pub mod cycle;
 pub mod document;
 pub mod envelope;
 pub mod evidence;
+pub mod health;
 pub mod ids;
 pub mod integrity;
 pub mod json;
+pub mod ops_run;
 pub mod push;
 pub mod reason;
 pub mod reco;
 pub mod run;
 pub mod safety;
 pub mod summary;
+pub mod ticket;
 pub mod verdict;
 
 pub use bundle::BundleDecision;

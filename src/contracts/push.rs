@@ -75,3 +75,53 @@ pub struct PreviewSummary {
     /// Rows held back.
     pub blocked: u64,
 }
+
+/// PUSH_OUTBOX_V1, `reports/ops/push/outbox/outbox_latest.json`: messages that wait.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PushOutbox {
+    /// `PUSH_OUTBOX_V1`
+    #[serde(default, deserialize_with = "lenient")]
+    pub schema: String,
+    /// The messages; one of another form than the schema's makes the list count as missing.
+    #[serde(default, deserialize_with = "lenient")]
+    pub messages: Vec<OutboxMessage>,
+}
+
+impl Document for PushOutbox {
+    const SCHEMA: &'static str = "PUSH_OUTBOX_V1";
+}
+
+/// One message of the outbox.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OutboxMessage {
+    /// The message.
+    #[serde(default, deserialize_with = "lenient")]
+    pub message_id: String,
+    /// ALERT, DAILY_REPORT, SIGNAL ...
+    #[serde(default, deserialize_with = "lenient")]
+    pub push_type: String,
+    /// One line; older writers leave it empty.
+    #[serde(default, deserialize_with = "lenient")]
+    pub title: String,
+    /// The text; older writers leave it empty.
+    #[serde(default, deserialize_with = "lenient")]
+    pub content: String,
+    /// Its buttons, as texts.
+    #[serde(default, deserialize_with = "lenient")]
+    pub actions: Vec<String>,
+}
+
+/// The part of PUSH_SEND_RECEIPT_V1 that is shown, `reports/ops/push/send/send_latest.json`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendHead {
+    /// `PUSH_SEND_RECEIPT_V1`
+    #[serde(default, deserialize_with = "lenient")]
+    pub schema: String,
+    /// SENT, SKIPPED, BLOCKED or FAILED.
+    #[serde(default, deserialize_with = "lenient")]
+    pub decision: Option<String>,
+}
+
+impl Document for SendHead {
+    const SCHEMA: &'static str = "PUSH_SEND_RECEIPT_V1";
+}

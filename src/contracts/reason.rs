@@ -44,6 +44,14 @@ pub fn is_code(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
 }
 
+/// Text that may stand beside a code: one line, double quotes as single ones, at most 240 characters.
+#[must_use]
+pub fn detail(text: &str) -> String {
+    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let words: Vec<&str> = plain.split_whitespace().collect();
+    words.join(" ").replace('"', "'").chars().take(240).collect()
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -171,6 +179,34 @@ codes! {
     }
 }
 
+codes! {
+    /// Why a live cycle ended as it did.
+    CycleReason {
+        Success = "SUCCESS": "Every part of the cycle was done." / "사이클의 모든 단계를 마쳤습니다.",
+        BundleStale = "BUNDLE_STALE": "The strategy bundle is too old or its age is unknown." / "전략 번들이 오래되었거나 생성 시각을 알 수 없습니다.",
+        BundleFail = "BUNDLE_FAIL": "The strategy bundle failed validation." / "전략 번들이 검증에 실패했습니다.",
+        NoBundle = "NO_BUNDLE": "There is no strategy bundle." / "전략 번들이 없습니다.",
+        RecoBlocked = "RECO_BLOCKED": "The recommendation was blocked." / "추천 생성이 차단되었습니다.",
+        RecoFail = "RECO_FAIL": "The recommendation could not be produced." / "추천을 생성하지 못했습니다.",
+        SummaryFail = "SUMMARY_FAIL": "The ops summary could not be produced." / "운영 요약을 생성하지 못했습니다.",
+        PushFail = "PUSH_FAIL": "The push preview could not be produced." / "메시지 미리보기를 생성하지 못했습니다.",
+        EmergencyStop = "EMERGENCY_STOP": "The emergency stop is on or cannot be read." / "비상 정지가 켜져 있거나 읽을 수 없습니다.",
+        SystemError = "SYSTEM_ERROR": "The cycle met a defect of the program." / "사이클 내부에서 예외가 발생했습니다.",
+    }
+}
+
+codes! {
+    /// Why a recommendation report says what it says.
+    RecoReason {
+        Success = "SUCCESS": "The bundle's signals are passed on." / "번들의 신호를 전달합니다.",
+        NoSignal = "NO_SIGNAL": "The bundle holds neither picks nor actions." / "번들에 종목 선정과 보유 조치가 없습니다.",
+        NoBundle = "NO_BUNDLE": "There is no strategy bundle." / "전략 번들이 없습니다.",
+        BundleFail = "BUNDLE_FAIL": "The strategy bundle failed validation." / "전략 번들이 검증에 실패했습니다.",
+        BundleStale = "BUNDLE_STALE": "The strategy bundle is too old or its age is unknown." / "전략 번들이 오래되었거나 생성 시각을 알 수 없습니다.",
+        SystemError = "SYSTEM_ERROR": "The report met a defect of the program." / "추천 생성 중 예외가 발생했습니다.",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,6 +221,19 @@ mod tests {
             assert!(code.english().ends_with('.') && code.korean().ends_with('.'), "{code}");
             assert_eq!(RunCode::parse(code.as_str()), Some(*code));
         }
+    }
+
+    #[test]
+    fn a_detail_is_one_short_line() {
+        let cases = [
+            ("plain", "plain"),
+            (" two\r\nlines\twith \u{1b}[31m \"quotes\" ", "two lines with [31m 'quotes'"),
+            ("", ""),
+        ];
+        for (text, want) in cases {
+            assert_eq!(detail(text), want, "{text:?}");
+        }
+        assert_eq!(detail(&"가".repeat(500)).chars().count(), 240);
     }
 
     #[test]

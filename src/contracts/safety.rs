@@ -113,6 +113,20 @@ impl Document for SenderEnable {
     const SCHEMA: &'static str = "REAL_SENDER_ENABLE_V1";
 }
 
+/// The part of REAL_EXECUTION_ALLOWLIST_V1 that is shown, `docs/contracts/execution_allowlist_v1.json`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AllowlistHead {
+    /// `REAL_EXECUTION_ALLOWLIST_V1`
+    pub schema: String,
+    /// The list's version.
+    #[serde(default, deserialize_with = "lenient")]
+    pub version: Option<String>,
+}
+
+impl Document for AllowlistHead {
+    const SCHEMA: &'static str = "REAL_EXECUTION_ALLOWLIST_V1";
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -109,6 +109,8 @@ pub const HANDOFF_PATHS: &[&str] = &["reports/phase_c/latest", "state/strategy_b
 pub const ROLLBACK: &str = "state/rollback.json";
 /// The lock of the daily run.
 pub const RUN_LOCK: &str = "state/locks/run.lock";
+/// The lock of the live cycle.
+pub const CYCLE_LOCK: &str = "state/locks/live_cycle.lock";
 
 /// Directory of all logs.
 pub const LOGS: &str = "logs";

@@ -194,6 +194,16 @@ impl Store {
         }
     }
 
+    /// Why the workspace's directory cannot be used; `None` when it can.
+    #[must_use]
+    pub fn root_fault(&self) -> Option<String> {
+        match std::fs::metadata(&self.root) {
+            Ok(meta) if meta.is_dir() => None,
+            Ok(_) => Some("the workspace is no directory".to_owned()),
+            Err(fault) => Some(format!("the workspace cannot be read: {fault}")),
+        }
+    }
+
     /// Share of the disk that is still free for this user, 0 to 1; `None` when the system does not say.
     #[must_use]
     pub fn free_disk(&self) -> Option<f64> {

@@ -66,8 +66,11 @@ impl Store {
             let bytes =
                 document.to_bytes().map_err(|fault| StoreFault::new("render", family.latest)(unrendered(&fault)))?;
             match self.write_new(&snapshot_ref, &bytes) {
-                // Another writer took the name between the look and the rename.
-                Err(fault) if fault.source.kind() == std::io::ErrorKind::AlreadyExists => {}
+                // Another writer took the name between the look and the rename. A file in place of the directory gives
+                // the same error; then there is no such snapshot and no other name would help.
+                Err(fault)
+                    if fault.source.kind() == std::io::ErrorKind::AlreadyExists
+                        && self.path(&snapshot_ref).exists() => {}
                 Err(fault) => return Err(fault),
                 Ok(()) => {
                     self.write(family.latest, &bytes)?;

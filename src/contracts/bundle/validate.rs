@@ -106,6 +106,21 @@ impl Validation {
         self.valid && !self.stale
     }
 
+    /// The answer when nothing could be checked: a failure with one issue, whatever was known so far.
+    #[must_use]
+    pub fn unverifiable(self, issue: String) -> Self {
+        Self {
+            decision: BundleDecision::Fail,
+            valid: false,
+            stale: true,
+            stale_reason: Some("VALIDATION_FAIL".to_owned()),
+            issues: vec![issue],
+            warnings: Vec::new(),
+            signature_verified: false,
+            ..self
+        }
+    }
+
     fn of(decision: BundleDecision, bundle: Option<&Json>) -> Self {
         let text = |key: &str| bundle.and_then(|b| b.get(key)).and_then(Json::as_str).map(str::to_owned);
         let strategy = |key: &str| {

@@ -1,0 +1,125 @@
+//! Request bodies: strict JSON objects with typed members, and the 422 that names the member.
+
+use axum::http::StatusCode;
+use serde_json::value::RawValue;
+
+use super::reply::Fields;
+use super::reply::Reply;
+use crate::contracts::Json;
+use crate::contracts::Text;
+
+/// The JSON object of one request.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestBody(Json);
+
+impl RequestBody {
+    /// Reads a body that may be left out.
+    pub(crate) fn optional(bytes: &[u8]) -> Result<Option<Self>, Reply> {
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(None);
+        }
+        match Json::parse(bytes) {
+            Ok(json) if json.is_object() => Ok(Some(Self(json))),
+            Ok(json) => {
+                let message = "Input should be a valid dictionary or object to extract fields from";
+                Err(Reply::unprocessable("model_attributes_type", &["body"], message, &raw(&json)))
+            }
+            Err(fault) => Err(no_json(&fault.to_string())),
+        }
+    }
+
+    /// Reads a body that must be there.
+    pub(crate) fn required(bytes: &[u8]) -> Result<Self, Reply> {
+        let missing = || Reply::unprocessable("missing", &["body"], "Field required", &None::<&str>);
+        Self::optional(bytes)?.ok_or_else(missing)
+    }
+
+    /// A text that must be there.
+    pub(crate) fn text(&self, key: &str) -> Result<&str, Reply> {
+        self.text_or_default(key)?.ok_or_else(|| self.missing(key))
+    }
+
+    /// A text that may be left out, but not be null.
+    pub(crate) fn text_or_default(&self, key: &str) -> Result<Option<&str>, Reply> {
+        match self.0.get(key) {
+            None => Ok(None),
+            Some(Json::String(text)) => Ok(Some(text)),
+            Some(other) => Err(wrong(key, "string_type", "Input should be a valid string", other)),
+        }
+    }
+
+    /// A boolean that must be there. Only JSON `true` and `false` are booleans.
+    pub(crate) fn boolean(&self, key: &str) -> Result<bool, Reply> {
+        self.boolean_or_default(key)?.ok_or_else(|| self.missing(key))
+    }
+
+    /// A boolean that may be left out.
+    pub(crate) fn boolean_or_default(&self, key: &str) -> Result<Option<bool>, Reply> {
+        match self.0.get(key) {
+            None => Ok(None),
+            Some(Json::Bool(value)) => Ok(Some(*value)),
+            Some(other) => Err(wrong(key, "bool_type", "Input should be a valid boolean", other)),
+        }
+    }
+
+    /// Whether a member is there with the value null, which some members take for being left out.
+    pub(crate) fn is_null(&self, key: &str) -> bool {
+        self.0.get(key) == Some(&Json::Null)
+    }
+
+    fn missing(&self, key: &str) -> Reply {
+        Reply::unprocessable("missing", &["body", key], "Field required", &raw(&self.0))
+    }
+}
+
+fn wrong(key: &str, kind: &str, message: &str, input: &Json) -> Reply {
+    Reply::unprocessable(kind, &["body", key], message, &raw(input))
+}
+
+fn no_json(why: &str) -> Reply {
+    let item = Fields::new()
+        .with("type", "json_invalid")
+        .with("loc", &["body"])
+        .with("msg", "JSON decode error")
+        .with("input", &Fields::new().nested())
+        .with("ctx", &Fields::new().with("error", why).nested())
+        .nested();
+    Fields::new().with("detail", &[item]).reply(StatusCode::UNPROCESSABLE_ENTITY)
+}
+
+fn raw(json: &Json) -> Box<RawValue> {
+    RawValue::from_string(json.canonical(Text::Raw)).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(reply: &Reply) -> (String, String) {
+        let body: serde_json::Value = serde_json::from_slice(&reply.body).expect("JSON");
+        let item = &body["detail"][0];
+        (item["type"].as_str().expect("a type").to_owned(), item["loc"].to_string())
+    }
+
+    #[test]
+    fn a_body_is_a_strict_object_or_refused_by_name() {
+        let cases: [(&str, &[u8], &str, &str); 9] = [
+            ("nothing", b"", "missing", r#"["body"]"#),
+            ("blank", b" \n", "missing", r#"["body"]"#),
+            ("no json", b"{x", "json_invalid", r#"["body"]"#),
+            ("two keys of one name", br#"{"enabled":true,"enabled":false}"#, "json_invalid", r#"["body"]"#),
+            ("list", b"[true]", "model_attributes_type", r#"["body"]"#),
+            ("left out", b"{}", "missing", r#"["body","enabled"]"#),
+            ("text for a boolean", br#"{"enabled":"false"}"#, "bool_type", r#"["body","enabled"]"#),
+            ("number for a boolean", br#"{"enabled":0}"#, "bool_type", r#"["body","enabled"]"#),
+            ("null for a boolean", br#"{"enabled":null}"#, "bool_type", r#"["body","enabled"]"#),
+        ];
+        for (name, bytes, kind, at) in cases {
+            let reply = RequestBody::required(bytes).and_then(|body| body.boolean("enabled")).expect_err(name);
+            assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY, "{name}");
+            assert_eq!(said(&reply), (kind.to_owned(), at.to_owned()), "{name}");
+        }
+        let body = RequestBody::required(br#"{"enabled":false,"reason":"r"}"#).expect("an object");
+        assert_eq!((body.boolean("enabled").ok(), body.text("reason").ok()), (Some(false), Some("r")));
+    }
+}

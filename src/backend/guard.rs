@@ -1,0 +1,190 @@
+//! Who may ask: only this machine, by its own name, and for changes only from a page of this server.
+//!
+//! The Host check closes the door that a foreign web page opens by pointing its own name at 127.0.0.1. With it, replies
+//! to reads may carry `Access-Control-Allow-Origin: *`, as the reference's do.
+
+use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
+
+use axum::http::HeaderMap;
+use axum::http::HeaderName;
+use axum::http::StatusCode;
+use axum::http::Uri;
+use axum::http::header;
+
+/// Why a request is turned away before its route is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    pub(crate) message: &'static str,
+}
+
+const FOREIGN_HOST: Refusal = Refusal {
+    status: StatusCode::FORBIDDEN,
+    code: "FOREIGN_HOST",
+    message: "the Host header must be localhost or a loopback address",
+};
+const FOREIGN_ORIGIN: Refusal = Refusal {
+    status: StatusCode::FORBIDDEN,
+    code: "FOREIGN_ORIGIN",
+    message: "changes are accepted from pages of this server only",
+};
+/// A body beyond the limit.
+pub(crate) const TOO_LARGE: Refusal = Refusal {
+    status: StatusCode::PAYLOAD_TOO_LARGE,
+    code: "BODY_TOO_LARGE",
+    message: "the request body is larger than this server accepts",
+};
+/// A body that does not arrive.
+pub(crate) const TOO_SLOW: Refusal = Refusal {
+    status: StatusCode::REQUEST_TIMEOUT,
+    code: "BODY_TOO_SLOW",
+    message: "the request body did not arrive in time",
+};
+
+/// Checks that the request names this machine: one Host header, loopback, and no other name in the address line.
+pub(crate) fn host(headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {
+    let named = only(headers, header::HOST).and_then(loopback_port).ok_or(FOREIGN_HOST)?;
+    match uri.authority() {
+        Some(authority) if loopback_port(authority.as_str()) != Some(named) => Err(FOREIGN_HOST),
+        _ => Ok(()),
+    }
+}
+
+/// Checks that a change comes from a page of this server, or from no page at all.
+pub(crate) fn origin(headers: &HeaderMap) -> Result<(), Refusal> {
+    if !headers.contains_key(header::ORIGIN) {
+        return Ok(());
+    }
+    let port = only(headers, header::HOST).and_then(loopback_port).ok_or(FOREIGN_HOST)?;
+    let page = only(headers, header::ORIGIN).and_then(|origin| origin.strip_prefix("http://")).and_then(loopback_port);
+    // Another program's page on this machine has another port; `null` and https pages are never ours.
+    if page == Some(port) { Ok(()) } else { Err(FOREIGN_ORIGIN) }
+}
+
+/// Checks the stated length of a body, before a byte of it is read.
+pub(crate) fn length(headers: &HeaderMap, limit: usize) -> Result<(), Refusal> {
+    let stated = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+    if stated.is_some_and(|length| length > limit) { Err(TOO_LARGE) } else { Ok(()) }
+}
+
+fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok()?;
+    if values.next().is_some() { None } else { Some(value) }
+}
+
+/// The port of `host[:port]` when the host is this machine; 80 when none is given.
+fn loopback_port(authority: &str) -> Option<u16> {
+    let (own, port) = if let Some(rest) = authority.strip_prefix('[') {
+        let (address, port) = rest.split_once(']')?;
+        (address.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback()), port)
+    } else {
+        let (name, port) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
+        let own = name.eq_ignore_ascii_case("localhost") || name.parse::<Ipv4Addr>().is_ok_and(|a| a.is_loopback());
+        (own, port)
+    };
+    let port = match port.strip_prefix(':') {
+        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok()?,
+        None if port.is_empty() => 80,
+        _ => return None,
+    };
+    own.then_some(port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in pairs {
+            map.append(*name, HeaderValue::from_static(value));
+        }
+        map
+    }
+
+    #[test]
+    fn only_loopback_names_are_hosts() {
+        let cases = [
+            ("localhost", true),
+            ("LocalHost:8000", true),
+            ("127.0.0.1", true),
+            ("127.0.0.1:65535", true),
+            ("127.8.8.8:1", true),
+            ("[::1]", true),
+            ("[::1]:8000", true),
+            ("", false),
+            ("evil.example", false),
+            ("evil.example:8000", false),
+            ("localhost.evil.example", false),
+            ("127.0.0.1.evil.example", false),
+            ("127.0.0.1@evil.example", false),
+            ("evil.example#127.0.0.1", false),
+            ("0.0.0.0:8000", false),
+            ("10.0.0.1", false),
+            ("[::]:8000", false),
+            ("[::1", false),
+            ("::1", false),
+            ("0177.0.0.1", false),
+            ("2130706433", false),
+            ("127.1", false),
+            ("localhost:", false),
+            ("localhost:x", false),
+            ("localhost:+80", false),
+            ("localhost:99999", false),
+            ("localhost:80:80", false),
+            ("localhost ", false),
+        ];
+        for (text, own) in cases {
+            assert_eq!(host(&headers(&[("host", text)]), &Uri::from_static("/x")).is_ok(), own, "{text:?}");
+        }
+        let plain = Uri::from_static("/x");
+        assert!(host(&HeaderMap::new(), &plain).is_err(), "no Host at all");
+        assert!(host(&headers(&[("host", "localhost"), ("host", "localhost")]), &plain).is_err(), "two of them");
+        let absolute = Uri::from_static("http://evil.example/x");
+        assert!(host(&headers(&[("host", "localhost")]), &absolute).is_err(), "another name in the address line");
+        let own = Uri::from_static("http://localhost:8000/x");
+        assert!(host(&headers(&[("host", "localhost:8000")]), &own).is_ok());
+    }
+
+    #[test]
+    fn a_change_comes_from_no_page_or_from_ours() {
+        let cases = [
+            ("no page", None, true),
+            ("ours", Some("http://127.0.0.1:8000"), true),
+            ("ours by name", Some("http://localhost:8000"), true),
+            ("another program here", Some("http://localhost:3000"), false),
+            ("no port", Some("http://localhost"), false),
+            ("foreign", Some("http://evil.example:8000"), false),
+            ("foreign with our name in it", Some("http://127.0.0.1:8000.evil.example"), false),
+            ("https", Some("https://127.0.0.1:8000"), false),
+            ("sandboxed page", Some("null"), false),
+            ("empty", Some(""), false),
+            ("with a path", Some("http://127.0.0.1:8000/"), false),
+        ];
+        for (name, origin_text, ok) in cases {
+            let mut map = headers(&[("host", "127.0.0.1:8000")]);
+            if let Some(text) = origin_text {
+                map.insert(header::ORIGIN, HeaderValue::from_static(text));
+            }
+            assert_eq!(origin(&map).is_ok(), ok, "{name}");
+        }
+        let through_a_tunnel = headers(&[("host", "localhost:18000"), ("origin", "http://localhost:18000")]);
+        assert!(origin(&through_a_tunnel).is_ok());
+        let two = headers(&[("host", "a"), ("origin", "http://localhost"), ("origin", "http://localhost")]);
+        assert!(origin(&two).is_err());
+    }
+
+    #[test]
+    fn a_stated_length_beyond_the_limit_is_refused_unread() {
+        for (text, ok) in [("0", true), ("10", true), ("11", false), ("99999999999999999999", true)] {
+            // A length that no number holds is refused by the HTTP parser before it comes here.
+            assert_eq!(length(&headers(&[("content-length", text)]), 10).is_ok(), ok, "{text}");
+        }
+        assert!(length(&HeaderMap::new(), 10).is_ok());
+    }
+}

@@ -1,0 +1,364 @@
+//! The listening side: bind, serve connections with limits, stop gracefully.
+
+use std::io;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::net::TcpListener as StdListener;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::RecvTimeoutError;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::rt::TokioTimer;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::runtime::Builder;
+use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
+use tokio::sync::watch;
+
+use super::routes;
+use crate::ops::Ops;
+
+/// What a domain function that is still at work is given after the grace.
+const LAST_GRACE: Duration = Duration::from_secs(2);
+/// Connections served at once; further ones wait in the system's queue.
+const MAX_CONNECTIONS: u32 = 256;
+/// Largest request header, in bytes.
+const MAX_HEADER: usize = 16 << 10;
+/// Threads for domain functions. They end when they have nothing to do.
+const BLOCKING_THREADS: usize = 8;
+/// How often a waiting owner looks whether the server still lives.
+const LIFE_CHECK: Duration = Duration::from_millis(500);
+
+/// Where and how to serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServeOptions {
+    /// A loopback address.
+    pub host: IpAddr,
+    /// The port; 0 takes any free one.
+    pub port: u16,
+    /// Largest request body, in bytes.
+    pub body_limit: usize,
+    /// Threads for connections, at least 1. One thread is enough for a single client.
+    pub workers: usize,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self { host: Ipv4Addr::LOCALHOST.into(), port: 8000, body_limit: 1 << 20, workers: 2 }
+    }
+}
+
+/// How long a client may take. Nobody can hold a connection for ever, whatever is left unsent or unread.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// For a request's header; an idle connection is closed after it too.
+    pub(super) header: Duration,
+    /// For a request's body.
+    pub(super) body: Duration,
+    /// After this time a connection is asked to close.
+    pub(super) life: Duration,
+    /// What a running request is given after its connection was asked to close.
+    pub(super) grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            header: Duration::from_secs(30),
+            body: Duration::from_secs(10),
+            life: Duration::from_secs(600),
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The backend cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeFault {
+    /// Somebody else listens there.
+    #[error(
+        "port {} of {} is in use: another daily_ops serve may be running, look at the service manager (systemctl status) \
+         and at the listener (ss -ltnp 'sport = :{}') and use or stop that one first",
+        address.port(), address.ip(), address.port()
+    )]
+    PortInUse {
+        /// Where this server was to listen.
+        address: SocketAddr,
+    },
+    /// The address can be reached from other machines.
+    #[error("{host} is no loopback address, the backend listens on loopback only")]
+    NotLoopback {
+        /// The address asked for.
+        host: IpAddr,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        /// The address asked for.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The threads cannot be started.
+    #[error("cannot start the server's threads: {0}")]
+    Threads(#[source] io::Error),
+}
+
+/// A running backend. Dropping it stops it as [`Server::stop`] does.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Binds and starts to serve on threads of its own. When it returns, connections are accepted.
+    ///
+    /// # Errors
+    /// The address is no loopback address or cannot be listened on, or no thread can be started.
+    pub fn start(ops: Arc<Ops>, options: &ServeOptions) -> Result<Self, ServeFault> {
+        Self::start_within(ops, options, Limits::default())
+    }
+
+    fn start_within(ops: Arc<Ops>, options: &ServeOptions, limits: Limits) -> Result<Self, ServeFault> {
+        let listener = bind(options)?;
+        let address = listener.local_addr().map_err(ServeFault::Threads)?;
+        let runtime = runtime(options.workers).map_err(ServeFault::Threads)?;
+        let router = routes::router(ops, options.body_limit, limits.body);
+        let (stop, stopped) = watch::channel(false);
+        let thread = std::thread::Builder::new()
+            .name("backend".to_owned())
+            .spawn(move || {
+                runtime.block_on(serve(listener, router, stopped, limits));
+                runtime.shutdown_timeout(LAST_GRACE);
+            })
+            .map_err(ServeFault::Threads)?;
+        Ok(Self { address, stop, thread: Some(thread) })
+    }
+
+    /// Where it listens, with the real port.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The base of its addresses, without a slash at the end.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops accepting, lets running requests end (10 s at most) and returns.
+    pub fn stop(mut self) {
+        self.shut_down();
+    }
+
+    /// Serves until a message comes or every sender is gone, then stops as [`Server::stop`] does. Returns early when the
+    /// server itself has ended.
+    pub fn wait_for(mut self, stop: &Receiver<()>) {
+        let lives = |server: &Self| server.thread.as_ref().is_some_and(|thread| !thread.is_finished());
+        while lives(&self) && stop.recv_timeout(LIFE_CHECK) == Err(RecvTimeoutError::Timeout) {}
+        self.shut_down();
+    }
+
+    fn shut_down(&mut self) {
+        self.stop.send_replace(true);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the server's thread ended by a panic");
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+fn bind(options: &ServeOptions) -> Result<StdListener, ServeFault> {
+    if !options.host.is_loopback() {
+        return Err(ServeFault::NotLoopback { host: options.host });
+    }
+    let address = SocketAddr::new(options.host, options.port);
+    let fault = |source: io::Error| {
+        if source.kind() == io::ErrorKind::AddrInUse {
+            ServeFault::PortInUse { address }
+        } else {
+            ServeFault::Bind { address, source }
+        }
+    };
+    let listener = StdListener::bind(address).map_err(fault)?;
+    listener.set_nonblocking(true).map_err(fault)?;
+    Ok(listener)
+}
+
+/// With one worker the server's own thread does all the work, and no other is started before a domain function runs.
+fn runtime(workers: usize) -> io::Result<Runtime> {
+    let mut builder = if workers > 1 { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+    if workers > 1 {
+        builder.worker_threads(workers).thread_name("backend-worker");
+    }
+    builder.max_blocking_threads(BLOCKING_THREADS).enable_io().enable_time().build()
+}
+
+async fn serve(listener: StdListener, router: Router, mut stopped: watch::Receiver<bool>, limits: Limits) {
+    let listener = match TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(fault) => {
+            tracing::error!(%fault, "the listener cannot be used");
+            return;
+        }
+    };
+    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &room) => accepted,
+            _ = stopped.wait_for(|stop| *stop) => break,
+        };
+        if let Some((stream, permit)) = accepted {
+            let (router, stopped) = (router.clone(), stopped.clone());
+            tokio::spawn(async move {
+                connection(stream, router, stopped, limits).await;
+                drop(permit);
+            });
+        }
+    }
+    drop(listener);
+    // Every connection holds one permit, so all of them together mean that nobody is served any more.
+    if tokio::time::timeout(limits.grace, room.acquire_many(MAX_CONNECTIONS)).await.is_err() {
+        tracing::warn!(seconds = limits.grace.as_secs(), "requests were still running and are cut off");
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let permit = Arc::clone(room).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => {
+            // Replies are small; waiting to fill a packet only adds latency. Failing here means the peer is gone.
+            stream.set_nodelay(true).ok()?;
+            Some((stream, permit))
+        }
+        Err(fault) => {
+            tracing::warn!(%fault, "a connection was not accepted");
+            // Out of file descriptors, most likely: without a pause this loop would only burn time.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            None
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router, mut stopped: watch::Receiver<bool>, limits: Limits) {
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header)
+        .max_buf_size(MAX_HEADER)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut served = std::pin::pin!(served);
+    let ended = tokio::select! {
+        ended = served.as_mut() => Some(ended),
+        _ = stopped.wait_for(|stop| *stop) => None,
+        () = tokio::time::sleep(limits.life) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            served.as_mut().graceful_shutdown();
+            // Past the grace the connection is dropped with whatever it was doing.
+            tokio::time::timeout(limits.grace, served).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(fault) = ended {
+        tracing::debug!(%fault, "a connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::OpsPolicy;
+    use crate::store::Store;
+    use crate::store::layout;
+    use crate::time::SystemClock;
+    use std::io::Read as _;
+    use std::io::Write as _;
+    use std::net::TcpStream as StdStream;
+
+    fn served(limits: Limits) -> (tempfile::TempDir, Store, Server) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::new(dir.path());
+        let policy = Box::new(|| Ok(OpsPolicy::default()));
+        let ops = Arc::new(Ops::new(store.clone(), Arc::new(SystemClock::new()), policy));
+        let options = ServeOptions { port: 0, workers: 1, ..ServeOptions::default() };
+        let server = Server::start_within(ops, &options, limits).expect("serving");
+        (dir, store, server)
+    }
+
+    fn connect(server: &Server, text: &str) -> StdStream {
+        let mut stream = StdStream::connect(server.address()).expect("connected");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
+        stream.write_all(text.as_bytes()).expect("sent");
+        stream
+    }
+
+    fn rest(mut stream: StdStream) -> String {
+        let mut bytes = Vec::new();
+        // A reset is an end as well.
+        stream.read_to_end(&mut bytes).ok();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    const SHORT: Duration = Duration::from_millis(50);
+
+    #[test]
+    fn a_client_that_sends_nothing_or_half_is_cut_off() {
+        let (_dir, _store, server) = served(Limits { header: SHORT, ..Limits::default() });
+        for (name, text) in [
+            ("nothing", ""),
+            ("half a header", "GET /health HTTP/1.1\r\nhost: loc"),
+            ("idle after a request", "GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"),
+        ] {
+            let answer = rest(connect(&server, text));
+            assert_eq!(answer.contains("200 OK"), name.starts_with("idle"), "{name}: {answer}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_does_not_arrive_is_a_timeout() {
+        let (_dir, _store, server) = served(Limits { body: SHORT, ..Limits::default() });
+        let head = "POST /api/emergency_stop HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{";
+        let answer = rest(connect(&server, head));
+        assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("BODY_TOO_SLOW"), "{answer}");
+    }
+
+    #[test]
+    fn an_old_connection_is_closed() {
+        let (_dir, _store, server) = served(Limits { life: SHORT, ..Limits::default() });
+        assert_eq!(rest(connect(&server, "")), "");
+    }
+
+    #[test]
+    fn a_client_that_never_reads_does_not_hold_up_the_stop() {
+        let (_dir, store, server) = served(Limits { grace: SHORT, ..Limits::default() });
+        let large = format!(r#"{{"schema":"OPS_SUMMARY_V1","x":"{}"}}"#, "x".repeat(16 << 20));
+        store.write(layout::SUMMARY.latest, large.as_bytes()).expect("written");
+        let mut stream = connect(&server, "GET /api/ops/summary/latest HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        stream.read_exact(&mut [0; 64]).expect("the reply begins");
+        server.stop();
+        assert!(rest(stream).len() < large.len(), "it was cut off");
+    }
+}

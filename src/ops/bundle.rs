@@ -1,0 +1,74 @@
+//! The strategy bundle as it lies in the workspace, judged by the one validator.
+
+use serde_json::value::RawValue;
+
+use super::Ops;
+use super::OpsPolicy;
+use super::resolves;
+use crate::contracts::BundlePolicy;
+use crate::contracts::Json;
+use crate::contracts::Validation;
+use crate::contracts::bundle::validate;
+use crate::contracts::json::decode;
+use crate::store::layout;
+use crate::time::KstTime;
+
+/// The bundle and everything known about it. Every document shows this one answer.
+#[derive(Clone, Debug)]
+pub struct BundleView {
+    /// The validator's answer.
+    pub validation: Validation,
+    /// The bundle as stored; only when it is valid.
+    pub document: Option<Box<RawValue>>,
+    /// Where it lies; only when the ref resolves.
+    pub latest_ref: Option<String>,
+}
+
+impl BundleView {
+    /// A part of a valid bundle by the names on the way to it.
+    pub(super) fn part(&self, path: &[&str]) -> Option<Json> {
+        let bundle = Json::parse(self.document.as_ref()?.get().as_bytes()).ok()?;
+        path.iter().try_fold(bundle, |json, key| json.get(key).cloned())
+    }
+
+    /// A part of a valid bundle with its numbers as they are written.
+    pub(super) fn value(&self, path: &[&str]) -> Option<serde_json::Value> {
+        let bundle: serde_json::Value = serde_json::from_str(self.document.as_ref()?.get()).ok()?;
+        path.iter().try_fold(bundle, |mut value, key| value.get_mut(*key).map(serde_json::Value::take))
+    }
+
+    /// The ref as a list, for evidence.
+    pub(super) fn refs(&self) -> Vec<String> {
+        self.latest_ref.iter().cloned().collect()
+    }
+}
+
+impl Ops {
+    /// Reads and judges the bundle now.
+    #[must_use]
+    pub fn bundle(&self) -> BundleView {
+        self.bundle_at(&(self.policy)(), self.clock.now())
+    }
+
+    pub(super) fn bundle_at(&self, policy: &Result<OpsPolicy, String>, now: KstTime) -> BundleView {
+        let file = layout::BUNDLE.latest;
+        let (bytes, unreadable) = match self.store.read(file) {
+            Ok(bytes) => (bytes, None),
+            Err(fault) => (None, Some(format!("BUNDLE_UNREADABLE: {}", fault.source))),
+        };
+        let judge = |policy: &BundlePolicy| validate(bytes.as_deref(), policy, now);
+        let validation = match (unreadable, policy) {
+            (Some(issue), _) => judge(&BundlePolicy::default()).unverifiable(issue),
+            // Without a file there is nothing to verify: that is NO_BUNDLE under every policy.
+            (None, Err(issue)) if bytes.is_some() => judge(&BundlePolicy::default()).unverifiable(issue.clone()),
+            (None, Err(_)) => judge(&BundlePolicy::default()),
+            (None, Ok(policy)) => judge(&policy.bundle),
+        };
+        let document = bytes
+            .as_deref()
+            .filter(|_| validation.valid)
+            .and_then(|bytes| serde_json::from_str(decode(bytes).ok()?).ok());
+        let latest_ref = resolves(&self.store, file).then(|| file.to_owned());
+        BundleView { validation, document, latest_ref }
+    }
+}

@@ -1,0 +1,202 @@
+//! The documents that the host regenerates: recommendation, summary, push preview and the receipt of a live cycle.
+//!
+//! Every number comes from a file of the workspace, read anew each time. An input that is missing or damaged never stops
+//! a regeneration: it shows as a risk or as its safe value. A ref is written only when it resolves at that moment.
+//! Nothing here sends anything: the only delivery is a preview for the console.
+
+mod bundle;
+mod evidence;
+mod health;
+mod live_cycle;
+mod outcome;
+mod push;
+mod recent;
+mod recommend;
+mod risk;
+mod runs;
+mod summary;
+mod ticket_file;
+mod tickets;
+
+use std::any::Any;
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+
+pub use bundle::BundleView;
+pub use health::Health;
+pub use health::HealthView;
+pub use health::StopView;
+pub use live_cycle::CycleFault;
+pub use live_cycle::CycleOutcome;
+pub use recommend::RecoOutcome;
+pub use summary::SummaryOutcome;
+
+use crate::contracts::BundlePolicy;
+use crate::contracts::EvidenceRef;
+use crate::contracts::cycle::CycleReceipt;
+use crate::contracts::reco::RecoReport;
+use crate::contracts::summary::OpsSummary;
+use crate::store::Store;
+use crate::store::StoreFault;
+use crate::store::Stored;
+use crate::store::layout;
+use crate::time::Clock;
+
+/// What a live cycle does with a stale bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StalePolicy {
+    /// It blocks.
+    Block,
+    /// It goes on and says so.
+    Warn,
+}
+
+/// Which ticket events count as recent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RiskWindow {
+    /// Width in days.
+    pub days: u64,
+    /// How many of the last result lines are looked at; more than 10,000 count as 10,000.
+    pub max_events: usize,
+    /// A FAILED line whose message starts with one of these is a clean-up, not a failure.
+    pub exclude_prefixes: Vec<String>,
+}
+
+impl Default for RiskWindow {
+    fn default() -> Self {
+        let exclude_prefixes = ["AUTO_CLEANUP_", "MANUAL_CLEANUP", "REAPER_"].map(str::to_owned).to_vec();
+        Self { days: 3, max_events: 200, exclude_prefixes }
+    }
+}
+
+/// Everything that settings decide about the documents.
+#[derive(Clone, Debug)]
+pub struct OpsPolicy {
+    /// Which bundle is accepted.
+    pub bundle: BundlePolicy,
+    /// What a stale bundle means.
+    pub stale_policy: StalePolicy,
+    /// Which ticket events are recent.
+    pub risk: RiskWindow,
+}
+
+impl Default for OpsPolicy {
+    fn default() -> Self {
+        Self { bundle: BundlePolicy::default(), stale_policy: StalePolicy::Block, risk: RiskWindow::default() }
+    }
+}
+
+/// Reads the policy anew, so that a key can be changed while the host runs. The text of an error becomes the issue of a
+/// bundle that cannot be verified.
+pub type PolicySource = Box<dyn Fn() -> Result<OpsPolicy, String> + Send + Sync>;
+
+/// A document was not regenerated.
+#[derive(Debug, thiserror::Error)]
+pub enum OpsFault {
+    /// A file cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+    /// The program met a defect of its own.
+    #[error("the program met a defect of its own: {0}")]
+    Defect(String),
+}
+
+/// Regenerates the host's documents. One value serves all threads.
+pub struct Ops {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    policy: PolicySource,
+    memory: Mutex<Memory>,
+}
+
+/// What is remembered between two summaries, so that only what was added is read.
+#[derive(Default)]
+struct Memory {
+    tickets: tickets::TicketIndex,
+    runs: runs::RunHistory,
+}
+
+impl fmt::Debug for Ops {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ops").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+impl Ops {
+    /// Works on the workspace behind `store`; nothing is read yet.
+    pub fn new(store: Store, clock: Arc<dyn Clock>, policy: PolicySource) -> Self {
+        Self { store, clock, policy, memory: Mutex::default() }
+    }
+
+    /// The workspace.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// The newest recommendation as stored.
+    #[must_use]
+    pub fn latest_reco(&self) -> Stored<RecoReport> {
+        self.store.document(layout::RECO.latest)
+    }
+
+    /// The newest summary as stored.
+    #[must_use]
+    pub fn latest_summary(&self) -> Stored<OpsSummary> {
+        self.store.document(layout::SUMMARY.latest)
+    }
+
+    /// The newest receipt of a live cycle as stored.
+    #[must_use]
+    pub fn latest_cycle(&self) -> Stored<CycleReceipt> {
+        self.store.document(layout::CYCLE.latest)
+    }
+
+    /// The memory; what a panic left half done is forgotten and read anew.
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(|poisoned| {
+            let mut memory = poisoned.into_inner();
+            *memory = Memory::default();
+            self.memory.clear_poison();
+            memory
+        })
+    }
+}
+
+/// Whether a text is a ref that resolves now.
+fn resolves(store: &Store, text: &str) -> bool {
+    EvidenceRef::parse(text).is_ok_and(|reference| store.resolve(&reference).is_ok())
+}
+
+/// The refs that resolve now, each once, in order.
+fn resolving(store: &Store, refs: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for text in refs {
+        if !found.contains(&text) && resolves(store, &text) {
+            found.push(text);
+        }
+    }
+    found
+}
+
+/// Does the work and turns a panic inside it into its message.
+fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    std::panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| message_of(&*payload))
+}
+
+fn message_of(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a message".to_owned())
+}
+
+#[cfg(test)]
+mod tests;

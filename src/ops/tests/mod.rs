@@ -1,0 +1,8 @@
+//! The documents as a whole, on real workspaces.
+
+mod cycle;
+mod reco;
+mod refs;
+mod site;
+mod summary;
+mod tickets;

@@ -1,0 +1,293 @@
+//! One ticket file: what was appended since the last look, and its last lines.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+use crate::contracts::json::sha256;
+use crate::contracts::ticket::ReceiptLine;
+use crate::contracts::ticket::RequestLine;
+use crate::contracts::ticket::ResultLine;
+use crate::contracts::ticket::TicketStatus;
+use crate::store::Store;
+use crate::store::jsonl::MAX_LINE;
+use crate::store::jsonl::Tail;
+use crate::store::layout;
+
+/// Events handed over at a time.
+const BATCH: usize = 4096;
+
+/// A ticket's id in 16 bytes: the UUID itself, or a hash of any other text.
+pub(super) type Key = [u8; 16];
+
+/// Which of the three files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Requests,
+    Results,
+    Receipts,
+}
+
+impl Source {
+    pub(super) fn file(self) -> &'static str {
+        match self {
+            Self::Requests => layout::TICKET_REQUESTS,
+            Self::Results => layout::TICKET_RESULTS,
+            Self::Receipts => layout::TICKET_RECEIPTS,
+        }
+    }
+}
+
+/// What one line says about its ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Event {
+    pub(super) key: Key,
+    pub(super) effect: Effect,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// The ticket exists.
+    Requested,
+    /// Its newest result.
+    Status(TicketStatus),
+    /// Its newest receipt: whether a guard refused the execution.
+    Receipt { blocked: bool },
+}
+
+/// What a file hands over, in the order of its lines.
+#[derive(Debug)]
+pub(super) enum Batch {
+    /// Forget what came from this file.
+    Restart(Source),
+    Events(Vec<Event>),
+}
+
+/// What a line is.
+enum Line {
+    Blank,
+    Bad,
+    /// A receipt of a version that is not known.
+    PassedOver,
+    Event(Event),
+}
+
+/// The last lines of a file with their numbers. The buffers are used again, so that a long file costs no allocations.
+#[derive(Debug, Default)]
+struct Ring {
+    capacity: usize,
+    lines: VecDeque<(u64, Vec<u8>)>,
+}
+
+impl Ring {
+    fn push(&mut self, number: u64, line: &[u8]) {
+        if self.capacity == 0 {
+            return;
+        }
+        let full = self.lines.len() >= self.capacity;
+        let oldest = if full { self.lines.pop_front() } else { None };
+        let mut buffer = oldest.map(|(_, buffer)| buffer).unwrap_or_default();
+        buffer.clear();
+        buffer.extend_from_slice(line);
+        self.lines.push_back((number, buffer));
+    }
+}
+
+/// One of the three files and how far it was read.
+#[derive(Debug)]
+pub(super) struct TicketFile {
+    source: Source,
+    tail: Tail,
+    ring: Ring,
+    bad_lines: u64,
+    /// A last line without an end that can be read: its number and text. It is not consumed.
+    pending: Option<(u64, Vec<u8>)>,
+    /// Why the file could not be read the last time.
+    fault: Option<String>,
+}
+
+struct Reading<'a> {
+    source: Source,
+    ring: &'a mut Ring,
+    bad_lines: &'a mut u64,
+    events: Vec<Event>,
+    send: &'a mut dyn FnMut(Batch),
+}
+
+impl Reading<'_> {
+    fn restart(&mut self) {
+        self.ring.lines.clear();
+        *self.bad_lines = 0;
+        self.events.clear();
+        (self.send)(Batch::Restart(self.source));
+    }
+
+    fn line(&mut self, number: u64, line: &[u8]) {
+        match parse(self.source, line) {
+            Line::Blank | Line::PassedOver => {}
+            Line::Bad => *self.bad_lines += 1,
+            Line::Event(event) => {
+                if is_recent_event(event.effect) {
+                    self.ring.push(number, line);
+                }
+                self.events.push(event);
+                if self.events.len() >= BATCH {
+                    let full = std::mem::replace(&mut self.events, Vec::with_capacity(BATCH));
+                    (self.send)(Batch::Events(full));
+                }
+            }
+        }
+    }
+}
+
+impl TicketFile {
+    /// A file of which the last `recent` lines are kept.
+    pub(super) fn new(source: Source, recent: usize) -> Self {
+        let ring = Ring { capacity: recent, lines: VecDeque::new() };
+        Self { source, tail: Tail::default(), ring, bad_lines: 0, pending: None, fault: None }
+    }
+
+    /// Hands over what was appended since the last call.
+    pub(super) fn read(&mut self, store: &Store, send: &mut dyn FnMut(Batch)) {
+        let (source, path) = (self.source, store.path(self.source.file()));
+        let (ring, bad_lines) = (&mut self.ring, &mut self.bad_lines);
+        let reading = RefCell::new(Reading { source, ring, bad_lines, events: Vec::new(), send });
+        let rest = self.tail.read(&path, &mut || reading.borrow_mut().restart(), &mut |number, line| {
+            reading.borrow_mut().line(number, line);
+        });
+        let reading = reading.into_inner();
+        if !reading.events.is_empty() {
+            (reading.send)(Batch::Events(reading.events));
+        }
+        match rest {
+            Ok(rest) => {
+                self.fault = None;
+                let readable = matches!(parse(source, &rest), Line::Event(_));
+                self.pending = readable.then(|| (self.tail.lines() + 1, rest));
+            }
+            Err(fault) => {
+                self.fault = Some(format!("{}: {fault}", source.file()));
+                self.pending = None;
+            }
+        }
+    }
+
+    pub(super) fn bad_lines(&self) -> u64 {
+        self.bad_lines
+    }
+
+    pub(super) fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
+    }
+
+    /// What the last line says when it has no end yet.
+    pub(super) fn pending(&self) -> Option<Event> {
+        let (_, line) = self.pending.as_ref()?;
+        if let Line::Event(event) = parse(self.source, line) { Some(event) } else { None }
+    }
+
+    /// The last `count` lines, oldest first: every result, or the receipts that say BLOCKED.
+    pub(super) fn recent(&self, count: usize) -> Vec<(u64, &[u8])> {
+        let pending = self.pending.iter().filter(|_| self.pending().is_some_and(|event| is_recent_event(event.effect)));
+        let all: Vec<_> = self.ring.lines.iter().chain(pending).map(|(n, line)| (*n, line.as_slice())).collect();
+        all[all.len().saturating_sub(count)..].to_vec()
+    }
+}
+
+/// Whether a line can matter to the recent window.
+fn is_recent_event(effect: Effect) -> bool {
+    match effect {
+        Effect::Status(_) | Effect::Receipt { blocked: true } => true,
+        Effect::Requested | Effect::Receipt { blocked: false } => false,
+    }
+}
+
+fn parse(source: Source, line: &[u8]) -> Line {
+    if line.iter().all(u8::is_ascii_whitespace) {
+        return Line::Blank;
+    }
+    // serde would take a list for an object whose fields come in order.
+    let is_object = line.trim_ascii_start().first() == Some(&b'{');
+    if !is_object || line.len() > MAX_LINE {
+        return Line::Bad;
+    }
+    let event = match source {
+        Source::Requests => {
+            serde_json::from_slice::<RequestLine<'_>>(line).ok().map(|l| (key_of(&l.request_id), Effect::Requested))
+        }
+        Source::Results => serde_json::from_slice::<ResultLine<'_>>(line)
+            .ok()
+            .map(|l| (key_of(&l.request_id), Effect::Status(l.status))),
+        Source::Receipts => match serde_json::from_slice::<ReceiptLine<'_>>(line) {
+            Ok(receipt) if !receipt.is_known() => return Line::PassedOver,
+            Ok(l) => Some((key_of(&l.request_id), Effect::Receipt { blocked: l.is_blocked() })),
+            Err(_) => None,
+        },
+    };
+    match event {
+        Some((Some(key), effect)) => Line::Event(Event { key, effect }),
+        _ => Line::Bad,
+    }
+}
+
+/// The key of an id; `None` for an empty one.
+fn key_of(id: &str) -> Option<Key> {
+    if id.is_empty() {
+        return None;
+    }
+    // Only the usual form is taken as the number it is: ids are texts, and two spellings of one number are two ids.
+    let usual = id.len() == 36 && !id.bytes().any(|b| b.is_ascii_uppercase());
+    if let Some(uuid) = usual.then(|| uuid::Uuid::try_parse(id).ok()).flatten() {
+        return Some(*uuid.as_bytes());
+    }
+    let mut key = Key::default();
+    key.copy_from_slice(&sha256(id.as_bytes())[..16]);
+    Some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_its_number_or_its_hash() {
+        let lower = key_of("206c5ca5-6baf-4d97-8483-c32e0fd5411c").expect("an id");
+        assert_eq!(lower[..4], [0x20, 0x6c, 0x5c, 0xa5]);
+        let others = ["206C5CA5-6BAF-4D97-8483-C32E0FD5411C", "206c5ca56baf4d978483c32e0fd5411c", "zzz", "N/A", "한글"];
+        let mut keys: Vec<_> = others.iter().filter_map(|id| key_of(id)).collect();
+        keys.push(lower);
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), others.len() + 1);
+        assert_eq!(key_of(""), None);
+    }
+
+    #[test]
+    fn lines_are_sorted_into_events_and_bad_ones() {
+        let kind = |source, text: &str| match parse(source, text.as_bytes()) {
+            Line::Blank => "blank",
+            Line::Bad => "bad",
+            Line::PassedOver => "passed over",
+            Line::Event(_) => "event",
+        };
+        let cases = [
+            (Source::Requests, r#"{"request_id":"a","payload":{"mode":"FULL"}}"#, "event"),
+            (Source::Requests, "  ", "blank"),
+            (Source::Requests, "", "blank"),
+            (Source::Requests, r#"{"request_id":"a""#, "bad"),
+            (Source::Requests, r#"{"request_id":7}"#, "bad"),
+            (Source::Requests, r#"{"request_id":""}"#, "bad"),
+            (Source::Requests, r#"{"request_id":"a","request_id":"b"}"#, "bad"),
+            (Source::Requests, r#"["request_id"]"#, "bad"),
+            (Source::Results, r#"{"request_id":"a","status":"DONE"}"#, "event"),
+            (Source::Results, r#"{"request_id":"a","status":"GONE"}"#, "bad"),
+            (Source::Results, r#"{"request_id":"a"}"#, "bad"),
+            (Source::Results, r#"{"request_id":"a","status":"DONE"} trailing"#, "bad"),
+            (Source::Receipts, r#"{"request_id":"a"}"#, "event"),
+            (Source::Receipts, r#"{"schema":"EXECUTION_RECEIPT_V9","request_id":"a"}"#, "passed over"),
+            (Source::Receipts, r#"{"decision":"BLOCKED"}"#, "bad"),
+        ];
+        for (source, text, want) in cases {
+            assert_eq!(kind(source, text), want, "{source:?} {text}");
+        }
+    }
+}
