@@ -18,6 +18,7 @@ use git2::build::CheckoutBuilder;
 use super::fault::GitDetail;
 use super::fault::GitFault;
 use super::fault::one_line;
+use super::remote::link_above;
 use super::remote::named;
 use super::remote::open;
 
@@ -139,6 +140,9 @@ impl Changes {
     /// Whether the file is gone, or holds what the new commit holds: a pull that was killed leaves both.
     fn loses_nothing(&self, repo: &Repository, path: &[u8]) -> bool {
         let Some(row) = self.rows.iter().find(|row| row.path == path) else { return false };
+        if link_above(repo, as_path(path)).is_some() {
+            return false;
+        }
         let Some(file) = repo.workdir().map(|root| root.join(as_path(path))) else { return false };
         match fs::symlink_metadata(&file) {
             Ok(found) if found.is_file() => row.new.is_some() && repo.blob_path(&file).ok() == row.new,

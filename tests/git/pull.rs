@@ -80,6 +80,31 @@ fn a_link_of_the_commit_arrives_as_a_link_and_leads_nothing_outside() {
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_local_link_in_place_of_a_directory_stops_the_pull() {
+    for inside in [None, Some("r1"), Some("r2"), Some("other")] {
+        for deleted in [false, true] {
+            let site = Site::new();
+            write(&site.pc, "reports/latest/r.json", "r2");
+            if deleted {
+                fs::remove_file(site.pc.join("reports/latest/r.json")).unwrap();
+            }
+            site.publish_all("second");
+            let outside = site.dir.path().join("outside");
+            fs::create_dir_all(outside.join("latest")).unwrap();
+            if let Some(text) = inside {
+                write(&outside, "latest/r.json", text);
+            }
+            fs::remove_dir_all(site.host.join("reports")).unwrap();
+            std::os::unix::fs::symlink(&outside, site.host.join("reports")).unwrap();
+            site.refused(&format!("{inside:?} {deleted}"), GitDetail::LocalChanges);
+            let found = fs::read_to_string(outside.join("latest/r.json")).ok();
+            assert_eq!(found.as_deref(), inside, "{deleted}");
+        }
+    }
+}
+
 type Prepare = fn(&Site);
 
 #[test]
