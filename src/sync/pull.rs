@@ -109,7 +109,7 @@ impl Remote<'_> {
                     notes.push(format!("{} holds {count} commits that the remote lacks", self.branch));
                     return Ok(url);
                 }
-                Relation::Apart => return Err(apart(&repo, from, to)),
+                Relation::Apart => return Err(apart(from, to)),
             }
         }
         repair::unlocked(&repair::locks(&repo, self.name, self.branch, SystemClock::new().now()))?;
@@ -147,11 +147,7 @@ fn relation(repo: &Repository, ours: Oid, theirs: Oid) -> Result<Relation, GitFa
     })
 }
 
-fn apart(repo: &Repository, ours: Oid, theirs: Oid) -> GitFault {
-    if repo.is_shallow() {
-        let text = format!("a shallow clone cannot tell whether {theirs} follows {ours}; clone the whole history");
-        return GitFault::new(GitDetail::Unknown, text);
-    }
+fn apart(ours: Oid, theirs: Oid) -> GitFault {
     let text = format!("the histories went apart: ours is {ours}, theirs is {theirs}; only a fast-forward is allowed");
     GitFault::new(GitDetail::Diverged, text)
 }

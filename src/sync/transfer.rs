@@ -15,6 +15,7 @@ use std::thread;
 
 use git2::AutotagOption;
 use git2::Direction;
+use git2::ErrorClass;
 use git2::ErrorCode;
 use git2::FetchOptions;
 use git2::Oid;
@@ -133,6 +134,11 @@ impl Errand {
         let wanted = format!("refs/heads/{}", self.branch);
         let tip = connection.list()?.iter().find(|head| head.name() == wanted).map(|head| head.oid());
         if let Some(tip) = tip.filter(|tip| repo.find_commit(*tip).is_err()) {
+            if repo.is_shallow() {
+                // libgit2 forgets where a shallow history ends when it downloads from a path, which breaks the clone.
+                let why = "a shallow clone cannot be moved forward, clone the whole history";
+                return Err(git2::Error::new(ErrorCode::Invalid, ErrorClass::Invalid, why));
+            }
             let mut options = FetchOptions::new();
             options.remote_callbacks(line.callbacks()).proxy_options(proxy());
             options.download_tags(AutotagOption::None).update_fetchhead(false);

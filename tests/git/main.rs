@@ -1,6 +1,8 @@
 //! Git between two work trees and a shared repository: real repositories, real sockets, no git program needed.
 
 #[cfg(test)]
+mod auth;
+#[cfg(test)]
 mod network;
 #[cfg(test)]
 mod publish;
@@ -8,6 +10,8 @@ mod publish;
 mod pull;
 #[cfg(test)]
 mod restore;
+#[cfg(test)]
+mod server;
 #[cfg(test)]
 mod site;
 #[cfg(test)]

@@ -4,14 +4,9 @@ use std::io::ErrorKind;
 use std::io::Read;
 use std::io::Write;
 use std::net::TcpListener;
-use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
-use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::Receiver;
 use std::sync::mpsc::Sender;
 use std::sync::mpsc::channel;
 use std::thread;
@@ -20,52 +15,16 @@ use std::time::Duration;
 use daily_ops::sync::GitDetail;
 use daily_ops::sync::PublishFault;
 use daily_ops::sync::PullOutcome;
-use daily_ops::sync::Pulled;
 use daily_ops::sync::Remote;
-use daily_ops::time::Clock;
-use daily_ops::time::SystemClock;
 use git2::Repository;
 
+use crate::server::listener;
+use crate::server::pulled_within;
 use crate::site::Site;
 use crate::site::write;
 
 const SHORT: Duration = Duration::from_millis(400);
 const SCHEMES: [&str; 4] = ["git", "http", "https", "ssh"];
-
-/// Calls `serve` on a thread for each connection, and lives as long as the returned end of the channel.
-fn listener(serve: impl Fn(TcpStream, &Gone) + Send + Sync + 'static) -> (u16, Sender<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let (alive, gone) = channel();
-    let serve = Arc::new(serve);
-    let gone = Arc::new(Gone(std::sync::Mutex::new(gone)));
-    thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            let (serve, gone) = (Arc::clone(&serve), Arc::clone(&gone));
-            thread::spawn(move || serve(stream, &gone));
-        }
-    });
-    (port, alive)
-}
-
-/// Tells whether the test has ended.
-struct Gone(std::sync::Mutex<Receiver<()>>);
-
-impl Gone {
-    fn within(&self, time: Duration) -> bool {
-        let ended = self.0.lock().unwrap().recv_timeout(time);
-        ended == Err(std::sync::mpsc::RecvTimeoutError::Disconnected)
-    }
-}
-
-fn pulled_within(site: &Site, limit: Duration) -> (Pulled, Duration) {
-    let clock = SystemClock::new();
-    let before = site.host_state();
-    let pulled = Remote { limit, ..site.host() }.pull();
-    let took = clock.monotonic();
-    assert!(site.host_state() == before, "the work tree, the index or the branch changed");
-    (pulled, took)
-}
 
 #[test]
 fn a_remote_that_never_answers_is_given_up_at_the_limit() {
@@ -136,54 +95,6 @@ fn a_remote_that_does_not_talk_git_is_a_network_fault() {
         let shown = String::from_utf8_lossy(answer);
         assert_eq!(pulled.detail, Some(GitDetail::Network), "{scheme} {shown:?}: {}", pulled.message);
     }
-}
-
-/// A server that wants a password, and the number of requests it has seen.
-fn unwilling() -> (u16, Sender<()>, Arc<AtomicUsize>) {
-    let seen = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&seen);
-    let (port, alive) = listener(move |mut stream, _| {
-        let mut request = [0; 8192];
-        while stream.read(&mut request).is_ok_and(|read| read > 0) {
-            count.fetch_add(1, Ordering::SeqCst);
-            let answer =
-                b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n";
-            drop(stream.write_all(answer));
-        }
-    });
-    (port, alive, seen)
-}
-
-#[test]
-fn a_remote_that_refuses_every_password_is_asked_a_few_times_only() {
-    let (port, _alive, seen) = unwilling();
-    for user in ["", "me:hunter2@", "hunter2token@"] {
-        seen.store(0, Ordering::SeqCst);
-        let site = Site::new();
-        site.point_host_at(&format!("http://{user}127.0.0.1:{port}/a.git"));
-        let (pulled, _) = pulled_within(&site, Duration::from_secs(20));
-        assert_eq!(pulled.detail, Some(GitDetail::Auth), "{user}: {}", pulled.message);
-        assert!(!pulled.message.contains("hunter2"), "{}", pulled.message);
-        assert!(seen.load(Ordering::SeqCst) <= 4, "{user}: {} requests", seen.load(Ordering::SeqCst));
-    }
-}
-
-#[cfg(unix)]
-#[test]
-fn a_credential_helper_of_the_repository_itself_is_not_run() {
-    let (port, _alive, _) = unwilling();
-    let site = Site::new();
-    let mark = site.dir.path().join("mark");
-    let url = format!("http://localhost:{port}/a.git");
-    site.point_host_at(&url);
-    let mut config = Repository::open(&site.host).unwrap().config().unwrap();
-    let command = format!("!touch '{}';", mark.display());
-    config.set_str("credential.helper", &command).unwrap();
-    config.set_str(&format!("credential.{url}.helper"), &command).unwrap();
-    config.set_str("core.askPass", &format!("touch '{}'", mark.display())).unwrap();
-    let (pulled, _) = pulled_within(&site, Duration::from_secs(20));
-    assert_eq!(pulled.detail, Some(GitDetail::Auth), "{}", pulled.message);
-    assert!(!mark.exists());
 }
 
 /// Serves a repository over git:// with the upload-pack of the machine's git; after `cut` bytes it falls silent.

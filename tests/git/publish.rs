@@ -10,6 +10,7 @@ use git2::Repository;
 
 use crate::site::BRANCH;
 use crate::site::PC;
+use crate::site::Prepare;
 use crate::site::Site;
 use crate::site::commit_all;
 use crate::site::remote;
@@ -115,7 +116,7 @@ fn a_remote_that_moved_rejects_the_push_and_the_commit_is_kept() {
 
 #[test]
 fn a_work_tree_that_is_not_ready_is_refused_before_anything_changes() {
-    let cases: [(&str, fn(&Site), GitDetail); 4] = [
+    let cases: [(&str, Prepare, GitDetail); 4] = [
         ("lock", |s| drop(File::create_new(s.pc.join(".git/index.lock")).unwrap()), GitDetail::Locked),
         ("branch", |s| other_branch(s), GitDetail::WrongBranch),
         (

@@ -8,6 +8,7 @@ use daily_ops::sync::PullOutcome;
 use daily_ops::sync::Remote;
 use git2::Repository;
 
+use crate::site::Prepare;
 use crate::site::Site;
 use crate::site::commit_all;
 use crate::site::read;
@@ -104,8 +105,6 @@ fn a_local_link_in_place_of_a_directory_stops_the_pull() {
         }
     }
 }
-
-type Prepare = fn(&Site);
 
 #[test]
 fn local_changes_in_the_way_stop_the_pull_and_stay() {
@@ -402,4 +401,25 @@ fn stage(site: &Site, path: &str, text: &str) {
 
 fn exclude(site: &Site, pattern: &str) {
     write(&site.host, ".git/info/exclude", &format!("{pattern}\n"));
+}
+
+#[test]
+fn a_shallow_clone_is_refused_with_the_way_out() {
+    let site = Site::new();
+    let url = format!("file://{}", site.bare.display());
+    let root = site.dir.path().join("shallow");
+    site.publish("second", &[("a.json", "a2")]);
+    let mut git = std::process::Command::new("git");
+    git.args(["clone", "--quiet", "--depth", "1", "--branch", "main", &url]).arg(&root);
+    if !git.status().is_ok_and(|status| status.success()) {
+        return;
+    }
+    assert_eq!(remote(&root).pull().outcome, PullOutcome::NoChanges);
+    assert_eq!(remote(&root).history(50).unwrap().len(), 1);
+    site.publish("third", &[("a.json", "a3")]);
+    let ends = fs::read(root.join(".git/shallow")).unwrap();
+    let pulled = remote(&root).pull();
+    assert_eq!(fs::read(root.join(".git/shallow")).unwrap(), ends);
+    assert_eq!((pulled.detail, pulled.before), (Some(GitDetail::Unknown), pulled.after), "{}", pulled.message);
+    assert!(pulled.message.contains("shallow") && read(&root, "a.json") == "a2", "{}", pulled.message);
 }

@@ -11,6 +11,7 @@ use daily_ops::time::SystemClock;
 use git2::Repository;
 
 use crate::site::PC;
+use crate::site::Prepare;
 use crate::site::Site;
 use crate::site::read;
 use crate::site::write;
@@ -89,7 +90,7 @@ fn a_refusal_changes_nothing() {
 
 #[test]
 fn local_changes_are_refused_unless_told_otherwise() {
-    let cases: [(&str, fn(&Site), &[&str]); 6] = [
+    let cases: [(&str, Prepare, &[&str]); 6] = [
         ("modified", |s| write(&s.host, "reports/latest/r.json", "mine"), &["reports/latest/r.json"]),
         ("to be removed", |s| write(&s.host, "reports/latest/s.json", "mine"), &["reports/latest/s.json"]),
         ("deleted", |s| fs::remove_file(s.host.join("reports/latest/r.json")).unwrap(), &["reports/latest/r.json"]),
@@ -136,7 +137,7 @@ fn a_link_in_place_of_a_directory_leads_nothing_outside() {
 fn the_history_is_listed_newest_first() {
     let (site, first) = third();
     site.publish("fourth\n\nbody\n\nDaily-Ops-Run: run_4", &[("a.json", "a4")]);
-    site.host().pull();
+    assert_eq!(site.host().pull().detail, None);
     let all = site.host().history(50).unwrap();
     let subjects: Vec<_> = all.iter().map(|commit| commit.subject.as_str()).collect();
     assert_eq!(subjects, ["fourth", "third", "second", "first"]);

@@ -5,6 +5,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use daily_ops::sync::DirtyPolicy;
 use git2::Repository;
@@ -82,6 +83,11 @@ fn no_hook_no_filter_and_no_configured_program_runs() {
     site.host().changed_paths().unwrap();
     assert_eq!(site.host().pull().detail, None);
     assert_eq!(fs::read_to_string(&mark).ok(), None, "something ran");
+    // The git program does run them, so the traps are real ones.
+    let git = Command::new("git").args(["checkout", "--quiet", "HEAD", "--", "."]).current_dir(&site.host).output();
+    if git.is_ok() {
+        assert!(fs::read_to_string(&mark).is_ok_and(|seen| !seen.is_empty()), "no trap is set");
+    }
 }
 
 #[test]
