@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use git2::Direction;
 use git2::ErrorCode;
 use git2::Index;
 use git2::IndexEntry;
@@ -116,7 +117,7 @@ impl Remote<'_> {
     pub fn publish(&self, paths: &[String], message: &str) -> Result<Published, PublishFault> {
         let repo = open(self.root).map_err(PublishFault::Precheck)?;
         let branch = self.ready(&repo).map_err(PublishFault::Precheck)?;
-        let url = transfer::address(&repo, self.name).map_err(PublishFault::Precheck)?;
+        let url = transfer::address(&repo, self.name, Direction::Push).map_err(PublishFault::Precheck)?;
         let parent = head(&repo).map_err(PublishFault::Precheck)?;
         let entries = entries(&repo, paths)?;
         let made = Draft { branch: &branch, parent, message }.commit(&repo, &entries)?;

@@ -1,5 +1,6 @@
 //! Pull: download, compare revisions, move by fast-forward or say why not.
 
+use git2::Direction;
 use git2::ErrorCode;
 use git2::Oid;
 use git2::Repository;
@@ -90,7 +91,7 @@ impl Remote<'_> {
         let repo = open(self.root)?;
         repair::settled(&repo)?;
         let branch = on_branch(&repo, self.branch)?;
-        let url = transfer::address(&repo, self.name)?;
+        let url = transfer::address(&repo, self.name, Direction::Fetch)?;
         let locks = repair::locks(&repo, self.name, self.branch, SystemClock::new().now());
         notes.extend(locks.iter().map(ToString::to_string));
         let missing = || GitFault::new(GitDetail::Unknown, format!("{}: no branch {}", shown_url(&url), self.branch));

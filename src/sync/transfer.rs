@@ -43,8 +43,8 @@ pub(super) enum Pushed {
     Rejected(String),
 }
 
-/// The address of the remote, for use and for show.
-pub(super) fn address(repo: &Repository, name: &str) -> Result<String, GitFault> {
+/// The address that the remote has for this direction. It may hold a secret; show it through `shown_url` only.
+pub(super) fn address(repo: &Repository, name: &str, direction: Direction) -> Result<String, GitFault> {
     let missing = |e: git2::Error| {
         if e.code() == ErrorCode::NotFound || e.code() == ErrorCode::InvalidSpec {
             GitFault::new(GitDetail::Unknown, format!("no remote named {name} is configured"))
@@ -53,7 +53,8 @@ pub(super) fn address(repo: &Repository, name: &str) -> Result<String, GitFault>
         }
     };
     let remote = repo.find_remote(name).map_err(missing)?;
-    let url = String::from_utf8_lossy(remote.url_bytes()).into_owned();
+    let push = remote.pushurl_bytes().filter(|_| direction == Direction::Push);
+    let url = String::from_utf8_lossy(push.unwrap_or(remote.url_bytes())).into_owned();
     if url.is_empty() {
         return Err(GitFault::new(GitDetail::Unknown, format!("the remote {name} has no address")));
     }

@@ -188,7 +188,7 @@ fn a_failed_push_keeps_the_commit_and_the_next_publish_pushes_it() {
     let (port, _alive) = listener(|mut stream, _| drop(stream.read_to_end(&mut Vec::new())));
     let site = Site::new();
     let pc = Repository::open(&site.pc).unwrap();
-    pc.remote_set_url("origin", &format!("http://me:hunter2@127.0.0.1:{port}/a.git")).unwrap();
+    pc.remote_set_pushurl("origin", Some(&format!("http://me:hunter2@127.0.0.1:{port}/a.git"))).unwrap();
     write(&site.pc, "a.json", "a2");
     let silent = Remote { limit: SHORT, ..site.pc() };
     let fault = silent.publish(&["a.json".to_owned()], "second").unwrap_err();
@@ -196,7 +196,7 @@ fn a_failed_push_keeps_the_commit_and_the_next_publish_pushes_it() {
     assert!(!fault.line().contains("hunter2"), "{fault}");
     let PublishFault::Push { revision, fault } = fault else { panic!("{fault}") };
     assert_eq!((revision.as_str(), fault.detail), (head.as_str(), GitDetail::Timeout));
-    pc.remote_set_url("origin", site.bare.to_str().unwrap()).unwrap();
+    pc.remote_set_pushurl("origin", None).unwrap();
     let published = site.pc().publish(&["a.json".to_owned()], "second").unwrap();
     assert_eq!((published.commit, published.pushed, published.revision), (None, true, head.clone()));
     site.updated("later", &head, &[]);
