@@ -18,6 +18,7 @@ use git2::build::CheckoutBuilder;
 use super::fault::GitDetail;
 use super::fault::GitFault;
 use super::fault::one_line;
+use super::remote::link_above;
 use super::remote::named;
 use super::remote::open;
 
@@ -139,6 +140,9 @@ impl Changes {
     /// Whether the file is gone, or holds what the new commit holds: a pull that was killed leaves both.
     fn loses_nothing(&self, repo: &Repository, path: &[u8]) -> bool {
         let Some(row) = self.rows.iter().find(|row| row.path == path) else { return false };
+        if link_above(repo, as_path(path)).is_some() {
+            return false;
+        }
         let Some(file) = repo.workdir().map(|root| root.join(as_path(path))) else { return false };
         match fs::symlink_metadata(&file) {
             Ok(found) if found.is_file() => row.new.is_some() && repo.blob_path(&file).ok() == row.new,
@@ -195,4 +199,76 @@ fn as_path(bytes: &[u8]) -> &Path {
 #[cfg(not(unix))]
 fn as_path(bytes: &[u8]) -> &Path {
     Path::new(std::str::from_utf8(bytes).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::path::PathBuf;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::sync::Identity;
+    use crate::sync::Remote;
+    use crate::sync::TRANSFER_LIMIT;
+    use crate::sync::clone;
+    use crate::sync::create_bare;
+
+    const BRANCH: &str = "refs/heads/main";
+
+    fn remote(root: &Path) -> Remote<'_> {
+        Remote { root, name: "origin", branch: "main", limit: TRANSFER_LIMIT }
+    }
+
+    fn put(root: &Path, path: &str, text: &str) {
+        let file = root.join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::io::Write::write_all(&mut File::create(file).unwrap(), text.as_bytes()).unwrap();
+    }
+
+    /// A work tree at its second commit with the objects of the third; gives both.
+    fn site() -> (TempDir, PathBuf, Oid, Oid) {
+        let dir = TempDir::new().unwrap();
+        let (bare, root) = (dir.path().join("shared.git"), dir.path().join("pc"));
+        create_bare(&bare, "main").unwrap();
+        clone(bare.to_str().unwrap(), &root, "main", Identity { name: "x", email: "x@example.invalid" }).unwrap();
+        let mut commits = Vec::new();
+        for (n, paths) in [("1", ["a.json", "b.json"]), ("2", ["a.json", "new/n.json"])] {
+            paths.iter().for_each(|path| put(&root, path, n));
+            let made = remote(&root).publish(&paths.map(str::to_owned), n).unwrap();
+            commits.push(Oid::from_str(&made.revision).unwrap());
+        }
+        let repo = Repository::open(&root).unwrap();
+        let first = repo.find_object(commits[0], None).unwrap();
+        repo.reset(&first, git2::ResetType::Hard, None).unwrap();
+        assert!(!root.join("new/n.json").exists());
+        (dir, root, commits[0], commits[1])
+    }
+
+    #[test]
+    fn a_step_that_fails_in_the_middle_is_taken_back() {
+        let (_dir, root, from, to) = site();
+        let lock = root.join(".git/index.lock");
+        File::create(&lock).unwrap();
+        let step = Step { branch: BRANCH, from: Some(from), to };
+        let fault = step.take(&open(&root).unwrap()).unwrap_err();
+        assert_eq!(fault.detail, GitDetail::Locked, "{fault}");
+        assert!(!fault.message.contains("newer"), "{fault}");
+        assert_eq!(fs::read_to_string(root.join("a.json")).unwrap(), "1");
+        assert!(!root.join("new/n.json").exists());
+        assert_eq!(remote(&root).revision().unwrap(), Some(from.to_string()));
+        fs::remove_file(lock).unwrap();
+        assert_eq!(remote(&root).changed_paths().unwrap(), Vec::<String>::new());
+        step.take(&open(&root).unwrap()).unwrap();
+        assert_eq!(remote(&root).revision().unwrap(), Some(to.to_string()));
+    }
+
+    #[test]
+    fn a_branch_that_moved_meanwhile_is_left_alone() {
+        let (_dir, root, from, to) = site();
+        let step = Step { branch: BRANCH, from: Some(to), to: from };
+        assert_eq!(step.take(&open(&root).unwrap()).unwrap_err().detail, GitDetail::Locked);
+        assert_eq!(remote(&root).revision().unwrap(), Some(from.to_string()));
+    }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use git2::Direction;
 use git2::ErrorCode;
 use git2::Index;
 use git2::IndexEntry;
@@ -16,6 +17,7 @@ use super::fault::one_line;
 use super::fault::shown_url;
 use super::remote::Remote;
 use super::remote::head;
+use super::remote::link_above;
 use super::remote::on_branch;
 use super::remote::open;
 use super::repair;
@@ -48,6 +50,9 @@ pub enum PathFault {
     /// It leaves the work tree or enters git's own files.
     #[error("it is not a plain path inside the work tree")]
     Outside,
+    /// A link stands where one of its directories should be, so the file would be somewhere else.
+    #[error("a link stands in place of one of its directories")]
+    BehindLink,
     /// The revision has nothing of that name.
     #[error("the revision does not have it")]
     NotInRevision,
@@ -112,7 +117,7 @@ impl Remote<'_> {
     pub fn publish(&self, paths: &[String], message: &str) -> Result<Published, PublishFault> {
         let repo = open(self.root).map_err(PublishFault::Precheck)?;
         let branch = self.ready(&repo).map_err(PublishFault::Precheck)?;
-        let url = transfer::address(&repo, self.name).map_err(PublishFault::Precheck)?;
+        let url = transfer::address(&repo, self.name, Direction::Push).map_err(PublishFault::Precheck)?;
         let parent = head(&repo).map_err(PublishFault::Precheck)?;
         let entries = entries(&repo, paths)?;
         let made = Draft { branch: &branch, parent, message }.commit(&repo, &entries)?;
@@ -151,7 +156,10 @@ fn entry(repo: &Repository, path: &str) -> Result<IndexEntry, PublishFault> {
     let plain = PathFault::plain(path).map_err(refused)?;
     let file = repo.workdir().map(|root| root.join(&plain)).ok_or(refused(PathFault::Outside))?;
     let found = fs::symlink_metadata(&file).or(Err(refused(PathFault::Missing)))?;
-    if !found.is_file() || plain.len() < path.len() || below_a_link(repo, &plain) {
+    if link_above(repo, Path::new(&plain)).is_some() {
+        return Err(refused(PathFault::BehindLink));
+    }
+    if !found.is_file() || plain.len() < path.len() {
         return Err(refused(PathFault::NotAFile));
     }
     let failed = |e: git2::Error| PublishFault::Commit(GitFault::local(&plain, &e));
@@ -162,12 +170,6 @@ fn entry(repo: &Repository, path: &str) -> Result<IndexEntry, PublishFault> {
     }
     let id = repo.blob_path(&file).map_err(failed)?;
     Ok(blank(id, if is_executable(&found) { 0o100_755 } else { 0o100_644 }, plain.into_bytes()))
-}
-
-fn below_a_link(repo: &Repository, path: &str) -> bool {
-    let Some(root) = repo.workdir() else { return true };
-    let is_link = |part: &Path| fs::symlink_metadata(root.join(part)).is_ok_and(|found| found.is_symlink());
-    Path::new(path).ancestors().skip(1).filter(|part| !part.as_os_str().is_empty()).any(is_link)
 }
 
 #[cfg(unix)]

@@ -1,5 +1,6 @@
 //! Pull: download, compare revisions, move by fast-forward or say why not.
 
+use git2::Direction;
 use git2::ErrorCode;
 use git2::Oid;
 use git2::Repository;
@@ -90,7 +91,7 @@ impl Remote<'_> {
         let repo = open(self.root)?;
         repair::settled(&repo)?;
         let branch = on_branch(&repo, self.branch)?;
-        let url = transfer::address(&repo, self.name)?;
+        let url = transfer::address(&repo, self.name, Direction::Fetch)?;
         let locks = repair::locks(&repo, self.name, self.branch, SystemClock::new().now());
         notes.extend(locks.iter().map(ToString::to_string));
         let missing = || GitFault::new(GitDetail::Unknown, format!("{}: no branch {}", shown_url(&url), self.branch));
@@ -109,7 +110,7 @@ impl Remote<'_> {
                     notes.push(format!("{} holds {count} commits that the remote lacks", self.branch));
                     return Ok(url);
                 }
-                Relation::Apart => return Err(apart(&repo, from, to)),
+                Relation::Apart => return Err(apart(from, to)),
             }
         }
         repair::unlocked(&repair::locks(&repo, self.name, self.branch, SystemClock::new().now()))?;
@@ -147,11 +148,7 @@ fn relation(repo: &Repository, ours: Oid, theirs: Oid) -> Result<Relation, GitFa
     })
 }
 
-fn apart(repo: &Repository, ours: Oid, theirs: Oid) -> GitFault {
-    if repo.is_shallow() {
-        let text = format!("a shallow clone cannot tell whether {theirs} follows {ours}; clone the whole history");
-        return GitFault::new(GitDetail::Unknown, text);
-    }
+fn apart(ours: Oid, theirs: Oid) -> GitFault {
     let text = format!("the histories went apart: ours is {ours}, theirs is {theirs}; only a fast-forward is allowed");
     GitFault::new(GitDetail::Diverged, text)
 }

@@ -1,5 +1,6 @@
 //! The front: a work tree, its remote and the shared branch.
 
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -104,6 +105,14 @@ pub(super) fn on_branch(repo: &Repository, branch: &str) -> Result<String, GitFa
             Err(GitFault::new(GitDetail::WrongBranch, text))
         }
     }
+}
+
+/// The first directory of a path that is a link in the work tree. libgit2 writes through it, out of the tree.
+pub(super) fn link_above<'a>(repo: &Repository, path: &'a Path) -> Option<&'a Path> {
+    let root = repo.workdir()?;
+    let above = path.ancestors().skip(1).filter(|part| !part.as_os_str().is_empty());
+    let is_link = |part: &&Path| fs::symlink_metadata(root.join(part)).is_ok_and(|found| found.is_symlink());
+    above.filter(is_link).last()
 }
 
 /// The first seven digits of a hash, as people quote it.

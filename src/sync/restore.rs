@@ -1,19 +1,24 @@
 //! Restore: files of an older commit come back to the work tree; branch and index stay.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::Component;
 use std::path::Path;
 
 use git2::CheckoutNotificationType;
+use git2::ObjectType;
 use git2::Repository;
 use git2::StatusOptions;
 use git2::Tree;
+use git2::TreeWalkMode;
+use git2::TreeWalkResult;
 use git2::build::CheckoutBuilder;
 
 use super::fault::GitFault;
 use super::fault::one_line;
 use super::publish::PathFault;
 use super::remote::Remote;
+use super::remote::link_above;
 use super::remote::named;
 use super::remote::open;
 use super::repair;
@@ -63,8 +68,8 @@ impl Remote<'_> {
     ///
     /// # Errors
     ///
-    /// Unknown revision, a path outside the work tree or unknown to the revision, local changes under
-    /// [`DirtyPolicy::Refuse`]: nothing was changed. A fault while writing may leave some files written.
+    /// Unknown revision, a path outside the work tree or unknown to the revision, a link in place of a directory, local
+    /// changes under [`DirtyPolicy::Refuse`]: nothing was changed. A fault while writing may leave some files written.
     pub fn restore(&self, revision: &str, paths: &[&str], policy: DirtyPolicy) -> Result<Vec<String>, RestoreFault> {
         let repo = open(self.root)?;
         repair::settled(&repo)?;
@@ -73,6 +78,11 @@ impl Remote<'_> {
             return Err(RestoreFault::Path { path: String::new(), why: PathFault::Empty });
         }
         let wanted = paths.iter().map(|path| checked(&tree, path)).collect::<Result<Vec<_>, _>>()?;
+        let touched = touched(&repo, &tree, &wanted).map_err(|e| GitFault::local("cannot read the files", &e))?;
+        if let Some(link) = touched.iter().find_map(|path| link_above(&repo, Path::new(path))) {
+            let path = one_line(&link.display().to_string());
+            return Err(RestoreFault::Path { path, why: PathFault::BehindLink });
+        }
         if policy == DirtyPolicy::Refuse {
             let dirty = dirty(&repo, &tree, &wanted).map_err(|e| GitFault::local("cannot read the state", &e))?;
             if !dirty.is_empty() {
@@ -112,7 +122,7 @@ fn dirty(repo: &Repository, tree: &Tree<'_>, wanted: &[String]) -> Result<Vec<St
     for entry in &found {
         let path = String::from_utf8_lossy(entry.path_bytes()).into_owned();
         let ours = !entry.status().is_wt_new() && !entry.status().is_ignored();
-        if ours || tree.get_path(Path::new(path.trim_end_matches('/'))).is_ok() {
+        if ours || stands_in(tree, path.trim_end_matches('/')) {
             paths.insert(one_line(&path));
         }
     }
@@ -120,12 +130,39 @@ fn dirty(repo: &Repository, tree: &Tree<'_>, wanted: &[String]) -> Result<Vec<St
     Ok(paths.into_iter().collect())
 }
 
-/// A file or link that stands where a directory of the path should be.
+/// Whether the revision has the path, or has a file where the path needs a directory.
+fn stands_in(tree: &Tree<'_>, path: &str) -> bool {
+    let mut above = Path::new(path).ancestors().skip(1).filter(|part| !part.as_os_str().is_empty());
+    let is_file = |part: &Path| tree.get_path(part).is_ok_and(|entry| entry.kind() != Some(ObjectType::Tree));
+    tree.get_path(Path::new(path)).is_ok() || above.any(is_file)
+}
+
+/// A file that stands where a directory of the path should be.
 fn blocked(repo: &Repository, path: &str) -> Option<String> {
     let root = repo.workdir()?;
-    let above = Path::new(path).ancestors().skip(1).filter(|part| !part.as_os_str().is_empty());
-    let blocking = |part: &&Path| std::fs::symlink_metadata(root.join(part)).is_ok_and(|found| !found.is_dir());
-    above.into_iter().find(blocking).map(|part| one_line(&part.display().to_string()))
+    let mut above = Path::new(path).ancestors().skip(1).filter(|part| !part.as_os_str().is_empty());
+    let blocking = |part: &&Path| fs::symlink_metadata(root.join(part)).is_ok_and(|found| !found.is_dir());
+    above.find(blocking).map(|part| one_line(&part.display().to_string()))
+}
+
+fn is_under(wanted: &[String], path: &str) -> bool {
+    wanted.iter().any(|w| path == w || path.strip_prefix(w.as_str()).is_some_and(|rest| rest.starts_with('/')))
+}
+
+/// Every file that a restore may write or remove: those of the revision and the tracked ones.
+fn touched(repo: &Repository, tree: &Tree<'_>, wanted: &[String]) -> Result<BTreeSet<String>, git2::Error> {
+    let mut paths = BTreeSet::new();
+    tree.walk(TreeWalkMode::PreOrder, |directory, entry| {
+        let path = format!("{directory}{}", String::from_utf8_lossy(entry.name_bytes()));
+        if entry.kind() != Some(ObjectType::Tree) && is_under(wanted, &path) {
+            paths.insert(path);
+        }
+        TreeWalkResult::Ok
+    })?;
+    let tracked = repo.index()?;
+    let tracked = tracked.iter().map(|entry| String::from_utf8_lossy(&entry.path).into_owned());
+    paths.extend(tracked.filter(|path| is_under(wanted, path)));
+    Ok(paths)
 }
 
 fn write(repo: &Repository, tree: &Tree<'_>, wanted: &[String]) -> Result<Vec<String>, git2::Error> {
@@ -143,11 +180,9 @@ fn write(repo: &Repository, tree: &Tree<'_>, wanted: &[String]) -> Result<Vec<St
     });
     repo.checkout_tree(tree.as_object(), Some(&mut options))?;
     drop(options);
-    let under =
-        |path: &str| wanted.iter().any(|w| path == w || path.strip_prefix(w).is_some_and(|r| r.starts_with('/')));
     for entry in tracked.iter() {
         let path = String::from_utf8_lossy(&entry.path).into_owned();
-        if under(&path) && tree.get_path(Path::new(&path)).is_err() {
+        if is_under(wanted, &path) && tree.get_path(Path::new(&path)).is_err() {
             changed.insert(one_line(&path));
         }
     }

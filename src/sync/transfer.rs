@@ -15,6 +15,7 @@ use std::thread;
 
 use git2::AutotagOption;
 use git2::Direction;
+use git2::ErrorClass;
 use git2::ErrorCode;
 use git2::FetchOptions;
 use git2::Oid;
@@ -42,8 +43,8 @@ pub(super) enum Pushed {
     Rejected(String),
 }
 
-/// The address of the remote, for use and for show.
-pub(super) fn address(repo: &Repository, name: &str) -> Result<String, GitFault> {
+/// The address that the remote has for this direction. It may hold a secret; show it through `shown_url` only.
+pub(super) fn address(repo: &Repository, name: &str, direction: Direction) -> Result<String, GitFault> {
     let missing = |e: git2::Error| {
         if e.code() == ErrorCode::NotFound || e.code() == ErrorCode::InvalidSpec {
             GitFault::new(GitDetail::Unknown, format!("no remote named {name} is configured"))
@@ -52,7 +53,8 @@ pub(super) fn address(repo: &Repository, name: &str) -> Result<String, GitFault>
         }
     };
     let remote = repo.find_remote(name).map_err(missing)?;
-    let url = String::from_utf8_lossy(remote.url_bytes()).into_owned();
+    let push = remote.pushurl_bytes().filter(|_| direction == Direction::Push);
+    let url = String::from_utf8_lossy(push.unwrap_or(remote.url_bytes())).into_owned();
     if url.is_empty() {
         return Err(GitFault::new(GitDetail::Unknown, format!("the remote {name} has no address")));
     }
@@ -133,6 +135,11 @@ impl Errand {
         let wanted = format!("refs/heads/{}", self.branch);
         let tip = connection.list()?.iter().find(|head| head.name() == wanted).map(|head| head.oid());
         if let Some(tip) = tip.filter(|tip| repo.find_commit(*tip).is_err()) {
+            if repo.is_shallow() {
+                // libgit2 forgets where a shallow history ends when it downloads from a path, which breaks the clone.
+                let why = "a shallow clone cannot be moved forward, clone the whole history";
+                return Err(git2::Error::new(ErrorCode::Invalid, ErrorClass::Invalid, why));
+            }
             let mut options = FetchOptions::new();
             options.remote_callbacks(line.callbacks()).proxy_options(proxy());
             options.download_tags(AutotagOption::None).update_fetchhead(false);

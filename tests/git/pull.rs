@@ -8,6 +8,7 @@ use daily_ops::sync::PullOutcome;
 use daily_ops::sync::Remote;
 use git2::Repository;
 
+use crate::site::Prepare;
 use crate::site::Site;
 use crate::site::commit_all;
 use crate::site::read;
@@ -80,7 +81,30 @@ fn a_link_of_the_commit_arrives_as_a_link_and_leads_nothing_outside() {
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
 }
 
-type Prepare = fn(&Site);
+#[cfg(unix)]
+#[test]
+fn a_local_link_in_place_of_a_directory_stops_the_pull() {
+    for inside in [None, Some("r1"), Some("r2"), Some("other")] {
+        for deleted in [false, true] {
+            let site = Site::new();
+            write(&site.pc, "reports/latest/r.json", "r2");
+            if deleted {
+                fs::remove_file(site.pc.join("reports/latest/r.json")).unwrap();
+            }
+            site.publish_all("second");
+            let outside = site.dir.path().join("outside");
+            fs::create_dir_all(outside.join("latest")).unwrap();
+            if let Some(text) = inside {
+                write(&outside, "latest/r.json", text);
+            }
+            fs::remove_dir_all(site.host.join("reports")).unwrap();
+            std::os::unix::fs::symlink(&outside, site.host.join("reports")).unwrap();
+            site.refused(&format!("{inside:?} {deleted}"), GitDetail::LocalChanges);
+            let found = fs::read_to_string(outside.join("latest/r.json")).ok();
+            assert_eq!(found.as_deref(), inside, "{deleted}");
+        }
+    }
+}
 
 #[test]
 fn local_changes_in_the_way_stop_the_pull_and_stay() {
@@ -377,4 +401,25 @@ fn stage(site: &Site, path: &str, text: &str) {
 
 fn exclude(site: &Site, pattern: &str) {
     write(&site.host, ".git/info/exclude", &format!("{pattern}\n"));
+}
+
+#[test]
+fn a_shallow_clone_is_refused_with_the_way_out() {
+    let site = Site::new();
+    let url = format!("file://{}", site.bare.display());
+    let root = site.dir.path().join("shallow");
+    site.publish("second", &[("a.json", "a2")]);
+    let mut git = std::process::Command::new("git");
+    git.args(["clone", "--quiet", "--depth", "1", "--branch", "main", &url]).arg(&root);
+    if !git.status().is_ok_and(|status| status.success()) {
+        return;
+    }
+    assert_eq!(remote(&root).pull().outcome, PullOutcome::NoChanges);
+    assert_eq!(remote(&root).history(50).unwrap().len(), 1);
+    site.publish("third", &[("a.json", "a3")]);
+    let ends = fs::read(root.join(".git/shallow")).unwrap();
+    let pulled = remote(&root).pull();
+    assert_eq!(fs::read(root.join(".git/shallow")).unwrap(), ends);
+    assert_eq!((pulled.detail, pulled.before), (Some(GitDetail::Unknown), pulled.after), "{}", pulled.message);
+    assert!(pulled.message.contains("shallow") && read(&root, "a.json") == "a2", "{}", pulled.message);
 }

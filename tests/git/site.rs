@@ -18,6 +18,9 @@ use tempfile::TempDir;
 pub(crate) const BRANCH: &str = "main";
 pub(crate) const PC: Identity<'static> = Identity { name: "Research", email: "pc@example.invalid" };
 
+/// Brings a site into the state of a case.
+pub(crate) type Prepare = fn(&Site);
+
 pub(crate) struct Site {
     pub(crate) dir: TempDir,
     pub(crate) bare: PathBuf,
