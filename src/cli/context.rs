@@ -27,16 +27,17 @@ impl Context {
     /// Loads the settings of the workspace; every fault at once.
     pub(super) fn load(global: &Global) -> Result<Self, Failure> {
         let env = Settings::process_env();
-        let root = global.root.clone().or_else(|| env.get("DAILY_OPS_ROOT").filter(|v| !v.is_empty()).map(PathBuf::from));
+        let root =
+            global.root.clone().or_else(|| env.get("DAILY_OPS_ROOT").filter(|v| !v.is_empty()).map(PathBuf::from));
         let root = root.unwrap_or_else(|| PathBuf::from("."));
         if !root.is_dir() {
             return Err(Failure::Usage(format!("the workspace {} is no directory", root.display())));
         }
         let mut flags = BTreeMap::new();
         for pair in &global.set {
-            let (key, value) = pair
-                .split_once('=')
-                .ok_or_else(|| Failure::Usage(format!("--set {pair:?} is not KEY=VALUE, as in --set pipeline.branch=main")))?;
+            let (key, value) = pair.split_once('=').ok_or_else(|| {
+                Failure::Usage(format!("--set {pair:?} is not KEY=VALUE, as in --set pipeline.branch=main"))
+            })?;
             flags.insert(key.to_owned(), value.to_owned());
         }
         let settings = load(&root, &env, &flags)?;
@@ -93,7 +94,11 @@ impl Context {
     }
 }
 
-fn load(root: &std::path::Path, env: &BTreeMap<String, String>, flags: &BTreeMap<String, String>) -> Result<Settings, Failure> {
+fn load(
+    root: &std::path::Path,
+    env: &BTreeMap<String, String>,
+    flags: &BTreeMap<String, String>,
+) -> Result<Settings, Failure> {
     let flags: BTreeMap<&str, String> = flags.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
     Settings::load(root, env, &flags).map_err(|faults| Failure::Usage(faults.to_string()))
 }

@@ -62,8 +62,7 @@ pub(super) fn handoff(dir: Option<PathBuf>, output: &mut Output) -> Result<u8, F
     let run_id = publish(&site, clock.now(), output)?;
     output.story(&format!("pc: published as {run_id}; now the host's daily run"));
     output.story("");
-    let global =
-        Global { root: Some(site.host.clone()), json: output.is_json(), quiet: false, set: Vec::new() };
+    let global = Global { root: Some(site.host.clone()), json: output.is_json(), quiet: false, set: Vec::new() };
     let context = Context::load(&global)?;
     context.heed_signals()?;
     let embedded = Embedded::start(&context)?;

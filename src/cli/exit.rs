@@ -1,13 +1,13 @@
 //! The exit codes of the whole binary, and the only map from an error to a code.
 
 /// Done, or done with warnings.
-pub const DONE: u8 = 0;
+pub(super) const DONE: u8 = 0;
 /// A rule, a gate, a verdict or another live run said no.
-pub const BLOCKED: u8 = 2;
+pub(super) const BLOCKED: u8 = 2;
 /// Could not be done, or not be verified.
 pub const FAULT: u8 = 3;
 /// Wrong usage or wrong configuration.
-pub const USAGE: u8 = 64;
+pub(super) const USAGE: u8 = 64;
 
 /// Why a command ended early.
 #[derive(Debug)]

@@ -146,7 +146,10 @@ fn shown(run: &RunRecord) -> Vec<String> {
         text(&run.cycle.decision),
         text(&run.cycle.cycle_id)
     ));
-    lines.push(format!("record {}  number {}  sha256 {}", run.snapshot_ref, run.chain.seq, run.integrity.payload_sha256));
+    lines.push(format!(
+        "record {}  number {}  sha256 {}",
+        run.snapshot_ref, run.chain.seq, run.integrity.payload_sha256
+    ));
     lines
 }
 
@@ -155,7 +158,10 @@ fn compared(diff: &RunDiff) -> Vec<String> {
     for stage in &diff.stages {
         let sign = if stage.differs { '≠' } else { '=' };
         let change = i128::from(stage.b_ms) - i128::from(stage.a_ms);
-        lines.push(format!("[{}/5] {sign} {:<17} {:>6} ms -> {:>6} ms ({change:+})", stage.n, stage.title, stage.a_ms, stage.b_ms));
+        lines.push(format!(
+            "[{}/5] {sign} {:<17} {:>6} ms -> {:>6} ms ({change:+})",
+            stage.n, stage.title, stage.a_ms, stage.b_ms
+        ));
         if stage.differs {
             lines.push(format!("        a {}", stage.a));
             lines.push(format!("        b {}", stage.b));

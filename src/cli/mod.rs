@@ -73,10 +73,11 @@ fn told_by_clap(fault: &clap::Error) -> u8 {
 
 fn dispatch(command: Command, global: &args::Global, output: &mut Output) -> Result<u8, Failure> {
     // Making a workspace and the demo need no settings of an existing one.
-    match command {
-        Command::Init { dir } => return workspace::init(&dir, output),
-        Command::Demo { what: args::DemoCommand::Handoff { dir } } => return demo::handoff(dir, output),
-        _ => {}
+    if let Command::Init { dir } = &command {
+        return workspace::init(dir, output);
+    }
+    if let Command::Demo { what: args::DemoCommand::Handoff { dir } } = command {
+        return demo::handoff(dir, output);
     }
     let mut context = Context::load(global)?;
     output.set_log_format(context.settings.output.log_format);

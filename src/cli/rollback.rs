@@ -89,7 +89,8 @@ fn list(context: &Context, remote: &Remote<'_>, count: usize, output: &Output) -
             .collect(),
     };
     output.result(&document, || {
-        let rows = commits.iter().map(|c| format!("{:.10}  {}  {}  {}", c.hash, line_stamp(c.time), c.author, c.subject));
+        let rows =
+            commits.iter().map(|c| format!("{:.10}  {}  {}  {}", c.hash, line_stamp(c.time), c.author, c.subject));
         let active = document.active.iter().map(|to| format!("active: rolled back to {to}"));
         active.chain(rows).collect()
     });

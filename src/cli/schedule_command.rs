@@ -81,7 +81,8 @@ fn install_cron(context: &Context, args: &ScheduleArgs, install: &Install, outpu
         });
         return Ok(());
     };
-    let mut child = Command::new(crontab).arg("-").stdin(Stdio::piped()).spawn().context("crontab cannot be started")?;
+    let mut child =
+        Command::new(crontab).arg("-").stdin(Stdio::piped()).spawn().context("crontab cannot be started")?;
     if let Some(stdin) = child.stdin.as_mut() {
         stdin.write_all(new.as_bytes()).context("the crontab cannot be handed over")?;
     }
@@ -105,14 +106,18 @@ fn install_systemd(context: &Context, directory: &Path, install: &Install, outpu
             changed.push(directory.join(unit.name));
         }
     }
-    let document = serde_json::json!({"schema": "SCHEDULE_INSTALL_V1", "changed": !changed.is_empty(), "files": changed});
+    let document =
+        serde_json::json!({"schema": "SCHEDULE_INSTALL_V1", "changed": !changed.is_empty(), "files": changed});
     output.result(&document, || {
         let mut lines: Vec<String> = changed.iter().map(|path| format!("wrote {}", path.display())).collect();
         if lines.is_empty() {
             lines.push("the units are installed already; nothing changed".to_owned());
         } else {
             lines.push("now: systemctl daemon-reload".to_owned());
-            lines.push("then: systemctl enable --now daily-ops-backend.service daily-ops.timer daily-ops-prune.timer".to_owned());
+            lines.push(
+                "then: systemctl enable --now daily-ops-backend.service daily-ops.timer daily-ops-prune.timer"
+                    .to_owned(),
+            );
         }
         lines
     });

@@ -151,19 +151,22 @@ pub(super) fn store(context: &Context, what: StoreCommand, output: &Output) -> R
             if !dry_run {
                 context.store.sweep_temporaries()?;
             }
-            output.result(&serde_json::json!({"schema": "DAILY_OPS_PRUNE_V1", "dry_run": dry_run, "report": report}), || {
-                let verb = if dry_run { "would delete" } else { "deleted" };
-                let mut lines: Vec<String> = report.removed.iter().map(|file| format!("{verb} {file}")).collect();
-                lines.extend(report.cut_logs.iter().map(|(log, cut)| format!("{log}: the oldest {cut} lines")));
-                lines.extend(report.skipped.iter().map(|log| format!("{log}: skipped, a run is writing it")));
-                lines.push(format!(
-                    "{verb} {} snapshots, {} kept because they are named; {} bytes",
-                    report.removed.len(),
-                    report.kept_referenced.len(),
-                    report.freed_bytes
-                ));
-                lines
-            });
+            output.result(
+                &serde_json::json!({"schema": "DAILY_OPS_PRUNE_V1", "dry_run": dry_run, "report": report}),
+                || {
+                    let verb = if dry_run { "would delete" } else { "deleted" };
+                    let mut lines: Vec<String> = report.removed.iter().map(|file| format!("{verb} {file}")).collect();
+                    lines.extend(report.cut_logs.iter().map(|(log, cut)| format!("{log}: the oldest {cut} lines")));
+                    lines.extend(report.skipped.iter().map(|log| format!("{log}: skipped, a run is writing it")));
+                    lines.push(format!(
+                        "{verb} {} snapshots, {} kept because they are named; {} bytes",
+                        report.removed.len(),
+                        report.kept_referenced.len(),
+                        report.freed_bytes
+                    ));
+                    lines
+                },
+            );
         }
     }
     Ok(exit::DONE)

@@ -284,3 +284,30 @@ pub struct RunRecord {
 impl Document for RunRecord {
     const SCHEMA: &'static str = "DAILY_OPS_RUN_V1";
 }
+
+impl RunRecord {
+    /// How the run ended, in words for people; `None` while it has not.
+    #[must_use]
+    pub fn ending(&self) -> Option<Ending> {
+        let warned = !self.warnings.is_empty() || self.stages.iter().any(|stage| stage.class == StageClass::Warn);
+        self.exit_code.map(|code| match code {
+            0 if warned => Ending::Warned,
+            0 => Ending::Done,
+            2 => Ending::Blocked,
+            _ => Ending::Failed,
+        })
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Everything verified.
+    Done,
+    /// Verified, with something to look at.
+    Warned,
+    /// A rule said no.
+    Blocked,
+    /// Not done or not verified.
+    Failed,
+}

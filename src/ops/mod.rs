@@ -39,20 +39,12 @@ use crate::contracts::EvidenceRef;
 use crate::contracts::cycle::CycleReceipt;
 use crate::contracts::reco::RecoReport;
 use crate::contracts::summary::OpsSummary;
+pub use crate::settings::StalePolicy;
 use crate::store::Store;
 use crate::store::StoreFault;
 use crate::store::Stored;
 use crate::store::layout;
 use crate::time::Clock;
-
-/// What a live cycle does with a stale bundle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StalePolicy {
-    /// It blocks.
-    Block,
-    /// It goes on and says so.
-    Warn,
-}
 
 /// Which ticket events count as recent.
 #[derive(Clone, Debug, PartialEq, Eq)]

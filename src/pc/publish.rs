@@ -12,12 +12,7 @@ use crate::time::kst;
 ///
 /// # Errors
 /// A file is outside the work tree, or git refuses; a commit that could not be pushed stays for the next publish.
-pub fn publish(
-    remote: &Remote<'_>,
-    files: &[String],
-    run_id: &RunId,
-    now: KstTime,
-) -> Result<Published, PublishFault> {
+pub fn publish(remote: &Remote<'_>, files: &[String], run_id: &RunId, now: KstTime) -> Result<Published, PublishFault> {
     let day = now.with_timezone(&kst()).date_naive();
     remote.publish(files, &format!("Daily recon update - {day}\n\n{RUN_TRAILER}: {run_id}\n"))
 }

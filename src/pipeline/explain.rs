@@ -3,6 +3,7 @@
 use crate::contracts::Reason;
 use crate::contracts::RunCode;
 use crate::contracts::StageClass;
+use crate::contracts::run::Ending;
 use crate::contracts::run::RunRecord;
 
 /// The language of an explanation.
@@ -59,11 +60,11 @@ const KOREAN: Words = Words {
 pub fn explain(record: &RunRecord, language: Language) -> Vec<String> {
     let words = if language == Language::Korean { &KOREAN } else { &ENGLISH };
     let code = record.reason.as_ref().map_or("-", Reason::as_str);
-    let ended = match record.exit_code {
-        Some(0) if record.warnings.is_empty() => words.ended[0],
-        Some(0) => words.ended[1],
-        Some(2) => words.ended[2],
-        Some(_) => words.ended[3],
+    let ended = match record.ending() {
+        Some(Ending::Done) => words.ended[0],
+        Some(Ending::Warned) => words.ended[1],
+        Some(Ending::Blocked) => words.ended[2],
+        Some(Ending::Failed) => words.ended[3],
         None => words.unfinished,
     };
     let exit = record.exit_code.map_or_else(|| "-".to_owned(), |exit| exit.to_string());

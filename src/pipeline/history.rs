@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::contracts::Json;
-use crate::contracts::StageClass;
 use crate::contracts::integrity::payload_sha256;
 use crate::contracts::run::RunRecord;
+use crate::contracts::run::StageReport;
 use crate::store::Store;
 use crate::store::StoreFault;
 use crate::store::Stored;
@@ -112,9 +112,9 @@ pub struct StageDiff {
     pub n: u8,
     /// Title.
     pub title: &'static str,
-    /// Class and code in the first run.
+    /// Class, code and detail in the first run.
     pub a: String,
-    /// Class and code in the second run.
+    /// Class, code and detail in the second run.
     pub b: String,
     /// Time in the first run.
     pub a_ms: u64,
@@ -304,7 +304,11 @@ impl<'a> History<'a> {
             .filter(|((_, a), (_, b))| a != b)
             .map(|((field, a), (_, b))| FieldDiff { field, a, b })
             .collect();
-        let word = |class: StageClass| format!("{class:?}").to_lowercase();
+        let said = |stage: &StageReport| {
+            let class = format!("{:?}", stage.class).to_lowercase();
+            let detail = stage.detail.as_deref().map(|text| format!(": {text}")).unwrap_or_default();
+            format!("{class} {}{detail}", stage.code)
+        };
         let stages = a
             .stages
             .iter()
@@ -312,8 +316,8 @@ impl<'a> History<'a> {
             .map(|(a, b)| StageDiff {
                 n: a.n,
                 title: a.name.title(),
-                a: format!("{} {}", word(a.class), a.code),
-                b: format!("{} {}", word(b.class), b.code),
+                a: said(a),
+                b: said(b),
                 a_ms: a.elapsed_ms,
                 b_ms: b.elapsed_ms,
                 differs: (a.class, &a.code, &a.detail) != (b.class, &b.code, &b.detail),

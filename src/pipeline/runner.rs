@@ -18,6 +18,7 @@ use crate::contracts::RunId;
 use crate::contracts::StageClass;
 use crate::contracts::cycle::CycleReceipt;
 use crate::contracts::run::CycleReport;
+use crate::contracts::run::Ending;
 use crate::contracts::run::RunRecord;
 use crate::contracts::run::StageName;
 use crate::contracts::run::StageReport;
@@ -496,11 +497,11 @@ impl Run<'_> {
     fn last_words(&mut self) {
         let reason = self.record.reason.as_ref().map_or_else(String::new, Reason::to_string);
         let exit = self.record.exit_code.unwrap_or(3);
-        let word = match exit {
-            0 if self.record.warnings.is_empty() => "done",
-            0 => "done with warnings",
-            2 => "blocked",
-            _ => "failed",
+        let word = match self.record.ending() {
+            Some(Ending::Done) => "done",
+            Some(Ending::Warned) => "done with warnings",
+            Some(Ending::Blocked) => "blocked",
+            Some(Ending::Failed) | None => "failed",
         };
         self.story.say(&format!("{word}: {reason} (exit {exit}); `daily_ops explain` says why"));
         let outcome = RunOutcome { exit_code: exit, record: Some(self.record.clone()), refusal: None, unsealed: None };
