@@ -12,4 +12,5 @@ pub mod release;
 pub mod settings;
 pub mod store;
 pub mod sync;
+pub mod telemetry;
 pub mod time;

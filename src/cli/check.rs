@@ -40,7 +40,7 @@ pub(super) fn check(context: &Context, what: Option<CheckCommand>, output: &Outp
     let rules = || context.settings.bundle_policy().map_err(|faults| faults.to_string());
     let site = context.site(&context.settings.api_url, &rules);
     let Some(what) = what else {
-        let mut findings = preflight(&site, &context.settings.pipeline, context.settings.store.low_disk_percent);
+        let mut findings = preflight(&site, &context.settings.pipeline);
         findings.extend(context.settings.warnings.iter().map(|text| Finding {
             name: "settings",
             class: StageClass::Warn,

@@ -80,6 +80,7 @@ impl Context {
             host_zone: host_zone_name(),
             interrupted: Arc::clone(&self.interrupted),
             salt: salt(),
+            low_disk_percent: self.settings.store.low_disk_percent,
         }
     }
 
@@ -87,10 +88,6 @@ impl Context {
     pub(super) fn operator(&self, by: Option<String>) -> String {
         let user = || ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|key| self.env.get(*key)).cloned();
         by.or_else(user).unwrap_or_else(|| "local_operator".to_owned())
-    }
-
-    pub(super) fn env(&self, key: &str) -> Option<&str> {
-        self.env.get(key).map(String::as_str)
     }
 }
 

@@ -68,8 +68,7 @@ fn with_end(text: String) -> String {
 
 fn install_cron(context: &Context, args: &ScheduleArgs, install: &Install, output: &Output) -> Result<(), Failure> {
     make_logs(context)?;
-    let crontab = context.env("DAILY_OPS_CRONTAB").unwrap_or("crontab");
-    let listed = Command::new(crontab).arg("-l").output().with_context(|| format!("{crontab} cannot be started"))?;
+    let listed = Command::new("crontab").arg("-l").output().context("the program crontab cannot be started")?;
     // Without a crontab, `crontab -l` fails and prints nothing.
     let old = String::from_utf8(listed.stdout).context("the crontab is not UTF-8")?;
     for concern in schedule::crontab_concerns(&old) {
@@ -81,8 +80,11 @@ fn install_cron(context: &Context, args: &ScheduleArgs, install: &Install, outpu
         });
         return Ok(());
     };
-    let mut child =
-        Command::new(crontab).arg("-").stdin(Stdio::piped()).spawn().context("crontab cannot be started")?;
+    let mut child = Command::new("crontab")
+        .arg("-")
+        .stdin(Stdio::piped())
+        .spawn()
+        .context("the program crontab cannot be started")?;
     if let Some(stdin) = child.stdin.as_mut() {
         stdin.write_all(new.as_bytes()).context("the crontab cannot be handed over")?;
     }

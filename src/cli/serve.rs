@@ -14,6 +14,7 @@ use crate::ops::Ops;
 use crate::ops::OpsPolicy;
 use crate::ops::RiskWindow;
 use crate::settings::Settings;
+use crate::telemetry::init_logging;
 use crate::time::Clock as _;
 
 /// How often the server's owner looks for a signal.
@@ -25,9 +26,13 @@ pub(super) fn serve(context: &mut Context, args: &ServeArgs, output: &Output) ->
         output.story(&format!("⚠️ {warning}"));
     }
     context.heed_signals()?;
+    init_logging();
     let options = options(&context.settings, context.settings.serve.host, context.settings.serve.port, 2);
     let server = Server::start(ops(context), &options).map_err(told)?;
-    output.line(&format!("serving {} for the workspace {}", server.url(), context.store.root().display()));
+    let url = server.url();
+    output.result(&serde_json::json!({"schema": "DAILY_OPS_SERVING_V1", "url": url}), || {
+        vec![format!("serving {url} for the workspace {}", context.store.root().display())]
+    });
     while !context.interrupted.load(std::sync::atomic::Ordering::SeqCst) {
         context.clock.wait(LOOK_EVERY);
     }

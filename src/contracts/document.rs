@@ -68,12 +68,33 @@ pub enum DocumentFault {
     Shape(String),
 }
 
-/// Reads a field leniently: a value of another type counts as missing.
+/// Reads a field leniently: a value of another type counts as missing. A list where an object is due is such a value,
+/// although serde would fill a struct from it.
 pub(crate) fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: serde::Deserializer<'de>,
-    T: DeserializeOwned + Default,
+    T: Serialize + DeserializeOwned + Default,
 {
     let value: serde_json::Value = serde::Deserialize::deserialize(deserializer)?;
-    Ok(serde_json::from_value(value).unwrap_or_default())
+    let lists = holds_list(&value);
+    let read: T = serde_json::from_value(value.clone()).unwrap_or_default();
+    if lists && serde_json::to_value(&read).is_ok_and(|written| !same_shape(&value, &written)) {
+        return Ok(T::default());
+    }
+    Ok(read)
+}
+
+fn holds_list(value: &serde_json::Value) -> bool {
+    value.is_array() || value.as_object().is_some_and(|map| map.values().any(holds_list))
+}
+
+/// Whether no list of what was read became an object.
+fn same_shape(read: &serde_json::Value, written: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    match (read, written) {
+        (Value::Array(_), Value::Object(_)) => false,
+        (Value::Array(a), Value::Array(b)) => a.iter().zip(b).all(|(a, b)| same_shape(a, b)),
+        (Value::Object(a), Value::Object(b)) => b.iter().all(|(key, b)| a.get(key).is_none_or(|a| same_shape(a, b))),
+        _ => true,
+    }
 }

@@ -325,6 +325,10 @@ mod tests {
             (r#"{"schema":"OPS_SUMMARY_V1","overall_status":"OK"}"#, Some(OverallStatus::Ok)),
             (r#"{"schema":"OPS_SUMMARY_V1","overall_status":"FINE"}"#, None),
             (r#"{"schema":"OPS_SUMMARY_V1","overall_status":["OK"]}"#, None),
+            (
+                r#"{"schema":"OPS_SUMMARY_V1","guard":[["PASS",false,null],[false],["DRY_RUN"]],"top_risks":[["X","WARN","m",[]]]}"#,
+                None,
+            ),
             (r#"{"schema":"OPS_SUMMARY_V1","overall_status":null,"guard":7,"top_risks":{"a":1}}"#, None),
             (
                 r#"{"schema":"OPS_SUMMARY_V1","overall_status":"WARN","guard":{"evidence_health":"x","emergency_stop":{"enabled":"false"}}}"#,

@@ -15,6 +15,7 @@ use crate::store::Store;
 use crate::store::StoreFault;
 use crate::store::Stored;
 use crate::store::layout;
+use crate::time::TradingDate;
 
 /// One line of the chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,6 +175,16 @@ impl<'a> History<'a> {
             runs.truncate(count);
         }
         Ok(runs)
+    }
+
+    /// The records of runs that started on a day in Korea, newest first; unreadable ones are left out.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn of_day(&self, day: TradingDate) -> Result<Vec<RunRecord>, StoreFault> {
+        let mut files = self.store.snapshots(layout::RUN.snapshots)?;
+        files.retain(|file| file.stamp.is_some_and(|stamp| stamp.date() == day));
+        Ok(files.iter().filter_map(|file| self.record(&file.reference).ok()).collect())
     }
 
     /// One record by its run id, by `latest`, or counted from the newest by `-1`, `-2` …

@@ -35,8 +35,8 @@ fn found(name: &'static str, class: StageClass, text: impl Into<String>) -> Find
 
 /// Looks at clock, disk, lock, records, git, switches, bundle and backend.
 #[must_use]
-pub fn preflight(site: &Site<'_>, policy: &PipelineSettings, low_disk_percent: u8) -> Vec<Finding> {
-    let mut findings = vec![clock(site), workspace(site), disk(site, low_disk_percent), lock(site), records(site)];
+pub fn preflight(site: &Site<'_>, policy: &PipelineSettings) -> Vec<Finding> {
+    let mut findings = vec![clock(site), workspace(site), disk(site), lock(site), records(site)];
     findings.push(git(site, policy));
     findings.extend(switches(site));
     findings.push(bundle(site));
@@ -80,7 +80,8 @@ fn workspace(site: &Site<'_>) -> Finding {
     }
 }
 
-fn disk(site: &Site<'_>, low_disk_percent: u8) -> Finding {
+fn disk(site: &Site<'_>) -> Finding {
+    let low_disk_percent = site.low_disk_percent;
     let Some(free) = site.store.free_disk() else {
         return found("disk", StageClass::Warn, "the free space is not known");
     };

@@ -43,6 +43,7 @@ use crate::time::line_stamp;
 use super::client::Backend;
 use super::control::Control;
 use super::control::Ended;
+use super::history::History;
 use super::line;
 use super::perform;
 use super::record;
@@ -77,6 +78,8 @@ pub struct Site<'a> {
     pub interrupted: Arc<AtomicBool>,
     /// Two runs of one second are told apart by this.
     pub salt: u32,
+    /// Free space below this part of the disk is a warning, in percent.
+    pub low_disk_percent: u8,
 }
 
 impl std::fmt::Debug for Site<'_> {
@@ -286,6 +289,7 @@ impl Run<'_> {
         }
         self.look_at_calendar();
         self.header();
+        self.look_at_disk();
         if let Some(text) = self.too_late() {
             return Ok(Start::Skip(text));
         }
@@ -305,8 +309,8 @@ impl Run<'_> {
             let day = run.started_at.instant().map(|at| at.date_naive());
             day == Some(today) && run.exit_code == Some(0)
         };
-        let history = super::history::History::new(self.site.store);
-        latest.is_some_and(succeeded) || history.list(20).is_ok_and(|runs| runs.iter().flatten().any(succeeded))
+        latest.is_some_and(succeeded)
+            || History::new(self.site.store).of_day(today).is_ok_and(|runs| runs.iter().any(succeeded))
     }
 
     fn look_at_calendar(&mut self) {
@@ -314,6 +318,13 @@ impl Run<'_> {
         match Calendar::krx().session(today) {
             Ok(session) => self.record.trading_day = Some(session.is_some()),
             Err(fault) => self.warn(RunCode::CalendarUnknown, fault.to_string()),
+        }
+    }
+
+    fn look_at_disk(&mut self) {
+        let limit = f64::from(self.site.low_disk_percent);
+        if let Some(free) = self.site.store.free_disk().map(|share| share * 100.0).filter(|free| *free < limit) {
+            self.warn(RunCode::LowDisk, format!("{free:.1} % free, the limit is {limit:.0} %"));
         }
     }
 

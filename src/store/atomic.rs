@@ -99,6 +99,19 @@ pub(super) fn append(path: &Path, line: &str, durability: Durability, step: &dyn
     file.unlock()
 }
 
+/// Removes the first `start` bytes of a file that another process appends to. What that process writes in the meantime
+/// may be lost: only for logs.
+pub(super) fn cut_in_place(path: &Path, start: u64) -> io::Result<()> {
+    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+    file.seek(SeekFrom::Start(start))?;
+    let mut kept = Vec::new();
+    file.read_to_end(&mut kept)?;
+    file.seek(SeekFrom::Start(0))?;
+    file.write_all(&kept)?;
+    file.set_len(kept.len() as u64)?;
+    file.sync_all()
+}
+
 /// Whether a write must have reached the disk when the call returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {

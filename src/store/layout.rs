@@ -116,6 +116,8 @@ pub const CYCLE_LOCK: &str = "state/locks/live_cycle.lock";
 pub const LOGS: &str = "logs";
 /// Everything a run said.
 pub const RUN_LOG: &str = "logs/daily_ops.log";
+/// What the service manager collects from the server.
+pub const BACKEND_LOG: &str = "logs/backend.log";
 /// One stamped summary line a run.
 pub const SUMMARY_LOG: &str = "logs/daily_summary.log";
 /// The newest summary line.

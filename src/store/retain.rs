@@ -131,8 +131,14 @@ impl Store {
             let lines = memchr::memchr_iter(b'\n', &text).count();
             let Some(cut) = lines.checked_sub(keep.log_lines).filter(|cut| *cut > 0) else { continue };
             let start = memchr::memchr_iter(b'\n', &text).nth(cut - 1).map_or(0, |end| end + 1);
-            if act == Act::Now {
-                self.write(&relative, &text[start..])?;
+            match act {
+                Act::DryRun => {}
+                // The server keeps its log open: a new file under the old name would never be written.
+                Act::Now if relative == layout::BACKEND_LOG => {
+                    atomic::cut_in_place(&self.path(&relative), start as u64)
+                        .map_err(StoreFault::new("cut", &relative))?;
+                }
+                Act::Now => self.write(&relative, &text[start..])?,
             }
             report.freed_bytes += start as u64;
             report.cut_logs.push((relative, cut));

@@ -1,8 +1,9 @@
-//! How fast the backend answers: start, memory, requests a second. Run with
-//! `cargo test --release --test backend_load -- --ignored --nocapture`.
+//! How fast the backend answers: start, memory, requests a second over 16 kept connections, client and server on the same
+//! cores. `cargo bench --bench http`.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -26,6 +27,10 @@ const SPAN: Duration = Duration::from_secs(3);
 fn ops(dir: &std::path::Path) -> Arc<Ops> {
     let policy = Box::new(|| Ok(OpsPolicy::default()));
     Arc::new(Ops::new(Store::new(dir), Arc::new(SystemClock::new()), policy))
+}
+
+fn say(text: &str) {
+    writeln!(std::io::stdout().lock(), "{text}").expect("printed");
 }
 
 fn resident_kib() -> u64 {
@@ -75,11 +80,9 @@ async fn load(address: SocketAddr, path: &'static str) -> u64 {
     count
 }
 
-#[test]
-#[ignore = "a measurement, to be run alone"]
-fn the_backend_is_quick() {
+fn main() {
     let dir = tempfile::tempdir().expect("a directory");
-    let summary = include_str!("fixtures/ops_summary.json");
+    let summary = include_str!("../fixtures/ops_summary.json");
     Store::new(dir.path()).write(layout::SUMMARY.latest, summary.as_bytes()).expect("written");
     let clock = SystemClock::new();
     let embedded = ServeOptions { port: 0, workers: 1, ..ServeOptions::default() };
@@ -97,14 +100,19 @@ fn the_backend_is_quick() {
         server.stop();
     }
     starts.sort();
-    println!("start: median {:?}, worst {:?}; memory: {} KiB more", starts[10], starts[19], resident_kib() - before);
+    say(&format!(
+        "start: median {:?}, worst {:?}; memory: {} KiB more",
+        starts[10],
+        starts[19],
+        resident_kib() - before
+    ));
     for workers in [1, 2] {
         let options = ServeOptions { port: 0, workers, ..ServeOptions::default() };
         let server = Server::start(ops(dir.path()), &options).expect("serving");
         let client = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a client");
         for path in ["/api/ops/summary/latest", "/api/emergency_stop", "/api/ops/health", "/health"] {
             let count = client.block_on(load(server.address(), path));
-            println!("{workers} worker(s), {path}: {} requests/s", count / SPAN.as_secs());
+            say(&format!("{workers} worker(s), {path}: {} requests/s", count / SPAN.as_secs()));
         }
         server.stop();
     }
