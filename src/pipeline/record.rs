@@ -119,17 +119,17 @@ pub(super) fn seal(store: &Store, record: &RunRecord) -> Result<(), StoreFault> 
     if !String::from_utf8_lossy(tail).lines().any(|line| line == stamped) {
         store.append(layout::SUMMARY_LOG, &stamped, Durability::Durable)?;
     }
-    store.write(layout::SUMMARY_LATEST, format!("{summary}\n").as_bytes())?;
-    store.write(layout::SUMMARY_DETAIL, format!("{}\n", line::detail_line(record)).as_bytes())?;
-    store.write(layout::PROOF_EXIT, format!("{}\n", record.exit_code.unwrap_or(3)).as_bytes())?;
-    store.write(layout::PROOF_DONE, format!("{at} KST\n").as_bytes())?;
+    store.write_view(layout::SUMMARY_LATEST, format!("{summary}\n").as_bytes())?;
+    store.write_view(layout::SUMMARY_DETAIL, format!("{}\n", line::detail_line(record)).as_bytes())?;
+    store.write_view(layout::PROOF_EXIT, format!("{}\n", record.exit_code.unwrap_or(3)).as_bytes())?;
+    store.write_view(layout::PROOF_DONE, format!("{at} KST\n").as_bytes())?;
     store.write_document(layout::RUN.latest, record)
 }
 
 /// Writes the proof that a run started.
 pub(super) fn prove_start(store: &Store, at: KstTime, revision: Option<&str>) -> Result<(), StoreFault> {
     let text = format!("{} KST\n{}\n", line_stamp(at), revision.unwrap_or("no revision"));
-    store.write(layout::PROOF_START, text.as_bytes())
+    store.write_view(layout::PROOF_START, text.as_bytes())
 }
 
 /// Computes the record's hash.

@@ -23,21 +23,29 @@ pub(super) enum Target {
     New,
 }
 
-/// Writes a temporary file beside the target, flushes it to the disk, renames it and flushes the directory.
-pub(super) fn write(path: &Path, bytes: &[u8], target: Target, step: &dyn Fn(&Path)) -> io::Result<()> {
+/// Writes a temporary file beside the target, flushes it to the disk, renames it and flushes the directory. A buffered
+/// write leaves out the flushes: readers still see the old file or the new one, but a power cut may bring the old one back.
+pub(super) fn write(
+    path: &Path,
+    bytes: &[u8],
+    (target, durability): (Target, Durability),
+    step: &dyn Fn(&Path),
+) -> io::Result<()> {
     let parent = parent(path)?;
     std::fs::create_dir_all(parent)?;
     let temp = temp_beside(path);
     let outcome = (|| {
         let mut file = OpenOptions::new().write(true).create_new(true).open(&temp)?;
         file.write_all(bytes)?;
-        file.sync_all()?;
+        if durability == Durability::Durable {
+            file.sync_all()?;
+        }
         step(&temp);
         match target {
             Target::Replace => std::fs::rename(&temp, path)?,
             Target::New => rename_new(&temp, path)?,
         }
-        sync_directory(parent)
+        if durability == Durability::Durable { sync_directory(parent) } else { Ok(()) }
     })();
     if outcome.is_err() {
         // The temporary file is of no use to anybody; the first error is the one to tell.

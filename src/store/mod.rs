@@ -152,7 +152,20 @@ impl Store {
     /// # Errors
     /// The file cannot be written; what was there is unchanged.
     pub fn write(&self, relative: &str, bytes: &[u8]) -> Result<(), StoreFault> {
-        atomic::write(&self.path(relative), bytes, atomic::Target::Replace, &|path| self.observe(path))
+        self.replace(relative, bytes, Durability::Durable)
+    }
+
+    /// Replaces a file that only repeats what a record holds: atomically, but without waiting for the disk.
+    ///
+    /// # Errors
+    /// The file cannot be written; what was there is unchanged.
+    pub fn write_view(&self, relative: &str, bytes: &[u8]) -> Result<(), StoreFault> {
+        self.replace(relative, bytes, Durability::Buffered)
+    }
+
+    fn replace(&self, relative: &str, bytes: &[u8], durability: Durability) -> Result<(), StoreFault> {
+        let how = (atomic::Target::Replace, durability);
+        atomic::write(&self.path(relative), bytes, how, &|path| self.observe(path))
             .map_err(StoreFault::new("write", relative))
     }
 

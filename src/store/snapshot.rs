@@ -2,6 +2,7 @@
 
 use chrono::NaiveDateTime;
 
+use super::Durability;
 use super::Family;
 use super::Store;
 use super::StoreFault;
@@ -85,8 +86,10 @@ impl Store {
     /// # Errors
     /// The file exists or cannot be written.
     pub fn write_new(&self, relative: &str, bytes: &[u8]) -> Result<(), StoreFault> {
-        atomic::write(&self.path(relative), bytes, atomic::Target::New, &|path| self.observe(path))
-            .map_err(StoreFault::new("write", relative))
+        atomic::write(&self.path(relative), bytes, (atomic::Target::New, Durability::Durable), &|path| {
+            self.observe(path)
+        })
+        .map_err(StoreFault::new("write", relative))
     }
 
     /// The JSON files of a directory, newest first by the time in their name, then by the file's time, then by name. A
