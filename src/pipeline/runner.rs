@@ -199,11 +199,17 @@ pub fn run_daily(site: &Site<'_>, policy: &PipelineSettings, options: RunOptions
         root: site.store.root().to_owned(),
     };
     let takeover = held.as_ref().and_then(|acquired| acquired.left_by.clone());
-    let begun = lock_fault.map_or_else(|| run.begin(takeover.as_ref()), Err);
-    match begun {
-        Ok(Start::Go) => run.stages(),
-        Ok(Start::Skip(text)) => run.skip_late(text),
-        Err(fault) => run.fail_before(&fault),
+    let guarded =
+        catch_unwind(AssertUnwindSafe(|| match lock_fault.map_or_else(|| run.begin(takeover.as_ref()), Err) {
+            Ok(Start::Go) => run.stages(),
+            Ok(Start::Skip(text)) => run.skip_late(text),
+            Err(fault) => run.fail_before(&fault),
+        }));
+    if guarded.is_err() {
+        // A defect outside the stages: the first stage that has not ended carries it.
+        let open = run.record.stages.iter().position(|stage| stage.code == RunCode::NotReached.into());
+        let judged = Judged::fail(RunCode::Panicked, "between the stages");
+        run.close_stage(open.unwrap_or(StageName::ALL.len() - 1), judged, Duration::ZERO);
     }
     let outcome = run.finish();
     drop(held);
