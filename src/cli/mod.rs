@@ -15,8 +15,6 @@ mod serve;
 mod switches;
 mod workspace;
 
-use std::io::Write as _;
-
 use clap::CommandFactory as _;
 use clap::Parser as _;
 use clap::error::ErrorKind;
@@ -40,7 +38,7 @@ pub fn main() -> u8 {
     let form = if cli.global.json { Form::Json } else { Form::Text };
     let mut output = Output::new(form, cli.global.quiet);
     let Some(command) = cli.command else {
-        drop(write!(std::io::stdout().lock(), "{}", Cli::command().render_help()));
+        output.line(Cli::command().render_help().to_string().trim_end());
         return exit::DONE;
     };
     match dispatch(command, &cli.global, &mut output) {

@@ -260,8 +260,8 @@ fn signature(bundle: &Json, policy: &BundlePolicy) -> Signature {
 
 #[cfg(test)]
 mod tests {
-    use super::super::SigningKey;
     use super::*;
+    use crate::contracts::SigningKey;
     use crate::contracts::integrity::payload_sha256;
 
     const NOW: &str = "2026-11-20T20:00:00+09:00";

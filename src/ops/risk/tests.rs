@@ -1,3 +1,5 @@
+//! The rules of the risks, case by case.
+
 use super::*;
 use crate::contracts::GateMode;
 use crate::contracts::summary::TicketCounts;

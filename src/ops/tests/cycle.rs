@@ -1,3 +1,5 @@
+//! The live cycle: order, receipt, lock and faults.
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;

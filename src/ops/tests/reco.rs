@@ -1,3 +1,5 @@
+//! The recommendation: what each bundle gives.
+
 use serde_json::Value;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! Refs in documents resolve at the moment they are written.
+
 use serde_json::Value;
 
 use crate::contracts::Document;

@@ -1,3 +1,5 @@
+//! The summary: every input that is missing, damaged or telling.
+
 use std::path::Path;
 
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! Tickets: counted as they are, also while the files grow.
+
 use std::path::Path;
 
 use proptest::prelude::*;
