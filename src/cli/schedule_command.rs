@@ -31,7 +31,9 @@ pub(super) fn schedule(context: &Context, what: ScheduleCommand, output: &Output
     match (args.system, install) {
         (Scheduler::Cron, false) => {
             let text = cron_entry(context, args, &target);
-            output.result(&serde_json::json!({"schema": "SCHEDULE_CRON_V1", "crontab": text}), || vec![text.clone()]);
+            output.result(&serde_json::json!({"schema": "SCHEDULE_CRON_V1", "crontab": text}), || {
+                vec![text.trim_end().to_owned()]
+            });
         }
         (Scheduler::Systemd, false) => {
             let units = schedule::systemd_units(&target);

@@ -27,7 +27,9 @@ pub(super) fn serve(context: &mut Context, args: &ServeArgs, output: &Output) ->
     context.heed_signals()?;
     let options = options(&context.settings, context.settings.serve.host, context.settings.serve.port, 2);
     let server = Server::start(ops(context), &options).map_err(told)?;
-    output.line(&format!("serving {} for the workspace {}", server.url(), context.store.root().display()));
+    let root = context.store.root();
+    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    output.line(&format!("serving {} for the workspace {}", server.url(), root.display()));
     while !context.interrupted.load(std::sync::atomic::Ordering::SeqCst) {
         context.clock.wait(LOOK_EVERY);
     }

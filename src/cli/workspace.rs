@@ -127,7 +127,10 @@ pub(super) fn config(context: &Context, output: &Output) -> Result<u8, Failure> 
         let key = wide(&|row| row.key.len());
         let value = wide(&|row| row.value.chars().count()).min(40);
         rows.iter()
-            .map(|row| format!("{:<key$}  {:<value$}  {:<18} {}", row.key, row.value, row.origin.to_string(), row.env))
+            .map(|row| {
+                let shown = if row.value.is_empty() { "(none)" } else { row.value.as_str() };
+                format!("{:<key$}  {shown:<value$}  {:<18} {}", row.key, row.origin.to_string(), row.env)
+            })
             .collect()
     });
     Ok(exit::DONE)
