@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use anyhow::Context as _;
+
 use super::args::StoreCommand;
 use super::context::Context;
 use super::exit;
@@ -80,7 +82,8 @@ pub(super) fn make(store: &Store) -> Result<Vec<String>, Failure> {
         "state/locks",
     ] {
         if !store.path(directory).exists() {
-            std::fs::create_dir_all(store.path(directory))?;
+            let path = store.path(directory);
+            std::fs::create_dir_all(&path).with_context(|| format!("{} cannot be made", path.display()))?;
             made.push(format!("{directory}/"));
         }
     }
