@@ -158,7 +158,7 @@ pub(super) enum CheckCommand {
     LiveCycle(CheckArgs),
     /// Regenerate the ops summary, read it back, resolve its evidence
     OpsSummary(CheckArgs),
-    /// Run an ops cycle on a healthy backend
+    /// Run an ops cycle on a backend that offers one; the backend of this program does not yet
     OpsCycle,
 }
 
@@ -176,7 +176,7 @@ pub(super) enum RunsCommand {
     /// The newest runs, one line each
     List {
         /// How many
-        #[arg(long, short = 'n', default_value_t = 20)]
+        #[arg(long, short = 'n', default_value_t = 20, value_parser = count)]
         count: usize,
     },
     /// One run in full
@@ -197,7 +197,7 @@ pub(super) enum RunsCommand {
     /// Check the hash chain of all records offline and name its first broken link
     Verify {
         /// The head hash noted earlier: fails if the chain does not contain it
-        #[arg(long, value_name = "SHA256")]
+        #[arg(long, value_name = "SHA256", value_parser = sha256)]
         expect: Option<String>,
     },
 }
@@ -208,7 +208,7 @@ pub(super) enum RollbackCommand {
     /// Revisions that can be restored
     List {
         /// How many
-        #[arg(long, short = 'n', default_value_t = 10)]
+        #[arg(long, short = 'n', default_value_t = 10, value_parser = count)]
         count: usize,
     },
     /// Restore reports and bundle of a revision into the work tree; the daily pull stops until released
@@ -348,4 +348,15 @@ pub(super) enum Language {
     Ko,
     /// English
     En,
+}
+
+/// A number of rows: none would read as "there is nothing".
+fn count(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|count| (1..=1_000_000).contains(count)).ok_or_else(|| "use 1 to 1000000".to_owned())
+}
+
+/// A hash in full: a part of one could not be found in the chain and would read as a broken chain.
+fn sha256(text: &str) -> Result<String, String> {
+    let is_hash = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    if is_hash { Ok(text.to_ascii_lowercase()) } else { Err("must be 64 hex digits".to_owned()) }
 }

@@ -179,9 +179,13 @@ fn compared(diff: &RunDiff) -> Vec<String> {
 
 fn proved(report: &ChainReport) -> Vec<String> {
     let head = report.head_sha256.as_deref().unwrap_or("-");
-    let counts = format!("{} records, {} of them pruned, head {head}", report.records, report.pruned);
+    let noun = if report.records == 1 { "record" } else { "records" };
+    let counts = format!("{} {noun}, {} of them pruned, head {head}", report.records, report.pruned);
     match &report.broken {
         None => vec![format!("✓ the chain is intact: {counts}")],
+        Some(broken) if broken.run_id.is_empty() => {
+            vec![format!("❌ {} ({})", broken.what, broken.file), format!("   the chain that is there: {counts}")]
+        }
         Some(broken) => vec![
             format!("❌ the chain breaks at record {} {}: {}", broken.seq, broken.run_id, broken.what),
             format!("   in {}", broken.file),

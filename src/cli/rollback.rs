@@ -43,6 +43,9 @@ pub(super) fn rollback(context: &Context, what: RollbackCommand, output: &Output
     match what {
         RollbackCommand::List { count } => list(context, &remote, count, output),
         RollbackCommand::To { revision, reason, force } => {
+            if reason.trim().is_empty() {
+                return Err(Failure::Usage("a reason is required to roll back: add --reason \"...\"".to_owned()));
+            }
             let dirty = if force { DirtyPolicy::Overwrite } else { DirtyPolicy::Refuse };
             let by = context.operator(None);
             let change = (by.as_str(), reason.as_str(), context.clock.now());

@@ -30,8 +30,10 @@ pub(super) fn schedule(context: &Context, what: ScheduleCommand, output: &Output
     let target = target(context, args)?;
     match (args.system, install) {
         (Scheduler::Cron, false) => {
-            let text = cron_entry(context, args, &target);
-            output.result(&serde_json::json!({"schema": "SCHEDULE_CRON_V1", "crontab": text}), || vec![text.clone()]);
+            let text = cron_entry(context, args, &target)?;
+            output.result(&serde_json::json!({"schema": "SCHEDULE_CRON_V1", "crontab": text}), || {
+                vec![text.trim_end().to_owned()]
+            });
         }
         (Scheduler::Systemd, false) => {
             let units = schedule::systemd_units(&target);
@@ -56,10 +58,15 @@ fn target(context: &Context, args: &ScheduleArgs) -> Result<Install, Failure> {
     Install::new(&root, &binary, &user).map_err(|fault| Failure::Usage(fault.to_string()))
 }
 
-fn cron_entry(context: &Context, args: &ScheduleArgs, install: &Install) -> String {
+fn cron_entry(context: &Context, args: &ScheduleArgs, install: &Install) -> Result<String, Failure> {
     let name = args.zone.clone().unwrap_or_else(host_zone_name);
     let zone = host_zone(&name, context.clock.now());
-    format!("{}{}", with_end(schedule::cron_line(&zone, install)), with_end(schedule::cron_prune_line(&zone, install)))
+    // An unknown name counts as UTC, which is right for a host that does not know better and wrong for a mistyped flag.
+    if args.zone.is_some() && zone.name != name {
+        return Err(Failure::Usage(format!("--zone {name:?} is no time zone; use a name such as UTC or Asia/Seoul")));
+    }
+    let (run, prune) = (schedule::cron_line(&zone, install), schedule::cron_prune_line(&zone, install));
+    Ok(format!("{}{}", with_end(run), with_end(prune)))
 }
 
 fn with_end(text: String) -> String {
@@ -74,7 +81,7 @@ fn install_cron(context: &Context, args: &ScheduleArgs, install: &Install, outpu
     for concern in schedule::crontab_concerns(&old) {
         output.remark(&format!("⚠️ {concern}"));
     }
-    let Some(new) = schedule::merged_crontab(&old, &cron_entry(context, args, install)) else {
+    let Some(new) = schedule::merged_crontab(&old, &cron_entry(context, args, install)?) else {
         output.result(&serde_json::json!({"schema": "SCHEDULE_INSTALL_V1", "changed": false}), || {
             vec!["the crontab holds this schedule already; nothing changed".to_owned()]
         });

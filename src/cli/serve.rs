@@ -30,8 +30,10 @@ pub(super) fn serve(context: &mut Context, args: &ServeArgs, output: &Output) ->
     let options = options(&context.settings, context.settings.serve.host, context.settings.serve.port, 2);
     let server = Server::start(ops(context), &options).map_err(told)?;
     let url = server.url();
-    output.result(&serde_json::json!({"schema": "DAILY_OPS_SERVING_V1", "url": url}), || {
-        vec![format!("serving {url} for the workspace {}", context.store.root().display())]
+    let root = context.store.root();
+    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    output.result(&serde_json::json!({"schema": "DAILY_OPS_SERVING_V1", "url": url, "workspace": root}), || {
+        vec![format!("serving {url} for the workspace {}", root.display())]
     });
     while !context.interrupted.load(std::sync::atomic::Ordering::SeqCst) {
         context.clock.wait(LOOK_EVERY);

@@ -100,8 +100,19 @@ pub(super) fn stop(context: &Context, what: SwitchCommand, output: &Output) -> R
     if let SwitchCommand::Set { position, reason, by } = what {
         let to = if position == Position::On { Stop::On } else { Stop::Off };
         gates.set_stop(to, &context.operator(by), &reason, context.clock.now()).map_err(told)?;
+        say_gate(&gates, output);
     }
     let reading = gates.switches().stop;
     say("emergency stop", on(reading.value), &reading, output);
     Ok(exit::DONE)
+}
+
+/// The stop closes the gate with it and leaves it closed, which nobody would guess.
+fn say_gate(gates: &Gates<'_>, output: &Output) {
+    let read = gates.switches();
+    let hint = match (read.stop.value, read.gate.value) {
+        (false, GateMode::MockOnly) => "; `daily_ops gate set DRY_RUN --reason \"...\"` returns it to the daily mode",
+        _ => "",
+    };
+    output.remark(&format!("gate {}{hint}", read.gate.value.as_str()));
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use anyhow::Context as _;
+
 use super::args::StoreCommand;
 use super::context::Context;
 use super::exit;
@@ -80,7 +82,8 @@ pub(super) fn make(store: &Store) -> Result<Vec<String>, Failure> {
         "state/locks",
     ] {
         if !store.path(directory).exists() {
-            std::fs::create_dir_all(store.path(directory))?;
+            let path = store.path(directory);
+            std::fs::create_dir_all(&path).with_context(|| format!("{} cannot be made", path.display()))?;
             made.push(format!("{directory}/"));
         }
     }
@@ -127,7 +130,10 @@ pub(super) fn config(context: &Context, output: &Output) -> Result<u8, Failure> 
         let key = wide(&|row| row.key.len());
         let value = wide(&|row| row.value.chars().count()).min(40);
         rows.iter()
-            .map(|row| format!("{:<key$}  {:<value$}  {:<18} {}", row.key, row.value, row.origin.to_string(), row.env))
+            .map(|row| {
+                let shown = if row.value.is_empty() { "(none)" } else { row.value.as_str() };
+                format!("{:<key$}  {shown:<value$}  {:<18} {}", row.key, row.origin.to_string(), row.env)
+            })
             .collect()
     });
     Ok(exit::DONE)

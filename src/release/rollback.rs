@@ -88,17 +88,19 @@ pub fn roll_back(
 ) -> Result<Rollback, RollbackFault> {
     let (by, reason, at) = change;
     let before = store.read(layout::ROLLBACK)?;
+    // Not every publish has every directory: the decision parameters are optional.
+    let wanted = remote.restorable(revision, layout::HANDOFF_PATHS)?;
     let mut record = Rollback {
         schema: Rollback::SCHEMA.to_owned(),
         from_rev: remote.revision()?,
         to_rev: revision.to_owned(),
-        paths: layout::HANDOFF_PATHS.iter().map(|path| (*path).to_owned()).collect(),
+        paths: wanted.iter().map(|path| (*path).to_owned()).collect(),
         by: by.to_owned(),
         reason: reason.to_owned(),
         at: Some(Stamp::of(at)),
     };
     store.write_document(layout::ROLLBACK, &record)?;
-    match remote.restore(revision, layout::HANDOFF_PATHS, dirty) {
+    match remote.restore(revision, &wanted, dirty) {
         Ok(paths) => {
             record.paths = paths;
             store.write_document(layout::ROLLBACK, &record)?;
@@ -123,7 +125,8 @@ pub fn release(store: &Store, remote: &Remote<'_>) -> Result<Vec<String>, Rollba
         return Err(RollbackFault::NotActive);
     }
     let revision = remote.revision()?.ok_or(RollbackFault::NoCommit)?;
-    let paths = remote.restore(&revision, layout::HANDOFF_PATHS, DirtyPolicy::Overwrite)?;
+    let wanted = remote.restorable(&revision, layout::HANDOFF_PATHS)?;
+    let paths = remote.restore(&revision, &wanted, DirtyPolicy::Overwrite)?;
     store.remove(layout::ROLLBACK)?;
     Ok(paths)
 }

@@ -89,6 +89,27 @@ fn a_refusal_changes_nothing() {
 }
 
 #[test]
+fn a_directory_that_a_revision_lacks_is_left_out_or_removed() {
+    let (site, first) = third();
+    let wanted = ["reports/latest", "never", "later"];
+    assert_eq!(site.host().restorable(&first, &wanted).unwrap(), ["reports/latest"]);
+    site.publish("fourth", &[("later/params.json", "p4")]);
+    assert_eq!(site.host().pull().detail, None);
+    let known = site.host().restorable(&first, &wanted).unwrap();
+    assert_eq!(known, ["reports/latest", "later"]);
+    let changed = site.host().restore(&first, &known, DirtyPolicy::Refuse).unwrap();
+    assert!(changed.contains(&"later/params.json".to_owned()), "{changed:?}");
+    assert!(!site.host.join("later/params.json").exists());
+    let head = site.host().revision().unwrap().unwrap();
+    site.host().restore(&head, &known, DirtyPolicy::Overwrite).unwrap();
+    assert_eq!(site.host().changed_paths().unwrap(), Vec::<String>::new());
+    let refused = site.host().restorable(&first, &["never", "later"]).unwrap_err();
+    assert!(matches!(refused, RestoreFault::Path { why: PathFault::NotInRevision, .. }), "{refused}");
+    let refused = site.host().restorable(&first, &["reports/latest", "../pc"]).unwrap_err();
+    assert!(matches!(refused, RestoreFault::Path { why: PathFault::Outside, .. }), "{refused}");
+}
+
+#[test]
 fn local_changes_are_refused_unless_told_otherwise() {
     let cases: [(&str, Prepare, &[&str]); 6] = [
         ("modified", |s| write(&s.host, "reports/latest/r.json", "mine"), &["reports/latest/r.json"]),
