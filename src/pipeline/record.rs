@@ -100,7 +100,9 @@ pub(super) fn progress(store: &Store, record: &mut RunRecord) -> Result<(), Stor
 /// Writes everything that a finished run leaves behind; see the module's description.
 pub(super) fn seal(store: &Store, record: &RunRecord) -> Result<(), StoreFault> {
     let snapshot = &record.snapshot_ref;
-    if store.read(snapshot)?.is_none() {
+    // Only a run that got as far as its snapshot before it was killed may have written its summary line already.
+    let resumed = store.read(snapshot)?.is_some();
+    if !resumed {
         let bytes = record.to_bytes().map_err(|fault| {
             StoreFault::new("render", snapshot)(std::io::Error::new(std::io::ErrorKind::InvalidData, fault.to_string()))
         })?;
@@ -114,9 +116,7 @@ pub(super) fn seal(store: &Store, record: &RunRecord) -> Result<(), StoreFault> 
     let at = finished.map(line_stamp).unwrap_or_default();
     let summary = line::summary_line(record);
     let stamped = format!("[{at}] {summary}");
-    let logged = store.read(layout::SUMMARY_LOG)?.unwrap_or_default();
-    let tail = logged.get(logged.len().saturating_sub(4096)..).unwrap_or_default();
-    if !String::from_utf8_lossy(tail).lines().any(|line| line == stamped) {
+    if !resumed || !is_logged(store, &stamped)? {
         store.append(layout::SUMMARY_LOG, &stamped, Durability::Durable)?;
     }
     store.write_view(layout::SUMMARY_LATEST, format!("{summary}\n").as_bytes())?;
@@ -124,6 +124,13 @@ pub(super) fn seal(store: &Store, record: &RunRecord) -> Result<(), StoreFault> 
     store.write_view(layout::PROOF_EXIT, format!("{}\n", record.exit_code.unwrap_or(3)).as_bytes())?;
     store.write_view(layout::PROOF_DONE, format!("{at} KST\n").as_bytes())?;
     store.write_document(layout::RUN.latest, record)
+}
+
+/// Whether the end of the summary log has a line.
+fn is_logged(store: &Store, stamped: &str) -> Result<bool, StoreFault> {
+    let logged = store.read(layout::SUMMARY_LOG)?.unwrap_or_default();
+    let tail = logged.get(logged.len().saturating_sub(4096)..).unwrap_or_default();
+    Ok(String::from_utf8_lossy(tail).lines().any(|line| line == stamped))
 }
 
 /// Writes the proof that a run started.
