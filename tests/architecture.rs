@@ -15,14 +15,28 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// No file is longer.
 const MAX_LINES: usize = 700;
 
-const ALL: &[&str] =
-    &["time", "contracts", "settings", "store", "gates", "sync", "ops", "release", "pipeline", "pc", "backend", "cli"];
+const ALL: &[&str] = &[
+    "time",
+    "contracts",
+    "settings",
+    "telemetry",
+    "store",
+    "gates",
+    "sync",
+    "ops",
+    "release",
+    "pipeline",
+    "pc",
+    "backend",
+    "cli",
+];
 
 /// Module, and what it may use beside itself.
 const TABLE: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("contracts", &["time"]),
     ("settings", &["contracts", "time"]),
+    ("telemetry", &["contracts", "time"]),
     ("store", &["contracts", "time"]),
     ("gates", &["contracts", "time", "store"]),
     // The store is not needed: sync works on a work tree, not on a workspace.
@@ -55,7 +69,8 @@ const OWNED: &[(&str, &[&str], Tests)] = &[
     ("eprintln!", &[], Tests::Bound),
     ("print!(", &[], Tests::Bound),
     ("io::stdout", &["src/cli/output.rs"], Tests::Bound),
-    ("io::stderr", &["src/cli/output.rs"], Tests::Bound),
+    ("io::stderr", &["src/cli/output.rs", "src/telemetry/logging.rs"], Tests::Bound),
+    ("tracing_subscriber::", &["src/telemetry/"], Tests::Bound),
     ("process::exit", &[], Tests::Bound),
     ("git2::", &["src/sync/"], Tests::Bound),
     ("axum::", &["src/backend/"], Tests::Bound),
