@@ -173,6 +173,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one row per rule of the table")]
     fn the_first_row_that_applies_gives_the_reason() {
         use StageClass::Block;
         use StageClass::Fail;
