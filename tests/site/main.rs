@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod crashes;
 #[cfg(test)]
+mod disks;
+#[cfg(test)]
+mod dry_run;
+#[cfg(test)]
 mod envelopes;
 #[cfg(test)]
 mod fixture;
@@ -15,4 +19,8 @@ mod locks;
 #[cfg(test)]
 mod outcomes;
 #[cfg(test)]
+mod safety;
+#[cfg(test)]
 mod signals;
+#[cfg(test)]
+mod streams;
