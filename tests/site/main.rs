@@ -1,6 +1,12 @@
 //! Whole sites: the real program, real workspaces, real git remotes, and backends good and bad on real sockets.
 
 #[cfg(test)]
+mod crashes;
+#[cfg(test)]
+mod disks;
+#[cfg(test)]
+mod dry_run;
+#[cfg(test)]
 mod envelopes;
 #[cfg(test)]
 mod fixture;
@@ -9,4 +15,12 @@ mod happy;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod locks;
+#[cfg(test)]
 mod outcomes;
+#[cfg(test)]
+mod safety;
+#[cfg(test)]
+mod signals;
+#[cfg(test)]
+mod streams;
