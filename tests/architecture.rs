@@ -23,6 +23,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("contracts", &["time"]),
     ("settings", &["contracts", "time"]),
+    ("telemetry", &["contracts", "time", "settings"]),
     ("store", &["contracts", "time"]),
     ("gates", &["contracts", "time", "store"]),
     // The store is not needed: sync works on a work tree, not on a workspace.
@@ -55,7 +56,9 @@ const OWNED: &[(&str, &[&str], Tests)] = &[
     ("eprintln!", &[], Tests::Bound),
     ("print!(", &[], Tests::Bound),
     ("io::stdout", &["src/cli/output.rs"], Tests::Bound),
-    ("io::stderr", &["src/cli/output.rs"], Tests::Bound),
+    // A log line of the server goes where its story goes.
+    ("io::stderr", &["src/cli/output.rs", "src/telemetry/"], Tests::Bound),
+    ("tracing_subscriber::", &["src/telemetry/"], Tests::Bound),
     ("process::exit", &[], Tests::Bound),
     ("git2::", &["src/sync/"], Tests::Bound),
     ("axum::", &["src/backend/"], Tests::Bound),
