@@ -63,6 +63,9 @@ pub(super) fn runs(context: &Context, what: RunsCommand, output: &Output) -> Res
 /// A name that no run has is wrong usage; a record that cannot be read is a fault.
 fn not_found(fault: HistoryFault) -> Failure {
     match fault {
+        HistoryFault::NotFound(name) if name == "latest" => {
+            Failure::Usage("there is no run yet; `daily_ops run` makes one".to_owned())
+        }
         HistoryFault::NotFound(_) => Failure::Usage(fault.to_string()),
         HistoryFault::Damaged { .. } | HistoryFault::Store(_) => Failure::Fault(fault.into()),
     }

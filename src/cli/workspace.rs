@@ -144,6 +144,9 @@ pub(super) fn store(context: &Context, what: StoreCommand, output: &Output) -> R
         StoreCommand::Usage => {
             let rows = context.store.usage()?;
             output.result(&serde_json::json!({"schema": "DAILY_OPS_USAGE_V1", "rows": rows}), || {
+                if rows.is_empty() {
+                    return vec!["nothing is stored yet; `daily_ops init` makes a workspace".to_owned()];
+                }
                 rows.iter().map(|row| format!("{:>12} bytes {:>7} files  {}", row.bytes, row.files, row.path)).collect()
             });
         }

@@ -255,11 +255,16 @@ impl Backend {
     }
 
     fn once(&self, control: &Control, clock: &dyn Clock, call: &Call) -> Result<Answer, CallFault> {
-        let limit = call.limit.min(control.left(clock));
+        let left = control.left(clock);
+        let limit = call.limit.min(left);
         let (backend, asked) = (self.clone(), call.clone());
         // The client has limits of its own; the waiting side's is a little longer and holds whatever happens.
         let waited = control.ask(clock, limit + Duration::from_millis(250), move || backend.perform(&asked, limit));
         match waited {
+            // What was cut short by the end of the run is the run's timeout, whoever noticed it first.
+            Ok(Err(CallFault::Timeout(_))) | Err(Ended::CallTimeout) if left <= call.limit => {
+                Err(stopped(Ended::OutOfTime))
+            }
             Ok(outcome) => outcome,
             Err(Ended::CallTimeout) => Err(CallFault::Timeout(limit)),
             Err(Ended::Died) => Err(CallFault::Broken("the call ended in a defect".to_owned())),

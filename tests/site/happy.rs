@@ -58,7 +58,9 @@ fn the_log_tells_the_story_with_a_stamp_on_every_line() {
         let digits = stamp.bytes().filter(u8::is_ascii_digit).count();
         assert!(stamp.starts_with('[') && stamp.ends_with("] ") && digits == 14, "{line}");
     }
-    for title in ["[1/5] Repository update", "[2/5] Backend health", "[3/5] Ops summary", "[4/5] Live cycle", "[5/5] Snapshot"] {
+    for title in
+        ["[1/5] Repository update", "[2/5] Backend health", "[3/5] Ops summary", "[4/5] Live cycle", "[5/5] Snapshot"]
+    {
         assert_eq!(log.matches(title).count(), 1, "{title}");
     }
     assert_eq!(log.matches("Asia/Seoul").count(), 1, "the zone is named once");

@@ -41,6 +41,12 @@ pub(in crate::pipeline) fn judge_run(answer: &Result<Answer, CallFault>) -> Resu
                 "a signal came while the live cycle was running; it may have run",
             ));
         }
+        Err(CallFault::Ended(Stop::RunTimeout)) => {
+            return Err(Judged::fail(
+                RunCode::RunTimeout,
+                "the limit of the whole run was reached while the live cycle was running; it may have run",
+            ));
+        }
         Err(fault) => {
             let hint = "the cycle may have run and is not repeated; look at the latest receipt";
             return Err(Judged::no_answer(RunCode::LiveRunFailed, fault, hint));
