@@ -16,7 +16,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const MAX_LINES: usize = 700;
 
 const ALL: &[&str] = &[
-    "telemetry", "time",
+    "time",
     "contracts",
     "settings",
     "telemetry",
@@ -36,11 +36,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("contracts", &["time"]),
     ("settings", &["contracts", "time"]),
-<<<<<<< HEAD
-    ("telemetry", &["contracts", "time", "settings"]),
-=======
     ("telemetry", &["contracts", "time"]),
->>>>>>> main
     ("store", &["contracts", "time"]),
     ("gates", &["contracts", "time", "store"]),
     // The store is not needed: sync works on a work tree, not on a workspace.
@@ -73,12 +69,7 @@ const OWNED: &[(&str, &[&str], Tests)] = &[
     ("eprintln!", &[], Tests::Bound),
     ("print!(", &[], Tests::Bound),
     ("io::stdout", &["src/cli/output.rs"], Tests::Bound),
-<<<<<<< HEAD
-    // A log line of the server goes where its story goes.
-    ("io::stderr", &["src/cli/output.rs", "src/telemetry/"], Tests::Bound),
-=======
     ("io::stderr", &["src/cli/output.rs", "src/telemetry/logging.rs"], Tests::Bound),
->>>>>>> main
     ("tracing_subscriber::", &["src/telemetry/"], Tests::Bound),
     ("process::exit", &[], Tests::Bound),
     ("git2::", &["src/sync/"], Tests::Bound),
