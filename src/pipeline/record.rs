@@ -11,6 +11,7 @@ use crate::contracts::integrity::payload_sha256;
 use crate::contracts::reason::RunCode;
 use crate::contracts::run::ChainLink;
 use crate::contracts::run::RunRecord;
+use crate::contracts::run::StageReport;
 use crate::store::Durability;
 use crate::store::Store;
 use crate::store::StoreFault;
@@ -78,7 +79,10 @@ fn close(store: &Store, mut record: RunRecord, now: KstTime) -> RunRecord {
     {
         return sealed;
     }
-    let reached = record.stages.iter_mut().find(|stage| stage.code == RunCode::NotReached.into());
+    // After a block or a fault the stages that follow were not due: nothing was under way in them.
+    let decided = record.stages.iter().any(|stage| matches!(stage.class, StageClass::Block | StageClass::Fail));
+    let open = |stage: &&mut StageReport| !decided && stage.code == RunCode::NotReached.into();
+    let reached = record.stages.iter_mut().find(open);
     let place = reached.map_or_else(
         || "after the last stage".to_owned(),
         |stage| {

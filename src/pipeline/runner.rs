@@ -210,8 +210,16 @@ pub fn run_daily(site: &Site<'_>, policy: &PipelineSettings, options: RunOptions
 
 /// Somebody else runs: nothing is touched. Past its own limit, the other run is a fault to look at.
 fn already_running(other: &Holder, now: KstTime) -> RunOutcome {
-    let held = other.held_seconds(now).map_or_else(|| "?".to_owned(), |s| s.to_string());
-    let who = format!("pid {} holds {} for {held} s with run {}", other.pid, layout::RUN_LOCK, other.run_id);
+    let who = match other.held_seconds(now) {
+        Some(held) => format!(
+            "pid {} holds {} for {} with run {}",
+            other.pid,
+            layout::RUN_LOCK,
+            line::duration(held),
+            other.run_id
+        ),
+        None => format!("another process has just taken {} and has not said who it is", layout::RUN_LOCK),
+    };
     let (exit_code, text) = if other.is_overdue(now) {
         (3, format!("{who}; its limit was {} s: look at pid {} before anything else", other.limit_seconds, other.pid))
     } else {
@@ -401,7 +409,8 @@ impl Run<'_> {
             Some(Ending::Blocked) => "blocked",
             Some(Ending::Failed) | None => "failed",
         };
-        self.story.say(&format!("{word}: {reason} (exit {exit}); `daily_ops explain` says why"));
+        let hint = if self.acts() { "; `daily_ops explain` says why" } else { "; nothing was written" };
+        self.story.say(&format!("{word}: {reason} (exit {exit}){hint}"));
         let outcome = RunOutcome { exit_code: exit, record: Some(self.record.clone()), refusal: None, unsealed: None };
         if self.acts() {
             for line in outcome.result_lines() {

@@ -57,6 +57,7 @@ fn the_process_that_dies() {
         host_zone: "Etc/UTC".to_owned(),
         interrupted: Arc::new(AtomicBool::new(false)),
         salt: std::process::id(),
+        low_disk_percent: 0,
     };
     let options = RunOptions { trigger: Trigger::Test, pull: Pull::No, mode: Mode::Act };
     let outcome = run_daily(&site, &settings.pipeline, options, &mut Vec::<String>::new());
