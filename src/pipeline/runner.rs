@@ -211,14 +211,14 @@ pub fn run_daily(site: &Site<'_>, policy: &PipelineSettings, options: RunOptions
 /// Somebody else runs: nothing is touched. Past its own limit, the other run is a fault to look at.
 fn already_running(other: &Holder, now: KstTime) -> RunOutcome {
     let who = match other.held_seconds(now) {
-        Some(held) => format!(
-            "pid {} holds {} for {} with run {}",
-            other.pid,
-            layout::RUN_LOCK,
-            line::duration(held),
-            other.run_id
-        ),
-        None => format!("another process has just taken {} and has not said who it is", layout::RUN_LOCK),
+        _ if other.pid == 0 => {
+            format!("another process has just taken {} and has not said who it is", layout::RUN_LOCK)
+        }
+        Some(held) => {
+            let held = line::duration(held);
+            format!("pid {} holds {} for {held} with run {}", other.pid, layout::RUN_LOCK, other.run_id)
+        }
+        None => format!("pid {} holds {} since an unknown time with run {}", other.pid, layout::RUN_LOCK, other.run_id),
     };
     let (exit_code, text) = if other.is_overdue(now) {
         (3, format!("{who}; its limit was {} s: look at pid {} before anything else", other.limit_seconds, other.pid))
