@@ -428,3 +428,45 @@ fn ended_early(ended: Ended) -> Judged {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::client::Limits;
+    use crate::pipeline::history::History;
+    use crate::settings::Settings;
+    use crate::time::SimClock;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn a_defect_ends_like_a_fault_with_its_record_sealed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::new(dir.path());
+        let clock = SimClock::at(Stamp::from("2026-11-20T09:05:00+09:00").instant().expect("a time"));
+        let settings = Settings::load(dir.path(), &BTreeMap::new(), &BTreeMap::new()).expect("defaults");
+        let defect = || panic!("a defect");
+        let site = Site {
+            store: &store,
+            clock: &clock,
+            backend: Backend::new("http://127.0.0.1:9", Limits::from(&settings.pipeline)),
+            bundle_rules: &defect,
+            host_zone: "UTC".to_owned(),
+            interrupted: Arc::default(),
+            salt: 7,
+            low_disk_percent: 0,
+        };
+        let options = RunOptions { trigger: Trigger::Test, pull: Pull::No, mode: Mode::Act };
+        let mut story: Vec<String> = Vec::new();
+        let outcome = run_daily(&site, &settings.pipeline, options, &mut story);
+        assert_eq!(outcome.exit_code, 3);
+        let record = outcome.record.expect("a record");
+        assert_eq!(record.reason.map(|r| r.to_string()).as_deref(), Some("PANICKED"));
+        assert_eq!(record.stages.first().map(|s| s.class), Some(StageClass::Fail));
+        assert!(record.stages.iter().skip(1).all(|s| s.class == StageClass::Skipped));
+        let report = History::new(&store).verify(None).expect("readable");
+        assert_eq!((report.records, report.broken), (1, None));
+        let logged = store.read(layout::SUMMARY_LOG).expect("readable").unwrap_or_default();
+        assert_eq!(memchr::memchr_iter(b'\n', &logged).count(), 1, "one summary line");
+        assert!(story.iter().any(|line| line.contains("PANICKED")));
+    }
+}
