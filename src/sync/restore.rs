@@ -68,7 +68,7 @@ impl Remote<'_> {
     ///
     /// # Errors
     ///
-    /// Unknown revision, a path outside the work tree or unknown to the revision, a link in place of a directory, local
+    /// Unknown revision, a path outside the work tree or unknown to revision and index, a link in place of a directory, local
     /// changes under [`DirtyPolicy::Refuse`]: nothing was changed. A fault while writing may leave some files written.
     pub fn restore(&self, revision: &str, paths: &[&str], policy: DirtyPolicy) -> Result<Vec<String>, RestoreFault> {
         let repo = open(self.root)?;
@@ -77,7 +77,8 @@ impl Remote<'_> {
         if paths.is_empty() {
             return Err(RestoreFault::Path { path: String::new(), why: PathFault::Empty });
         }
-        let wanted = paths.iter().map(|path| checked(&tree, path)).collect::<Result<Vec<_>, _>>()?;
+        let tracked = tracked(&repo)?;
+        let wanted = paths.iter().map(|path| checked(&tree, &tracked, path)).collect::<Result<Vec<_>, _>>()?;
         let touched = touched(&repo, &tree, &wanted).map_err(|e| GitFault::local("cannot read the files", &e))?;
         if let Some(link) = touched.iter().find_map(|path| link_above(&repo, Path::new(path))) {
             let path = one_line(&link.display().to_string());
@@ -93,20 +94,54 @@ impl Remote<'_> {
     }
 }
 
+impl Remote<'_> {
+    /// Those of `paths` that `revision` or the work tree's own commit has; what both lack cannot be restored.
+    ///
+    /// # Errors
+    ///
+    /// Unknown revision, a path outside the work tree, or a revision that has none of the paths.
+    pub fn restorable<'p>(&self, revision: &str, paths: &[&'p str]) -> Result<Vec<&'p str>, RestoreFault> {
+        let repo = open(self.root)?;
+        let (tree, tracked) = (tree_of(&repo, revision)?, tracked(&repo)?);
+        let has = |path: &&str| tree.get_path(Path::new(path)).is_ok();
+        if !paths.iter().any(|path| has(path)) {
+            let path = one_line(&paths.join(", "));
+            return Err(RestoreFault::Path { path, why: PathFault::NotInRevision });
+        }
+        let mut known = Vec::new();
+        for path in paths {
+            match checked(&tree, &tracked, path) {
+                Ok(_) => known.push(*path),
+                Err(RestoreFault::Path { why: PathFault::NotInRevision, .. }) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(known)
+    }
+}
+
+/// The paths of the index.
+fn tracked(repo: &Repository) -> Result<Vec<String>, GitFault> {
+    let index = repo.index().map_err(|e| GitFault::local("cannot read the index", &e))?;
+    Ok(index.iter().map(|entry| String::from_utf8_lossy(&entry.path).into_owned()).collect())
+}
+
 fn tree_of<'a>(repo: &'a Repository, revision: &str) -> Result<Tree<'a>, RestoreFault> {
     let found = repo.revparse_single(revision).and_then(|object| object.peel_to_commit());
     let unknown = |_: git2::Error| RestoreFault::UnknownRevision { revision: one_line(revision) };
     found.and_then(|commit| commit.tree()).map_err(unknown)
 }
 
-/// A path inside the work tree that the revision knows, without a slash at its end.
-fn checked(tree: &Tree<'_>, path: &str) -> Result<String, RestoreFault> {
+/// A path inside the work tree that the revision or the index knows, without a slash at its end.
+fn checked(tree: &Tree<'_>, tracked: &[String], path: &str) -> Result<String, RestoreFault> {
     let refused = |why| RestoreFault::Path { path: one_line(path), why };
     let plain = PathFault::plain(path).map_err(refused)?;
-    match tree.get_path(Path::new(&plain)) {
-        Ok(_) => Ok(plain),
-        Err(_) => Err(refused(PathFault::NotInRevision)),
+    let wanted = [plain];
+    if tree.get_path(Path::new(&wanted[0])).is_err() && !tracked.iter().any(|file| is_under(&wanted, file)) {
+        return Err(refused(PathFault::NotInRevision));
     }
+    let [plain] = wanted;
+    Ok(plain)
 }
 
 /// Local changes of tracked files, and untracked or ignored files that stand where the revision has one.
