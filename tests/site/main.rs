@@ -1,6 +1,8 @@
 //! Whole sites: the real program, real workspaces, real git remotes, and backends good and bad on real sockets.
 
 #[cfg(test)]
+mod bundles;
+#[cfg(test)]
 mod crashes;
 #[cfg(test)]
 mod disks;
@@ -10,6 +12,8 @@ mod dry_run;
 mod envelopes;
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod git;
 #[cfg(test)]
 mod happy;
 #[cfg(test)]
