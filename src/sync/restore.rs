@@ -104,7 +104,7 @@ impl Remote<'_> {
         let repo = open(self.root)?;
         let (tree, tracked) = (tree_of(&repo, revision)?, tracked(&repo)?);
         let has = |path: &&str| tree.get_path(Path::new(path)).is_ok();
-        if !paths.iter().any(|path| has(path)) {
+        if !paths.iter().any(has) {
             let path = one_line(&paths.join(", "));
             return Err(RestoreFault::Path { path, why: PathFault::NotInRevision });
         }

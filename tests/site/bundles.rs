@@ -37,6 +37,7 @@ fn tamper(bundle: &mut Value) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one row per bundle")]
 fn a_bundle_acts_only_when_it_is_proved_and_fresh() {
     let rows = [
         FINE,

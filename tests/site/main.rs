@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod bundles;
 #[cfg(test)]
+mod checks;
+#[cfg(test)]
+mod clock;
+#[cfg(test)]
 mod crashes;
 #[cfg(test)]
 mod disks;
@@ -23,7 +27,11 @@ mod locks;
 #[cfg(test)]
 mod outcomes;
 #[cfg(test)]
+mod records;
+#[cfg(test)]
 mod safety;
+#[cfg(test)]
+mod secrets;
 #[cfg(test)]
 mod signals;
 #[cfg(test)]
