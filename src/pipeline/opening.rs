@@ -51,14 +51,16 @@ impl Run<'_> {
         self.look_at_calendar();
         self.header();
         self.look_at_disk();
-        if let Some(text) = self.too_late() {
-            return Ok(Start::Skip(text));
-        }
         if self.acts() {
             let revision = perform::revision(self);
             record::prove_start(self.site.store, self.started, revision.as_deref())?;
             self.record.host_rev_before.clone_from(&revision);
             self.record.host_rev_after = revision;
+        }
+        if let Some(text) = self.too_late() {
+            return Ok(Start::Skip(text));
+        }
+        if self.acts() {
             record::progress(self.site.store, &mut self.record)?;
         }
         Ok(Start::Go)
@@ -68,7 +70,8 @@ impl Run<'_> {
         let today = self.started.with_timezone(&kst()).date_naive();
         let succeeded = |run: &RunRecord| {
             let day = run.started_at.instant().map(|at| at.date_naive());
-            day == Some(today) && run.exit_code == Some(0)
+            let skipped = run.reason == Some(RunCode::LateRunSkipped.into());
+            day == Some(today) && run.exit_code == Some(0) && !skipped
         };
         latest.is_some_and(succeeded)
             || History::new(self.site.store).of_day(today).is_ok_and(|runs| runs.iter().any(succeeded))

@@ -6,10 +6,11 @@ use crate::fixture as site;
 use crate::fixture::Fake;
 use crate::fixture::Host;
 use crate::fixture::Reply;
+use crate::fixture::Script;
 
 #[test]
 fn a_dry_run_only_reads_and_writes_nothing_at_all() {
-    let scripts: [(&str, fn(&Fake) -> &Fake, i32, &str); 7] = [
+    let scripts: [(&str, Script, i32, &str); 7] = [
         ("fine", |fake| fake, 0, "OK"),
         ("down", |fake| fake.on(site::HEALTH, &[Reply::Reset]), 3, "BACKEND_DOWN"),
         ("blocked by the summary", |fake| fake.says(site::SUMMARY, 200, site::summary("BLOCKED")), 2, "OPS_BLOCKED"),

@@ -73,7 +73,17 @@ fn a_stop_that_appears_during_the_run_is_still_obeyed() {
     assert_eq!(fake.asked(site::RUN_CYCLE), 0);
 }
 
+/// Name, files of the workspace, answers of the backend, warnings that must and that must not be there.
+type Position = (
+    &'static str,
+    Vec<(&'static str, String)>,
+    Vec<(&'static str, Value)>,
+    &'static [&'static str],
+    &'static [&'static str],
+);
+
 #[test]
+#[expect(clippy::too_many_lines, reason = "one row per position")]
 fn an_open_gate_and_an_enabled_sender_are_warnings_wherever_they_are_seen() {
     let gate = |mode: &str| json!({"schema": "EXECUTION_GATE_V1", "mode": mode}).to_string();
     let sender = |on: bool| json!({"schema": "REAL_SENDER_ENABLE_V1", "enabled": on}).to_string();
@@ -83,7 +93,7 @@ fn an_open_gate_and_an_enabled_sender_are_warnings_wherever_they_are_seen() {
         health
     };
     let enabled = json!({"status": "ready", "data": {"enabled": true}});
-    let rows: Vec<(&str, Vec<(&str, String)>, Vec<(&str, Value)>, &[&str], &[&str])> = vec![
+    let rows: Vec<Position> = vec![
         (
             "gate here",
             vec![(GATE, gate("REAL_ENABLED"))],

@@ -9,6 +9,7 @@ use crate::fixture as site;
 use crate::fixture::Fake;
 use crate::fixture::Host;
 use crate::fixture::Reply;
+use crate::fixture::Script;
 
 #[test]
 fn a_reader_that_leaves_does_not_change_how_a_run_ends() {
@@ -21,7 +22,7 @@ fn a_reader_that_leaves_does_not_change_how_a_run_ends() {
             running.close_stderr();
         }),
     ];
-    let scripts: [(&str, fn(&Fake) -> &Fake, i32); 3] = [
+    let scripts: [(&str, Script, i32); 3] = [
         ("fine", |fake| fake, 0),
         ("blocked", |fake| fake.shows(&site::blocked("NO_BUNDLE")), 2),
         ("failed", |fake| fake.on(site::HEALTH, &[Reply::Reset]), 3),
@@ -52,7 +53,7 @@ fn document(name: &str, ran: &site::Ran) -> Value {
 
 #[test]
 fn the_json_result_is_one_document_however_a_run_ends() {
-    let scripts: [(&str, fn(&Fake) -> &Fake, i32, &str, &str); 4] = [
+    let scripts: [(&str, Script, i32, &str, &str); 4] = [
         ("fine", |fake| fake, 0, "DONE", "OK"),
         ("blocked", |fake| fake.shows(&site::blocked("BUNDLE_FAIL")), 2, "BLOCKED", "BUNDLE_FAIL"),
         ("down", |fake| fake.on(site::HEALTH, &[Reply::Reset]), 3, "FAULT", "BACKEND_DOWN"),
@@ -109,7 +110,8 @@ fn the_story_can_be_told_as_json_lines() {
 fn wrong_usage_and_wrong_settings_are_sixty_four_and_touch_nothing() {
     let host = Host::new();
     let before = host.picture();
-    let rows: [(&str, &[&str], &[(&str, &str)]); 14] = [
+    type Case = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
+    let rows: [Case; 14] = [
         ("flag", &["run", "--no-such-flag"], &[]),
         ("command", &["walk"], &[]),
         ("second argument", &["run", "twice"], &[]),
