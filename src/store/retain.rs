@@ -1,9 +1,12 @@
 //! What may be deleted: old snapshots and old log lines, never what a `latest` document refers to, never JSONL state.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 use serde::Serialize;
 
+use super::SnapshotFile;
 use super::Store;
 use super::StoreFault;
 use super::atomic;
@@ -23,7 +26,7 @@ pub struct Retention {
 /// What a prune did, or would do.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct PruneReport {
-    /// Snapshots, oldest last, with their size.
+    /// Snapshots, oldest first in each directory.
     pub removed: Vec<String>,
     /// Bytes that became free.
     pub freed_bytes: u64,
@@ -98,9 +101,16 @@ impl Store {
         let mut directories: Vec<&str> = layout::FAMILIES.iter().map(|family| family.snapshots).collect();
         directories.push(layout::OLD_OPS_RUN_SNAPSHOTS);
         for directory in directories {
-            for file in self.snapshots(directory)?.into_iter().skip(keep.snapshots) {
+            let is_chained = directory == layout::RUN.snapshots;
+            let mut old: Vec<SnapshotFile> = self.by_age(directory)?.into_iter().skip(keep.snapshots).collect();
+            // Oldest first: a prune that is killed on the way leaves no hole among the records.
+            while let Some(file) = old.pop() {
                 if referenced.contains(&file.reference) {
                     report.kept_referenced.push(file.reference);
+                    if is_chained {
+                        // The newer ones stay too: a record may only be gone when all before it are.
+                        break;
+                    }
                     continue;
                 }
                 if act == Act::Now {
@@ -112,6 +122,23 @@ impl Store {
         }
         self.prune_logs(keep, act, &mut report)?;
         Ok(report)
+    }
+
+    /// The snapshots of a directory, newest first. Run records go by their place in the chain: after a clock was set back
+    /// their names do not say which is older, and a record that is gone before an older one reads as a broken link.
+    fn by_age(&self, directory: &str) -> Result<Vec<SnapshotFile>, StoreFault> {
+        let mut files = self.snapshots(directory)?;
+        if directory == layout::RUN.snapshots {
+            let chain = self.read(layout::RUN_CHAIN)?.unwrap_or_default();
+            let named = |line: &[u8]| {
+                let line = Json::parse(line).ok()?;
+                line.get("snapshot_ref").and_then(Json::as_str).map(str::to_owned)
+            };
+            let places: HashMap<String, usize> =
+                chain.split(|b| *b == b'\n').enumerate().filter_map(|(i, line)| Some((named(line)?, i))).collect();
+            files.sort_by_key(|file| Reverse(places.get(&file.reference).copied().unwrap_or(usize::MAX)));
+        }
+        Ok(files)
     }
 
     fn prune_logs(&self, keep: Retention, act: Act, report: &mut PruneReport) -> Result<(), StoreFault> {
@@ -235,5 +262,26 @@ mod tests {
         assert!(left[0].contains("171900") && left[3].contains("171000"));
         assert_eq!(store.read("logs/daily_ops.log").expect("works").as_deref(), Some(b"4\n5\n".as_slice()));
         assert_eq!(store.prune(keep, Act::Now).expect("works").removed.len(), 0, "a second prune finds nothing");
+    }
+
+    #[test]
+    fn run_records_go_in_the_order_of_the_chain() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::new(dir.path());
+        // The clock was set back after the second run.
+        let days = ["20261103", "20261104", "20261101", "20261102"];
+        let name = |day: &str| format!("{}/daily_ops_{day}_090500.json", layout::RUN.snapshots);
+        for day in days {
+            store.write(&name(day), b"{}").expect("written");
+            let line = format!(r#"{{"snapshot_ref":"{}"}}"#, name(day));
+            store.append(layout::RUN_CHAIN, &line, crate::store::Durability::Durable).expect("written");
+        }
+        let keep = |snapshots| Retention { snapshots, log_lines: 9 };
+        let report = store.prune(keep(2), Act::DryRun).expect("works");
+        assert_eq!(report.removed, [name("20261103"), name("20261104")]);
+        let latest = format!(r#"{{"ref":"{}"}}"#, name("20261104"));
+        store.write(layout::SUMMARY.latest, latest.as_bytes()).expect("written");
+        let report = store.prune(keep(1), Act::Now).expect("works");
+        assert_eq!((report.removed, report.kept_referenced), (vec![name("20261103")], vec![name("20261104")]));
     }
 }
