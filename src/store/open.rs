@@ -43,7 +43,7 @@ mod tests {
     fn only_regular_files_are_opened_and_nothing_is_waited_for() {
         let dir = tempfile::tempdir().expect("a directory");
         let at = |name: &str| dir.path().join(name);
-        std::fs::write(at("file"), b"x").expect("written");
+        std::fs::copy(std::env::current_exe().expect("a program"), at("file")).expect("copied");
         rustix::fs::mkfifoat(rustix::fs::CWD, at("pipe"), rustix::fs::Mode::RUSR).expect("made");
         std::os::unix::fs::symlink("nowhere", at("dangling")).expect("linked");
         std::os::unix::fs::symlink("file", at("link")).expect("linked");

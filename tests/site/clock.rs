@@ -54,6 +54,7 @@ impl<'a> Start<'a> {
             host_zone: "Etc/UTC".to_owned(),
             interrupted: Arc::new(AtomicBool::new(false)),
             salt: self.salt,
+            low_disk_percent: 0,
         };
         let options = RunOptions { trigger, pull: Pull::No, mode: Mode::Act };
         let mut story = Vec::new();
