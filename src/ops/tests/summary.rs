@@ -285,7 +285,7 @@ fn health_says_one_word() {
     assert_eq!((health().health, health().window_active), (Health::Warning, false));
     site.line(
         layout::WINDOWS,
-        r#"{"event":"CREATE","window_id":"w","expires_at":"2026-11-20T20:10:00+09:00","status":"ACTIVE"}"#,
+        r#"{"schema":"REAL_ENABLE_WINDOW_V1","event":"CREATE","window_id":"w","created_at":"2026-11-20T19:55:00+09:00","expires_at":"2026-11-20T20:10:00+09:00","status":"ACTIVE"}"#,
     );
     let open = health();
     assert_eq!((open.health, open.window_active), (Health::Ok, true));
