@@ -186,15 +186,17 @@ fn proved(report: &ChainReport) -> Vec<String> {
     let counts = format!("{} {noun}, {} of them pruned, head {head}", report.records, report.pruned);
     match &report.broken {
         None => vec![format!("✓ the chain is intact: {counts}")],
-        Some(broken) if broken.run_id.is_empty() => {
-            vec![format!("❌ {} ({})", broken.what, broken.file), format!("   the chain that is there: {counts}")]
-        }
         Some(broken) => vec![
-            format!("❌ the chain breaks at record {} {}: {}", broken.seq, broken.run_id, broken.what),
+            format!("❌ the chain breaks at record {}{}: {}", broken.seq, named(&broken.run_id), broken.what),
             format!("   in {}", broken.file),
             format!("   proved before it: {counts}"),
         ],
     }
+}
+
+/// A run's name in brackets, nothing for a run that is not known.
+fn named(run_id: &str) -> String {
+    if run_id.is_empty() { String::new() } else { format!(" ({run_id})") }
 }
 
 pub(super) fn explain_run(

@@ -46,16 +46,21 @@ pub fn main() -> u8 {
         Err(failure) => {
             output.remark(&format!("{}: {}", failure.word(), failure.text()));
             if output.is_json() {
-                output.document(&serde_json::json!({
-                    "schema": "DAILY_OPS_FAILURE_V1",
-                    "result": failure.word().to_uppercase(),
-                    "message": failure.text(),
-                    "exit_code": failure.code(),
-                }));
+                say_failure(&output, &failure);
             }
             failure.code()
         }
     }
+}
+
+/// The document in place of a result.
+fn say_failure(output: &Output, failure: &Failure) {
+    output.document(&serde_json::json!({
+        "schema": "DAILY_OPS_FAILURE_V1",
+        "result": failure.word().to_uppercase(),
+        "message": failure.text(),
+        "exit_code": failure.code(),
+    }));
 }
 
 /// Help and version are results; everything else is wrong usage. clap's own code 2 would read as "blocked".
@@ -66,7 +71,15 @@ fn told_by_clap(fault: &clap::Error) -> u8 {
         fault.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
     );
-    if asked && fault.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand { exit::DONE } else { exit::USAGE }
+    if asked && fault.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return exit::DONE;
+    }
+    // The arguments could not be read, so whether JSON is wanted is looked up in them as they are.
+    if std::env::args_os().any(|arg| arg == "--json") {
+        let first = fault.to_string().lines().next().unwrap_or_default().to_owned();
+        say_failure(&Output::new(Form::Json, true), &Failure::Usage(first));
+    }
+    exit::USAGE
 }
 
 fn dispatch(command: Command, global: &args::Global, output: &mut Output) -> Result<u8, Failure> {

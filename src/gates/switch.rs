@@ -116,17 +116,25 @@ impl Gates<'_> {
     /// # Errors
     /// The change is refused or cannot be written.
     pub fn set_gate(&self, mode: GateMode, by: &str, reason: &str, now: KstTime) -> Result<ExecutionGate, SwitchFault> {
-        // Between the check and the write nobody may set the stop: it would be overwritten.
-        let _held = self.store.exclusive(layout::SWITCH_LOCK)?;
         if mode == GateMode::RealEnabled {
             if reason.trim().is_empty() {
                 return Err(SwitchFault::NoReason("enable real execution"));
             }
-            if let Permission::Block(_, why) = self.permit(Action::EnableReal, now) {
-                return Err(SwitchFault::Refused(why));
-            }
+            self.may_open(now)?;
+        }
+        // Between the check and the write nobody may set the stop: it would be overwritten. So it is asked again here.
+        let _held = self.store.exclusive(layout::SWITCH_LOCK)?;
+        if mode == GateMode::RealEnabled {
+            self.may_open(now)?;
         }
         self.write_gate(mode, by, reason, now)
+    }
+
+    fn may_open(&self, now: KstTime) -> Result<(), SwitchFault> {
+        match self.permit(Action::EnableReal, now) {
+            Permission::Permit => Ok(()),
+            Permission::Block(_, why) => Err(SwitchFault::Refused(why)),
+        }
     }
 
     fn write_gate(&self, mode: GateMode, by: &str, reason: &str, now: KstTime) -> Result<ExecutionGate, SwitchFault> {

@@ -242,6 +242,9 @@ impl<'a> History<'a> {
             last = Some(line);
         }
         report.broken = self.unchained(last.as_ref(), &bytes, &snapshots);
+        if report.broken.is_none() {
+            report.broken = self.cut_off(last.as_ref());
+        }
         if report.broken.is_none() && !found_expected {
             report.broken = Some(after(last.as_ref(), "the expected hash is not in the chain: records are missing"));
         }
@@ -288,6 +291,18 @@ impl<'a> History<'a> {
             return Err(broken(&line.snapshot_ref, "the record's link differs from its line".to_owned()));
         }
         Ok(())
+    }
+
+    /// The newest record knows its own number: a chain that ends before it has lost its end.
+    fn cut_off(&self, last: Option<&ChainLine>) -> Option<BrokenLink> {
+        let latest = self.store.document::<RunRecord>(layout::RUN.latest).present()?;
+        let end = last.map_or(0, |line| line.seq);
+        // An unfinished record gets its line when it is sealed.
+        let missing = latest.finished_at.is_some() && latest.chain.seq > end;
+        missing.then(|| BrokenLink {
+            run_id: latest.run_id.to_string(),
+            ..after(last, "the chain ends before the newest record")
+        })
     }
 
     /// A snapshot without a line, unless its run can still be sealed.

@@ -61,7 +61,7 @@ static KNOBS: &[Knob] = &[
     knob!(pipeline.no_git_pull, "DAILY_OPS_NO_GIT_PULL", Kind::OnlyOne, "0", Fault,
         "Whether stage 1 leaves the repository as it is."),
     knob!(pipeline.trigger, "DAILY_OPS_TRIGGER", Kind::Word(&["auto", "cron", "manual", "test"]), "auto", Fault,
-        "What the run record names as the starter of the run."),
+        "What started the run; auto counts as manual, the printed schedule says cron."),
     knob!(pipeline.run_limit, "DAILY_OPS_RUN_LIMIT",
         Kind::Time { min: Duration::from_secs(1), max: Duration::from_secs(86_400) }, "10m", Fault,
         "How long the whole run may take."),

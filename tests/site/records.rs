@@ -1,5 +1,6 @@
 //! The records of past runs: proved, compared, explained.
 
+use daily_ops::store::layout;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -105,7 +106,7 @@ fn the_first_broken_link_is_named_whatever_was_done_to_the_records() {
         change();
         let ran = host.run(&["runs", "verify"]);
         assert_eq!(ran.code, Some(3), "{name}: {ran:?}");
-        assert!(ran.stdout.contains(&format!("breaks at record {seq} ")), "{name}: {ran:?}");
+        assert!(ran.stdout.contains(&format!("breaks at record {seq}")), "{name}: {ran:?}");
         assert!(ran.stdout.contains(what), "{name}: {ran:?}");
         let told: Value = serde_json::from_str(&host.run(&["runs", "verify", "--json"]).stdout).expect("JSON");
         assert_eq!(told["broken"]["seq"], seq, "{name}");
@@ -130,6 +131,9 @@ fn a_tail_that_was_cut_off_shows_against_the_noted_head() {
     for file in [&files[3], &fifth] {
         assert!(host.store().remove(file).expect("removed"));
     }
+    let ran = host.run(&["runs", "verify"]);
+    assert!(ran.code == Some(3) && ran.stdout.contains("ends before the newest record"), "{ran:?}");
+    assert!(host.store().remove(layout::RUN.latest).expect("removed"));
     let ran = expect(&head);
     assert!(ran.code == Some(3) && ran.stdout.contains("records are missing"), "{ran:?}");
 }
