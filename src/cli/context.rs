@@ -87,7 +87,7 @@ impl Context {
     /// Who changes something: the flag, else the user's name.
     pub(super) fn operator(&self, by: Option<String>) -> String {
         let user = || ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|key| self.env.get(*key)).cloned();
-        by.or_else(user).unwrap_or_else(|| "local_operator".to_owned())
+        by.filter(|by| !by.trim().is_empty()).or_else(user).unwrap_or_else(|| "local_operator".to_owned())
     }
 }
 

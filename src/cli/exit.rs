@@ -40,7 +40,7 @@ impl Failure {
     pub(super) fn text(&self) -> String {
         match self {
             Self::Blocked(text) | Self::Usage(text) => text.clone(),
-            Self::Fault(fault) => format!("{fault:#}"),
+            Self::Fault(fault) => chain(fault),
         }
     }
 }
@@ -48,5 +48,35 @@ impl Failure {
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(fault: E) -> Self {
         Self::Fault(fault.into())
+    }
+}
+
+/// A fault and its causes. Some of our faults show their cause themselves; it is not said twice.
+fn chain(fault: &anyhow::Error) -> String {
+    fault.chain().fold(String::new(), |told, cause| {
+        let cause = cause.to_string();
+        match told.as_str() {
+            "" => cause,
+            before if before.ends_with(&cause) => told,
+            before => format!("{before}: {cause}"),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let io = || std::io::Error::other("no space");
+        let cases = [
+            ("alone", anyhow::Error::new(io()), "no space"),
+            ("with context", anyhow::Error::new(io()).context("cannot write a.json"), "cannot write a.json: no space"),
+            ("shown already", anyhow::Error::new(io()).context("cannot write: no space"), "cannot write: no space"),
+        ];
+        for (name, fault, want) in cases {
+            assert_eq!(Failure::Fault(fault).text(), want, "{name}");
+        }
     }
 }

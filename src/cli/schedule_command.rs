@@ -111,7 +111,8 @@ fn install_systemd(context: &Context, directory: &Path, install: &Install, outpu
     let mut changed: Vec<PathBuf> = Vec::new();
     for unit in schedule::systemd_units(install) {
         if store.read(unit.name)?.as_deref() != Some(unit.text.as_bytes()) {
-            store.write(unit.name, unit.text.as_bytes())?;
+            let written = store.write(unit.name, unit.text.as_bytes());
+            written.with_context(|| format!("{} cannot be written, are you root?", directory.display()))?;
             changed.push(directory.join(unit.name));
         }
     }

@@ -16,6 +16,10 @@ use serde_json::value::RawValue;
 use sha2::Digest as _;
 use sha2::Sha256;
 
+/// Deepest nesting that is read. A raw value is skipped without recursion, so serde's own limit does not hold here; this
+/// one is below it, so that what is read once can be read again by any reader.
+const MAX_DEPTH: usize = 100;
+
 /// How a canonical text writes characters beyond ASCII.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Text {
@@ -59,6 +63,9 @@ pub enum JsonFault {
     /// A key occurs twice in one object.
     #[error("the key {0:?} occurs twice in one object")]
     DuplicateKey(String),
+    /// Lists and objects stand inside each other more than 100 deep.
+    #[error("lists or objects are nested more than {MAX_DEPTH} deep")]
+    TooDeep,
     /// A number is beyond the range of a float.
     #[error("the number {0} is not finite")]
     NotFinite(String),
@@ -81,7 +88,7 @@ impl Json {
     /// The bytes are not acceptable; the fault says where and why.
     pub fn parse(bytes: &[u8]) -> Result<Self, JsonFault> {
         let raw: &RawValue = serde_json::from_str(decode(bytes)?).map_err(|e| JsonFault::Syntax(e.to_string()))?;
-        from_raw(raw)
+        from_raw(raw, 0)
     }
 
     /// Reads back what serde would write.
@@ -261,15 +268,18 @@ fn escape(c: char, out: &mut String) {
     }
 }
 
-fn from_raw(raw: &RawValue) -> Result<Json, JsonFault> {
+fn from_raw(raw: &RawValue, depth: usize) -> Result<Json, JsonFault> {
     let text = raw.get();
+    if depth > MAX_DEPTH {
+        return Err(JsonFault::TooDeep);
+    }
     let syntax = |e: serde_json::Error| JsonFault::Syntax(e.to_string());
     Ok(match text.as_bytes().first() {
         Some(b'{') => {
             let Members(members) = serde_json::from_str(text).map_err(syntax)?;
             let mut map = BTreeMap::new();
             for (key, value) in members {
-                let value = from_raw(value)?;
+                let value = from_raw(value, depth + 1)?;
                 if map.insert(key.clone(), value).is_some() {
                     return Err(JsonFault::DuplicateKey(key));
                 }
@@ -278,7 +288,7 @@ fn from_raw(raw: &RawValue) -> Result<Json, JsonFault> {
         }
         Some(b'[') => {
             let Items(items) = serde_json::from_str(text).map_err(syntax)?;
-            Json::Array(items.into_iter().map(from_raw).collect::<Result<_, _>>()?)
+            Json::Array(items.into_iter().map(|item| from_raw(item, depth + 1)).collect::<Result<_, _>>()?)
         }
         Some(b'"') => Json::String(serde_json::from_str(text).map_err(syntax)?),
         Some(b't') => Json::Bool(true),
@@ -426,7 +436,14 @@ mod tests {
             assert!(Json::parse(bytes).is_err(), "{name}");
         }
         assert!(Json::parse(b"\xef\xbb\xbf{}").is_ok(), "a byte-order mark is stripped");
-        assert!(Json::parse(&[b'['; 100_000]).is_err(), "deep nesting ends in an error, not in a crash");
+        let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        for (depth, fine) in [(1, true), (100, true), (101, false), (30_000, false), (400_000, false)] {
+            let found = Json::parse(nested(depth).as_bytes());
+            assert_eq!(found.is_ok(), fine, "{depth}");
+            assert!(fine || found == Err(JsonFault::TooDeep), "{depth}: an error, not a crash");
+        }
+        let objects = format!("{}1{}", "{\"a\":".repeat(200), "}".repeat(200));
+        assert_eq!(Json::parse(objects.as_bytes()), Err(JsonFault::TooDeep));
     }
 
     mod properties {

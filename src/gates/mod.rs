@@ -87,6 +87,9 @@ impl<'a> Gates<'a> {
             Action::Send if !switches.sender.value => {
                 Permission::Block(RunCode::DryRun, "the sender is not enabled".to_owned())
             }
+            Action::Send if real().consumed => {
+                Permission::Block(RunCode::DryRun, "the one-shot window for sending is used up".to_owned())
+            }
             Action::Send | Action::EnableReal => match real().missing() {
                 None => Permission::Permit,
                 Some(missing) => Permission::Block(RunCode::DryRun, missing),

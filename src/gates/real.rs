@@ -1,58 +1,48 @@
 //! What real execution needs beside the switches: an approval by two keys and an open one-shot window.
 //!
-//! Both files are lists of events. A line that cannot be read is skipped and counted; a file that cannot be read is empty.
+//! Both files are lists of events. A line that cannot be read is skipped and counted, but one that follows the event which
+//! would permit closes it: it may have been the revocation. A file that cannot be read permits nothing.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use serde::Deserialize;
-
-use crate::contracts::document::lenient;
+use crate::contracts::Json;
 use crate::store::Store;
 use crate::store::layout;
 use crate::time::KstTime;
 use crate::time::Stamp;
 
+/// Keys that an approval needs, from as many people.
+const KEYS_REQUIRED: usize = 2;
+/// An approval's life, from the request.
+const APPROVAL_SECONDS: i64 = 24 * 3600;
+/// A window's longest life.
+const WINDOW_SECONDS: i64 = 3600;
+
 /// Approval and window at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RealEnable {
-    /// An approval that is APPROVED and not expired.
+    /// An approval that is APPROVED by two keys of two people and not expired.
     pub approval_id: Option<String>,
     /// A window that is open: not expired, consumed or revoked.
     pub window_id: Option<String>,
+    /// Whether the one-shot window for sending is used up; an unreadable file counts as used.
+    pub consumed: bool,
     /// Lines that could not be read.
     pub bad_lines: usize,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Approval {
-    #[serde(deserialize_with = "lenient")]
-    approval_id: String,
-    #[serde(deserialize_with = "lenient")]
-    status: String,
-    #[serde(deserialize_with = "lenient")]
-    expires_at: Option<Stamp>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct WindowEvent {
-    #[serde(deserialize_with = "lenient")]
-    event: String,
-    #[serde(deserialize_with = "lenient")]
-    window_id: String,
-    #[serde(deserialize_with = "lenient")]
-    expires_at: Option<Stamp>,
-    #[serde(deserialize_with = "lenient")]
-    status: String,
-}
-
 impl RealEnable {
     pub(super) fn read(store: &Store, now: KstTime) -> Self {
-        let mut bad_lines = 0;
-        let approvals: Vec<Approval> = lines(store, layout::APPROVALS, &mut bad_lines);
-        let events: Vec<WindowEvent> = lines(store, layout::WINDOWS, &mut bad_lines);
-        Self { approval_id: approved(approvals, now), window_id: open_window(events, now), bad_lines }
+        let approvals = lines(store, layout::APPROVALS);
+        let events = lines(store, layout::WINDOWS);
+        let bad = |lines: &[Option<Json>]| lines.iter().filter(|line| line.is_none()).count();
+        Self {
+            bad_lines: bad(&approvals) + bad(&events),
+            approval_id: approved(&approvals, now),
+            window_id: open_window(&events, now),
+            consumed: consumed(store),
+        }
     }
 
     /// Whether a window for real execution is open.
@@ -72,69 +62,169 @@ impl RealEnable {
     }
 }
 
-fn lines<T: serde::de::DeserializeOwned>(store: &Store, file: &str, bad: &mut usize) -> Vec<T> {
+/// Every line that is not blank; `None` for one that is no JSON object.
+fn lines(store: &Store, file: &str) -> Vec<Option<Json>> {
     let bytes = store.read(file).ok().flatten().unwrap_or_default();
-    let mut found = Vec::new();
-    for line in bytes.split(|b| *b == b'\n').filter(|line| !line.iter().all(u8::is_ascii_whitespace)) {
-        match serde_json::from_slice(line) {
-            Ok(event) => found.push(event),
-            Err(_) => *bad += 1,
-        }
+    bytes
+        .split(|b| *b == b'\n')
+        .filter(|line| !line.iter().all(u8::is_ascii_whitespace))
+        .map(|line| Json::parse(line).ok().filter(Json::is_object))
+        .collect()
+}
+
+fn text<'a>(object: &'a Json, key: &str) -> &'a str {
+    object.get(key).and_then(Json::as_str).unwrap_or_default()
+}
+
+/// The end of something that started at `start` and may live `limit` seconds, if both stamps are sound and it has not passed.
+fn alive(object: &Json, start: &str, limit: i64, now: KstTime) -> bool {
+    let at = |key: &str| Stamp::from(text(object, key)).instant();
+    at(start).zip(at("expires_at")).is_some_and(|(start, end)| {
+        let life = (end - start).num_seconds();
+        (1..=limit).contains(&life) && now < end
+    })
+}
+
+fn approved(events: &[Option<Json>], now: KstTime) -> Option<String> {
+    let mut newest: BTreeMap<&str, (usize, &Json)> = BTreeMap::new();
+    for (at, event) in events.iter().enumerate().filter_map(|(at, event)| Some((at, event.as_ref()?))) {
+        newest.insert(text(event, "approval_id"), (at, event));
     }
-    found
+    let last_bad = events.iter().rposition(Option::is_none);
+    newest
+        .into_iter()
+        .find(|(id, (at, event))| {
+            let followed = last_bad.is_some_and(|bad| bad > *at);
+            let sound = text(event, "schema") == "REAL_ENABLE_APPROVAL_V1" && text(event, "status") == "APPROVED";
+            !id.is_empty()
+                && !followed
+                && sound
+                && has_two_keys(event)
+                && alive(event, "requested_at", APPROVAL_SECONDS, now)
+        })
+        .map(|(id, _)| id.to_owned())
 }
 
-fn is_past(expires_at: Option<&Stamp>, now: KstTime) -> bool {
-    // An end that cannot be read has passed.
-    expires_at.and_then(Stamp::instant).is_none_or(|end| end <= now)
+fn has_two_keys(approval: &Json) -> bool {
+    let keys = approval.get("keys").and_then(Json::as_array).unwrap_or_default();
+    let distinct = |field: &str| {
+        keys.iter().map(|key| text(key, field)).filter(|value| !value.is_empty()).collect::<BTreeSet<_>>().len()
+    };
+    distinct("key_id") >= KEYS_REQUIRED && distinct("provided_by") >= KEYS_REQUIRED
 }
 
-fn approved(events: Vec<Approval>, now: KstTime) -> Option<String> {
-    let mut newest: BTreeMap<String, Approval> = BTreeMap::new();
-    for event in events {
-        newest.insert(event.approval_id.clone(), event);
-    }
-    newest.into_values().find(|a| a.status == "APPROVED" && !is_past(a.expires_at.as_ref(), now)).map(|a| a.approval_id)
-}
-
-fn open_window(events: Vec<WindowEvent>, now: KstTime) -> Option<String> {
+fn open_window(events: &[Option<Json>], now: KstTime) -> Option<String> {
     let mut open = None;
-    let mut closed = Vec::new();
     for event in events {
-        match event.event.as_str() {
-            "CREATE" if event.status == "ACTIVE" && !is_past(event.expires_at.as_ref(), now) => {
-                open = Some(event.window_id);
+        let Some(event) = event else {
+            open = None;
+            continue;
+        };
+        let id = text(event, "window_id");
+        let number = |key: &str| event.get(key).and_then(Json::as_integer);
+        match text(event, "event") {
+            "CREATE" => {
+                let unused =
+                    number("real_executions_used").unwrap_or(0) < number("max_real_executions").unwrap_or(1).min(1);
+                let sound = text(event, "schema") == "REAL_ENABLE_WINDOW_V1" && text(event, "status") == "ACTIVE";
+                let usable = !id.is_empty() && sound && unused && alive(event, "created_at", WINDOW_SECONDS, now);
+                open = usable.then(|| id.to_owned());
             }
-            "REVOKE" | "CONSUME" => closed.push(event.window_id),
+            // Closing any window, or one that is not named, closes the open one only if it may be meant.
+            "REVOKE" | "CONSUME" if id.is_empty() || open.as_deref() == Some(id) => open = None,
             _ => {}
         }
     }
-    open.filter(|id| !id.is_empty() && !closed.contains(id))
+    // A revocation may stand before a creation that was written late; it counts all the same.
+    let closed = |id: &str| {
+        events.iter().flatten().any(|e| matches!(text(e, "event"), "REVOKE" | "CONSUME") && text(e, "window_id") == id)
+    };
+    open.filter(|id| !closed(id))
+}
+
+fn consumed(store: &Store) -> bool {
+    match store.read(layout::WINDOW_CONSUMED) {
+        Ok(None) => false,
+        Ok(Some(bytes)) => match Json::parse(&bytes) {
+            Ok(json) => json.get("consumed") != Some(&Json::Bool(false)),
+            Err(_) => true,
+        },
+        Err(_) => true,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn now() -> KstTime {
+        Stamp::from("2026-01-10T16:10:00").instant().expect("a time")
+    }
+
+    fn read(file: &str, text: &str) -> RealEnable {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::new(dir.path());
+        store.write(file, text.as_bytes()).expect("written");
+        RealEnable::read(&store, now())
+    }
+
     #[test]
     fn a_window_is_open_only_until_something_closes_it() {
-        let create = r#"{"event":"CREATE","window_id":"w","expires_at":"2026-01-10T16:15:00","status":"ACTIVE"}"#;
+        let create = r#"{"schema":"REAL_ENABLE_WINDOW_V1","event":"CREATE","window_id":"w","created_at":"2026-01-10T16:05:00","expires_at":"2026-01-10T16:15:00","max_real_executions":1,"real_executions_used":0,"status":"ACTIVE"}"#;
+        let with = |from: &str, to: &str| create.replace(from, to);
         let cases = [
             ("open", create.to_owned(), true),
             ("revoked", format!("{create}\n{{\"event\":\"REVOKE\",\"window_id\":\"w\"}}"), false),
             ("consumed", format!("{create}\n{{\"event\":\"CONSUME\",\"window_id\":\"w\"}}"), false),
             ("another revoked", format!("{create}\n{{\"event\":\"REVOKE\",\"window_id\":\"v\"}}"), true),
-            ("expired", create.replace("16:15", "16:10"), false),
-            ("no end", r#"{"event":"CREATE","window_id":"w","status":"ACTIVE"}"#.to_owned(), false),
+            ("expired", with("16:15", "16:10"), false),
+            ("no end", with(r#""expires_at":"2026-01-10T16:15:00","#, ""), false),
+            ("lives too long", with("2026-01-10T16:15:00", "2099-01-01T00:00:00"), false),
+            ("no schema", with("REAL_ENABLE_WINDOW_V1", "X"), false),
+            ("used", with(r#""real_executions_used":0"#, r#""real_executions_used":1"#), false),
+            ("a list is no event", r#"["REAL_ENABLE_WINDOW_V1","CREATE","w"]"#.to_owned(), false),
             ("half a line before", format!("{{\"event\":\n{create}"), true),
+            ("half a line after", format!("{create}\n{{\"event\":\"REV"), false),
+            ("byte-order mark", format!("\u{feff}{create}"), true),
             ("empty", String::new(), false),
         ];
-        let now = Stamp::from("2026-01-10T16:10:00").instant().expect("a time");
         for (name, text, open) in cases {
-            let dir = tempfile::tempdir().expect("a directory");
-            let store = Store::new(dir.path());
-            store.write(layout::WINDOWS, text.as_bytes()).expect("written");
-            assert_eq!(RealEnable::read(&store, now).window_active(), open, "{name}");
+            assert_eq!(read(layout::WINDOWS, &text).window_active(), open, "{name}");
         }
+    }
+
+    #[test]
+    fn an_approval_needs_two_keys_of_two_people_within_a_day() {
+        let good = r#"{"schema":"REAL_ENABLE_APPROVAL_V1","approval_id":"a","requested_at":"2026-01-10T16:00:00","expires_at":"2026-01-11T16:00:00","keys":[{"key_id":"k1","provided_by":"p1"},{"key_id":"k2","provided_by":"p2"}],"status":"APPROVED"}"#;
+        let with = |from: &str, to: &str| good.replace(from, to);
+        let cases = [
+            ("approved", good.to_owned(), true),
+            ("pending", with("APPROVED", "PENDING"), false),
+            (
+                "no keys",
+                with(r#"[{"key_id":"k1","provided_by":"p1"},{"key_id":"k2","provided_by":"p2"}]"#, "[]"),
+                false,
+            ),
+            ("one key twice", with("k2", "k1"), false),
+            ("one person twice", with("p2", "p1"), false),
+            ("expired", with("2026-01-11T16", "2026-01-10T16"), false),
+            ("lives too long", with("2026-01-11", "2099-01-11"), false),
+            ("revoked later", format!("{good}\n{}", with("\"APPROVED\"", "\"REVOKED\"")), false),
+            ("half a line after", format!("{good}\n{{\"sche"), false),
+            ("a list is no event", r#"["a","APPROVED","2099-01-01T00:00:00"]"#.to_owned(), false),
+        ];
+        for (name, text, approved) in cases {
+            assert_eq!(read(layout::APPROVALS, &text).approval_id.is_some(), approved, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_a_readable_no_means_not_consumed() {
+        for (text, consumed) in
+            [(r#"{"consumed":false}"#, false), (r#"{"consumed":true}"#, true), ("{", true), ("{}", true)]
+        {
+            assert_eq!(read(layout::WINDOW_CONSUMED, text).consumed, consumed, "{text}");
+        }
+        assert!(!read("other", "").consumed, "no file");
     }
 }

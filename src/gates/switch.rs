@@ -116,6 +116,8 @@ impl Gates<'_> {
     /// # Errors
     /// The change is refused or cannot be written.
     pub fn set_gate(&self, mode: GateMode, by: &str, reason: &str, now: KstTime) -> Result<ExecutionGate, SwitchFault> {
+        // Between the check and the write nobody may set the stop: it would be overwritten.
+        let _held = self.store.exclusive(layout::SWITCH_LOCK)?;
         if mode == GateMode::RealEnabled {
             if reason.trim().is_empty() {
                 return Err(SwitchFault::NoReason("enable real execution"));
@@ -124,6 +126,10 @@ impl Gates<'_> {
                 return Err(SwitchFault::Refused(why));
             }
         }
+        self.write_gate(mode, by, reason, now)
+    }
+
+    fn write_gate(&self, mode: GateMode, by: &str, reason: &str, now: KstTime) -> Result<ExecutionGate, SwitchFault> {
         let gate = ExecutionGate {
             schema: ExecutionGate::SCHEMA.to_owned(),
             mode,
@@ -145,6 +151,7 @@ impl Gates<'_> {
         if on && reason.trim().is_empty() {
             return Err(SwitchFault::NoReason("switch the emergency stop on"));
         }
+        let _held = self.store.exclusive(layout::SWITCH_LOCK)?;
         let stop = EmergencyStop {
             schema: EmergencyStop::SCHEMA.to_owned(),
             enabled: on,
@@ -155,7 +162,7 @@ impl Gates<'_> {
         self.store.write_document(layout::STOP, &stop)?;
         if on {
             let reason = format!("Emergency Stop activated: {reason}");
-            self.set_gate(GateMode::MockOnly, "emergency_stop_system", &reason, now)?;
+            self.write_gate(GateMode::MockOnly, "emergency_stop_system", &reason, now)?;
         }
         Ok(stop)
     }
@@ -175,6 +182,7 @@ impl Gates<'_> {
         if on && reason.trim().is_empty() {
             return Err(SwitchFault::NoReason("enable the sender"));
         }
+        let _held = self.store.exclusive(layout::SWITCH_LOCK)?;
         let sender = SenderEnable {
             schema: SenderEnable::SCHEMA.to_owned(),
             enabled: on,
@@ -285,7 +293,7 @@ mod tests {
         };
         refused("approval");
         store
-            .write(layout::APPROVALS, br#"{"schema":"REAL_ENABLE_APPROVAL_V1","approval_id":"a","requested_at":"2026-01-10T16:00:00","expires_at":"2026-01-11T16:00:00","status":"APPROVED"}"#)
+            .write(layout::APPROVALS, br#"{"schema":"REAL_ENABLE_APPROVAL_V1","approval_id":"a","requested_at":"2026-01-10T16:00:00","expires_at":"2026-01-11T16:00:00","keys":[{"key_id":"k1","provided_by":"a"},{"key_id":"k2","provided_by":"b"}],"status":"APPROVED"}"#)
             .expect("written");
         refused("window");
         store
@@ -295,5 +303,29 @@ mod tests {
         gates.set_gate(GateMode::RealEnabled, "op", "go", now).expect("everything is there");
         store.write(layout::STOP, b"{").expect("written");
         refused("EMERGENCY_STOP_UNREADABLE");
+    }
+
+    #[test]
+    fn a_stop_beside_an_opening_gate_always_wins() {
+        let (_dir, store) = workspace();
+        let now = Stamp::from("2026-01-10T16:10:00+09:00").instant().expect("a time");
+        store
+            .write(layout::APPROVALS, br#"{"schema":"REAL_ENABLE_APPROVAL_V1","approval_id":"a","requested_at":"2026-01-10T16:00:00","expires_at":"2026-01-11T16:00:00","keys":[{"key_id":"k1","provided_by":"a"},{"key_id":"k2","provided_by":"b"}],"status":"APPROVED"}"#)
+            .expect("written");
+        store
+            .write(layout::WINDOWS, br#"{"schema":"REAL_ENABLE_WINDOW_V1","event":"CREATE","window_id":"w","created_at":"2026-01-10T16:05:00","expires_at":"2026-01-10T16:15:00","status":"ACTIVE"}"#)
+            .expect("written");
+        for round in 0..30 {
+            let gates = Gates::new(&store);
+            gates.set_stop(Stop::Off, "op", "", now).expect("set");
+            std::thread::scope(|scope| {
+                for _ in 0..3 {
+                    scope.spawn(|| gates.set_gate(GateMode::RealEnabled, "op", "go", now).is_ok());
+                }
+                scope.spawn(|| gates.set_stop(Stop::On, "op", "halt", now).expect("set"));
+            });
+            let end = gates.switches();
+            assert_eq!((end.stop.value, end.gate.value), (true, GateMode::MockOnly), "round {round}");
+        }
     }
 }

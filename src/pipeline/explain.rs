@@ -78,7 +78,12 @@ pub fn explain(record: &RunRecord, language: Language) -> Vec<String> {
     if let Some(detail) = &record.reason_detail {
         lines.push(format!("{}: {detail}", words.said));
     }
-    let advice = advice(code);
+    // A blocked summary says no more than that; its worst risk says why.
+    let told_by = match record.risks.first() {
+        Some(risk) if code == "OPS_BLOCKED" || code == "OPS_WARN" => risk.as_str(),
+        _ => code,
+    };
+    let advice = advice(told_by);
     lines.push(format!(
         "{}: {}",
         words.rule,
@@ -93,7 +98,8 @@ pub fn explain(record: &RunRecord, language: Language) -> Vec<String> {
             format!("  {}{detail}", found.code)
         }));
     }
-    lines.push(format!("{}: {}", words.next, advice.next));
+    let next = if language == Language::Korean { advice.next_korean.unwrap_or(advice.next) } else { advice.next };
+    lines.push(format!("{}: {next}", words.next));
     lines
 }
 
@@ -120,7 +126,13 @@ struct Advice {
     english: &'static str,
     korean: &'static str,
     next: &'static str,
+    /// The Korean words, where the next step is more than a command.
+    next_korean: Option<&'static str>,
 }
+
+/// The next step when only the PC can help.
+const PUBLISH: (&str, &str) =
+    ("on the PC publish a new bundle, then here: daily_ops run", "PC에서 새 번들을 발행한 뒤 여기서: daily_ops run");
 
 /// The rule behind a reason and the command that helps.
 #[expect(clippy::too_many_lines, reason = "one row per reason")]
@@ -135,7 +147,7 @@ fn advice(code: &str) -> Advice {
         "BUNDLE_STALE" | "BUNDLE_STALE_WARN" => (
             "A bundle is fresh within 24 h, or until a session has ended after it was made.",
             "번들은 24시간 이내이거나, 생성 이후 종료된 장이 없을 때만 유효합니다.",
-            "on the PC publish a new bundle, then here: daily_ops run",
+            PUBLISH.0,
         ),
         "BUNDLE_FAIL" | "BUNDLE_INTEGRITY_FAIL" => (
             "A bundle acts only if its keys, hash and signature are proved on this host.",
@@ -145,7 +157,7 @@ fn advice(code: &str) -> Advice {
         "NO_BUNDLE" | "NO_STRATEGY_BUNDLE" => (
             "Without a strategy bundle there is nothing to act on.",
             "전략 번들이 없으면 실행할 내용이 없습니다.",
-            "on the PC publish a bundle, then here: daily_ops run",
+            PUBLISH.0,
         ),
         "BACKEND_DOWN" | "BACKEND_BAD_RESPONSE" | "BACKEND_UNHEALTHY" => (
             "Nothing is asked of a backend that does not say it is healthy.",
@@ -206,5 +218,5 @@ fn advice(code: &str) -> Advice {
             "daily_ops check ops-summary --no-run",
         ),
     };
-    Advice { english, korean, next }
+    Advice { english, korean, next, next_korean: (next == PUBLISH.0).then_some(PUBLISH.1) }
 }

@@ -48,6 +48,17 @@ fn sanitized(text: &str) -> String {
         .collect()
 }
 
+/// Seconds in the two largest units that matter, for people: `43 h 42 min`.
+pub(super) fn duration(seconds: i64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600, seconds / 60);
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        120..7_200 => format!("{minutes} min"),
+        7_200..172_800 => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
+    }
+}
+
 /// How the recommendation is shown.
 pub(super) fn reco_word(decision: Option<&str>) -> String {
     match decision {
@@ -319,6 +330,21 @@ mod tests {
         assert!(inner.starts_with("a 'quoted' line ") && !inner.contains(['"', '\n', '\u{2028}']));
         record.reason_detail = None;
         assert!(detail_line(&record).ends_with("detail=\"DETAIL_SOURCE_UNAVAILABLE\""));
+    }
+
+    #[test]
+    fn ages_are_told_in_units_of_people() {
+        let cases = [
+            (0, "0 s"),
+            (119, "119 s"),
+            (120, "2 min"),
+            (7_199, "119 min"),
+            (157_353, "43 h 42 min"),
+            (200_000, "2 d 7 h"),
+        ];
+        for (seconds, want) in cases {
+            assert_eq!(duration(seconds), want);
+        }
     }
 
     #[test]

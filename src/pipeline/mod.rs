@@ -10,6 +10,7 @@ mod control;
 mod explain;
 mod history;
 mod line;
+mod opening;
 mod perform;
 mod preflight;
 mod record;

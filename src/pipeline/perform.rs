@@ -135,7 +135,7 @@ fn prove_bundle(run: &mut Run<'_>) {
         issues: found.issues.clone(),
     };
     let signed = if found.signature_verified { "signature verified" } else { "signature not verified" };
-    let age = found.age_seconds.map_or_else(|| "of unknown age".to_owned(), |s| format!("{s} s old"));
+    let age = found.age_seconds.map_or_else(|| "of unknown age".to_owned(), |s| format!("{} old", line::duration(s)));
     let id = found.bundle_id.as_deref().unwrap_or("none");
     run.story.say(&format!("bundle {id}: {}, {age}, {signed}", report.decision));
     let warnings: Vec<_> = found

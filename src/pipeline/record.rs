@@ -11,6 +11,7 @@ use crate::contracts::integrity::payload_sha256;
 use crate::contracts::reason::RunCode;
 use crate::contracts::run::ChainLink;
 use crate::contracts::run::RunRecord;
+use crate::contracts::run::StageReport;
 use crate::store::Durability;
 use crate::store::Store;
 use crate::store::StoreFault;
@@ -21,7 +22,11 @@ use crate::time::Stamp;
 use crate::time::line_stamp;
 
 use super::history::ChainLine;
+use super::history::History;
 use super::line;
+
+/// How many of the newest runs may have ended within the second of a killed one.
+const NEWEST: usize = 50;
 
 /// What was found of earlier runs when a run starts.
 pub(super) struct Before {
@@ -74,7 +79,10 @@ fn close(store: &Store, mut record: RunRecord, now: KstTime) -> RunRecord {
     {
         return sealed;
     }
-    let reached = record.stages.iter_mut().find(|stage| stage.code == RunCode::NotReached.into());
+    // After a block or a fault the stages that follow were not due: nothing was under way in them.
+    let decided = record.stages.iter().any(|stage| matches!(stage.class, StageClass::Block | StageClass::Fail));
+    let open = |stage: &&mut StageReport| !decided && stage.code == RunCode::NotReached.into();
+    let reached = record.stages.iter_mut().find(open);
     let place = reached.map_or_else(
         || "after the last stage".to_owned(),
         |stage| {
@@ -112,13 +120,10 @@ pub(super) fn seal(store: &Store, record: &RunRecord) -> Result<(), StoreFault> 
     if ChainLine::last(store)?.is_none_or(|last| last.seq < line.seq) {
         store.append(layout::RUN_CHAIN, &line.text(), Durability::Durable)?;
     }
-    let finished = record.finished_at.as_ref().and_then(Stamp::instant);
-    let at = finished.map(line_stamp).unwrap_or_default();
-    let summary = line::summary_line(record);
-    let stamped = format!("[{at}] {summary}");
-    if !resumed || !is_logged(store, &stamped)? {
-        store.append(layout::SUMMARY_LOG, &stamped, Durability::Durable)?;
+    if !resumed || !is_logged(store, record)? {
+        store.append(layout::SUMMARY_LOG, &stamped_line(record), Durability::Durable)?;
     }
+    let (at, summary) = (ended_at(record), line::summary_line(record));
     store.write_view(layout::SUMMARY_LATEST, format!("{summary}\n").as_bytes())?;
     store.write_view(layout::SUMMARY_DETAIL, format!("{}\n", line::detail_line(record)).as_bytes())?;
     store.write_view(layout::PROOF_EXIT, format!("{}\n", record.exit_code.unwrap_or(3)).as_bytes())?;
@@ -126,11 +131,22 @@ pub(super) fn seal(store: &Store, record: &RunRecord) -> Result<(), StoreFault> 
     store.write_document(layout::RUN.latest, record)
 }
 
-/// Whether the end of the summary log has a line.
-fn is_logged(store: &Store, stamped: &str) -> Result<bool, StoreFault> {
+fn ended_at(record: &RunRecord) -> String {
+    record.finished_at.as_ref().and_then(Stamp::instant).map(line_stamp).unwrap_or_default()
+}
+
+fn stamped_line(record: &RunRecord) -> String {
+    format!("[{}] {}", ended_at(record), line::summary_line(record))
+}
+
+/// Whether the summary log has this run's line. Equal runs of one second have equal lines: each counts as one.
+fn is_logged(store: &Store, record: &RunRecord) -> Result<bool, StoreFault> {
+    let stamped = stamped_line(record);
+    let others = History::new(store).list(NEWEST)?.into_iter().flatten();
+    let equal = others.filter(|other| other.run_id != record.run_id && stamped_line(other) == stamped).count();
     let logged = store.read(layout::SUMMARY_LOG)?.unwrap_or_default();
-    let tail = logged.get(logged.len().saturating_sub(4096)..).unwrap_or_default();
-    Ok(String::from_utf8_lossy(tail).lines().any(|line| line == stamped))
+    let lines = logged.split(|byte| *byte == b'\n').rev().take(NEWEST);
+    Ok(lines.filter(|line| *line == stamped.as_bytes()).count() > equal)
 }
 
 /// Writes the proof that a run started.

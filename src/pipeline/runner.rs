@@ -33,18 +33,15 @@ use crate::store::LockOutcome;
 use crate::store::Store;
 use crate::store::StoreFault;
 use crate::store::layout;
-use crate::time::Calendar;
 use crate::time::Clock;
 use crate::time::KstTime;
 use crate::time::Stamp;
-use crate::time::kst;
-use crate::time::line_stamp;
 
 use super::client::Backend;
 use super::control::Control;
 use super::control::Ended;
-use super::history::History;
 use super::line;
+use super::opening::Start;
 use super::perform;
 use super::record;
 use super::safety;
@@ -53,11 +50,6 @@ use super::stages::Judged;
 use super::story::Keep;
 use super::story::Sink;
 use super::story::Story;
-
-/// The run is due at this minute of the day in Korea.
-const DUE: (u32, u32) = (9, 5);
-/// A start up to this much before or after the due minute is on time.
-const ON_TIME_MINUTES: i64 = 5;
 
 /// Where policies about bundles come from; asked anew for every run, because keys change.
 pub type BundleRules<'a> = &'a dyn Fn() -> Result<BundlePolicy, String>;
@@ -216,16 +208,18 @@ pub fn run_daily(site: &Site<'_>, policy: &PipelineSettings, options: RunOptions
     outcome
 }
 
-/// Whether a run goes on after its beginning.
-enum Start {
-    Go,
-    Skip(String),
-}
-
 /// Somebody else runs: nothing is touched. Past its own limit, the other run is a fault to look at.
 fn already_running(other: &Holder, now: KstTime) -> RunOutcome {
-    let held = other.held_seconds(now).map_or_else(|| "?".to_owned(), |s| s.to_string());
-    let who = format!("pid {} holds {} for {held} s with run {}", other.pid, layout::RUN_LOCK, other.run_id);
+    let who = match other.held_seconds(now) {
+        _ if other.pid == 0 => {
+            format!("another process has just taken {} and has not said who it is", layout::RUN_LOCK)
+        }
+        Some(held) => {
+            let held = line::duration(held);
+            format!("pid {} holds {} for {held} with run {}", other.pid, layout::RUN_LOCK, other.run_id)
+        }
+        None => format!("pid {} holds {} since an unknown time with run {}", other.pid, layout::RUN_LOCK, other.run_id),
+    };
     let (exit_code, text) = if other.is_overdue(now) {
         (3, format!("{who}; its limit was {} s: look at pid {} before anything else", other.limit_seconds, other.pid))
     } else {
@@ -270,113 +264,8 @@ fn blank(site: &Site<'_>, options: RunOptions, run_id: RunId, started: KstTime) 
 }
 
 impl Run<'_> {
-    fn acts(&self) -> bool {
+    pub(super) fn acts(&self) -> bool {
         self.options.mode == Mode::Act
-    }
-
-    /// Everything before stage 1: earlier records, the calendar, the header, the safety files, the first record.
-    fn begin(&mut self, left_by: Option<&Holder>) -> Result<Start, StoreFault> {
-        if self.acts() {
-            let before = record::recover(self.site.store, self.started)?;
-            self.record.chain = before.link;
-            self.record.rerun = self.is_rerun(before.latest.as_ref());
-            if let Some(killed) = before.killed {
-                let text = format!("{}: {}", killed.run_id, killed.reason_detail.unwrap_or_default());
-                self.warn(RunCode::PreviousRunKilled, text);
-            } else if let Some(holder) = left_by {
-                let text = format!("pid {} with {} left its lock; the lock is taken over", holder.pid, holder.run_id);
-                self.warn(RunCode::PreviousRunKilled, text);
-            }
-            if let Some(broken) = before.broken {
-                self.warn(RunCode::ChainBroken, broken);
-            }
-            // After a killed run the name may have been taken by the record just sealed.
-            self.record.snapshot_ref = self.site.store.free_snapshot_ref(layout::RUN, self.started);
-        }
-        self.look_at_calendar();
-        self.header();
-        self.look_at_disk();
-        if let Some(text) = self.too_late() {
-            return Ok(Start::Skip(text));
-        }
-        if self.acts() {
-            let revision = perform::revision(self);
-            record::prove_start(self.site.store, self.started, revision.as_deref())?;
-            self.record.host_rev_before.clone_from(&revision);
-            self.record.host_rev_after = revision;
-            record::progress(self.site.store, &mut self.record)?;
-        }
-        Ok(Start::Go)
-    }
-
-    fn is_rerun(&self, latest: Option<&RunRecord>) -> bool {
-        let today = self.started.with_timezone(&kst()).date_naive();
-        let succeeded = |run: &RunRecord| {
-            let day = run.started_at.instant().map(|at| at.date_naive());
-            day == Some(today) && run.exit_code == Some(0)
-        };
-        latest.is_some_and(succeeded)
-            || History::new(self.site.store).of_day(today).is_ok_and(|runs| runs.iter().any(succeeded))
-    }
-
-    fn look_at_calendar(&mut self) {
-        let today = self.started.with_timezone(&kst()).date_naive();
-        match Calendar::krx().session(today) {
-            Ok(session) => self.record.trading_day = Some(session.is_some()),
-            Err(fault) => self.warn(RunCode::CalendarUnknown, fault.to_string()),
-        }
-    }
-
-    fn look_at_disk(&mut self) {
-        let limit = f64::from(self.site.low_disk_percent);
-        if let Some(free) = self.site.store.free_disk().map(|share| share * 100.0).filter(|free| *free < limit) {
-            self.warn(RunCode::LowDisk, format!("{free:.1} % free, the limit is {limit:.0} %"));
-        }
-    }
-
-    fn header(&mut self) {
-        let record = &self.record;
-        let today = self.started.with_timezone(&kst()).date_naive();
-        let day = match record.trading_day {
-            Some(true) => "yes".to_owned(),
-            Some(false) => {
-                format!("no ({}); nothing may be ordered", Calendar::krx().closed_for(today).unwrap_or("closed"))
-            }
-            None => "unknown; nothing may be ordered".to_owned(),
-        };
-        let trigger = format!("{:?}", record.trigger).to_lowercase();
-        let dry = if record.dry_run { " dry-run" } else { "" };
-        let lines = [
-            format!(
-                "daily_ops {} {} trigger={trigger}{dry}; times are Asia/Seoul, the host is in {}",
-                record.version, record.run_id, record.host_zone
-            ),
-            format!("trading day: {day}; backend {}", self.site.backend.url()),
-            safety::header(&record.safety),
-        ];
-        for line in lines {
-            self.story.say(&line);
-        }
-        for found in safety::local_warnings(&self.switches) {
-            self.note(found);
-        }
-    }
-
-    /// A start of the scheduler that comes too late does nothing; `None` when it is in time.
-    fn too_late(&mut self) -> Option<String> {
-        let due = last_due(self.started)?;
-        let late = self.started - due;
-        if self.options.trigger != Trigger::Cron || late <= chrono::Duration::minutes(ON_TIME_MINUTES) {
-            return None;
-        }
-        self.record.late = true;
-        let text = format!("{} min after {}", late.num_minutes(), line_stamp(due));
-        let limit = chrono::Duration::from_std(self.policy.max_late).unwrap_or(chrono::Duration::MAX);
-        if late > limit {
-            return Some(format!("{text}; the limit is {} min", limit.num_minutes()));
-        }
-        self.warn(RunCode::LateRun, text);
-        None
     }
 
     fn skip_late(&mut self, text: String) {
@@ -520,7 +409,8 @@ impl Run<'_> {
             Some(Ending::Blocked) => "blocked",
             Some(Ending::Failed) | None => "failed",
         };
-        self.story.say(&format!("{word}: {reason} (exit {exit}); `daily_ops explain` says why"));
+        let hint = if self.acts() { "; `daily_ops explain` says why" } else { "; nothing was written" };
+        self.story.say(&format!("{word}: {reason} (exit {exit}){hint}"));
         let outcome = RunOutcome { exit_code: exit, record: Some(self.record.clone()), refusal: None, unsealed: None };
         if self.acts() {
             for line in outcome.result_lines() {
@@ -539,10 +429,44 @@ fn ended_early(ended: Ended) -> Judged {
     }
 }
 
-/// The newest due time that is not more than five minutes ahead of `now`.
-fn last_due(now: KstTime) -> Option<KstTime> {
-    let soon = now.with_timezone(&kst()) + chrono::Duration::minutes(ON_TIME_MINUTES);
-    let due = |day: chrono::NaiveDate| day.and_hms_opt(DUE.0, DUE.1, 0)?.and_local_timezone(kst()).single();
-    let today = soon.date_naive();
-    due(today).filter(|at| *at <= soon).or_else(|| due(today.pred_opt()?))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::client::Limits;
+    use crate::pipeline::history::History;
+    use crate::settings::Settings;
+    use crate::time::SimClock;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn a_defect_ends_like_a_fault_with_its_record_sealed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::new(dir.path());
+        let clock = SimClock::at(Stamp::from("2026-11-20T09:05:00+09:00").instant().expect("a time"));
+        let settings = Settings::load(dir.path(), &BTreeMap::new(), &BTreeMap::new()).expect("defaults");
+        let defect = || panic!("a defect");
+        let site = Site {
+            store: &store,
+            clock: &clock,
+            backend: Backend::new("http://127.0.0.1:9", Limits::from(&settings.pipeline)),
+            bundle_rules: &defect,
+            host_zone: "UTC".to_owned(),
+            interrupted: Arc::default(),
+            salt: 7,
+            low_disk_percent: 0,
+        };
+        let options = RunOptions { trigger: Trigger::Test, pull: Pull::No, mode: Mode::Act };
+        let mut story: Vec<String> = Vec::new();
+        let outcome = run_daily(&site, &settings.pipeline, options, &mut story);
+        assert_eq!(outcome.exit_code, 3);
+        let record = outcome.record.expect("a record");
+        assert_eq!(record.reason.map(|r| r.to_string()).as_deref(), Some("PANICKED"));
+        assert_eq!(record.stages.first().map(|s| s.class), Some(StageClass::Fail));
+        assert!(record.stages.iter().skip(1).all(|s| s.class == StageClass::Skipped));
+        let report = History::new(&store).verify(None).expect("readable");
+        assert_eq!((report.records, report.broken), (1, None));
+        let logged = store.read(layout::SUMMARY_LOG).expect("readable").unwrap_or_default();
+        assert_eq!(memchr::memchr_iter(b'\n', &logged).count(), 1, "one summary line");
+        assert!(story.iter().any(|line| line.contains("PANICKED")));
+    }
 }

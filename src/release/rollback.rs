@@ -87,20 +87,19 @@ pub fn roll_back(
     change: (&str, &str, KstTime),
 ) -> Result<Rollback, RollbackFault> {
     let (by, reason, at) = change;
+    let paths = remote.restorable(revision, layout::HANDOFF_PATHS)?;
     let before = store.read(layout::ROLLBACK)?;
-    // Not every publish has every directory: the decision parameters are optional.
-    let wanted = remote.restorable(revision, layout::HANDOFF_PATHS)?;
     let mut record = Rollback {
         schema: Rollback::SCHEMA.to_owned(),
         from_rev: remote.revision()?,
         to_rev: revision.to_owned(),
-        paths: wanted.iter().map(|path| (*path).to_owned()).collect(),
+        paths: paths.iter().map(|path| (*path).to_owned()).collect(),
         by: by.to_owned(),
         reason: reason.to_owned(),
         at: Some(Stamp::of(at)),
     };
     store.write_document(layout::ROLLBACK, &record)?;
-    match remote.restore(revision, &wanted, dirty) {
+    match remote.restore(revision, &paths, dirty) {
         Ok(paths) => {
             record.paths = paths;
             store.write_document(layout::ROLLBACK, &record)?;
@@ -125,8 +124,21 @@ pub fn release(store: &Store, remote: &Remote<'_>) -> Result<Vec<String>, Rollba
         return Err(RollbackFault::NotActive);
     }
     let revision = remote.revision()?.ok_or(RollbackFault::NoCommit)?;
-    let wanted = remote.restorable(&revision, layout::HANDOFF_PATHS)?;
-    let paths = remote.restore(&revision, &wanted, DirtyPolicy::Overwrite)?;
+    let known = remote.restorable(&revision, layout::HANDOFF_PATHS)?;
+    let mut paths = remote.restore(&revision, &known, DirtyPolicy::Overwrite)?;
+    // What only the earlier revision had came with the rollback and goes with it.
+    let brought = active(store).present().map(|record| record.paths).unwrap_or_default();
+    for path in brought.iter().filter(|path| is_published(path)) {
+        let gone = remote.restorable(&revision, &[path.as_str()]).is_err();
+        if gone && store.path(path).is_file() && store.remove(path)? {
+            paths.push(path.clone());
+        }
+    }
     store.remove(layout::ROLLBACK)?;
     Ok(paths)
+}
+
+fn is_published(path: &str) -> bool {
+    let below = |dir: &str| path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'));
+    layout::HANDOFF_PATHS.iter().any(|dir| below(dir)) && !path.split('/').any(|part| part == "..")
 }

@@ -86,7 +86,8 @@ pub(super) fn append(path: &Path, line: &str, durability: Durability, step: &dyn
     let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
     file.lock()?;
     let mut text = String::with_capacity(line.len() + 2);
-    if file.seek(SeekFrom::End(0))? > 0 {
+    let end = file.seek(SeekFrom::End(0))?;
+    if end > 0 {
         file.seek(SeekFrom::End(-1))?;
         let mut last = [0];
         file.read_exact(&mut last)?;
@@ -96,7 +97,11 @@ pub(super) fn append(path: &Path, line: &str, durability: Durability, step: &dyn
     }
     text.push_str(line);
     text.push('\n');
-    file.write_all(text.as_bytes())?;
+    if let Err(fault) = file.write_all(text.as_bytes()) {
+        // A full disk takes the first part of a line only: half a record would stay wrong for ever.
+        file.set_len(end).ok();
+        return Err(fault);
+    }
     if durability == Durability::Durable {
         file.sync_data()?;
         if is_new {

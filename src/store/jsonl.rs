@@ -10,6 +10,8 @@ use std::io::Seek as _;
 use std::io::SeekFrom;
 use std::path::Path;
 
+use super::open;
+
 /// One offset is kept for this many lines, so that a million lines cost 16 KiB.
 const STRIDE: u64 = 512;
 /// Bytes read at a time.
@@ -55,7 +57,7 @@ impl LineIndex {
     /// # Errors
     /// The file cannot be read.
     pub fn line(&mut self, path: &Path, number: u64) -> io::Result<Option<Vec<u8>>> {
-        let mut file = File::open(path)?;
+        let Some(mut file) = open::regular(path)? else { return Ok(None) };
         self.extend(&mut file)?;
         let Some(index) = number.checked_sub(1) else { return Ok(None) };
         // The last line may lack its end; it is line `lines + 1`.
@@ -175,14 +177,10 @@ impl Tail {
         restart: &mut dyn FnMut(),
         each: &mut dyn FnMut(u64, &[u8]),
     ) -> io::Result<Vec<u8>> {
-        let mut file = match File::open(path) {
-            Ok(file) => file,
-            Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
-                *self = Self::default();
-                restart();
-                return Ok(Vec::new());
-            }
-            Err(fault) => return Err(fault),
+        let Some(mut file) = open::regular(path)? else {
+            *self = Self::default();
+            restart();
+            return Ok(Vec::new());
         };
         let meta = file.metadata()?;
         let identity = Identity::of(&meta);

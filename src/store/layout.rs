@@ -80,6 +80,8 @@ pub const SENDER: &str = "state/real_sender_enable.json";
 pub const STOP: &str = "state/emergency_stop.json";
 /// REAL_ENABLE_WINDOW_V1 events
 pub const WINDOWS: &str = "state/real_enable_windows/real_enable_windows.jsonl";
+/// WINDOW_CONSUMED_V1
+pub const WINDOW_CONSUMED: &str = "state/real_sender_window_consumed.json";
 /// REAL_ENABLE_APPROVAL_V1 events
 pub const APPROVALS: &str = "state/approvals/real_enable_approvals.jsonl";
 /// REAL_EXECUTION_ALLOWLIST_V1
@@ -107,6 +109,8 @@ pub const DECISION_PARAMS: &str = "state/live/decision_params.json";
 pub const HANDOFF_PATHS: &[&str] = &["reports/phase_c/latest", "state/strategy_bundle", "state/live"];
 /// The record of an active rollback.
 pub const ROLLBACK: &str = "state/rollback.json";
+/// The lock of every change of a safety switch.
+pub const SWITCH_LOCK: &str = "state/locks/switches.lock";
 /// The lock of the daily run.
 pub const RUN_LOCK: &str = "state/locks/run.lock";
 /// The lock of the live cycle.

@@ -114,6 +114,21 @@ impl Store {
         Ok(LockOutcome::Acquired(Acquired { lock, left_by }))
     }
 
+    /// Waits for a lock that is only ever held for one short change.
+    ///
+    /// # Errors
+    /// The file cannot be made or locked.
+    pub fn exclusive(&self, relative: &str) -> Result<RunLock, StoreFault> {
+        let path = self.path(relative);
+        let fault = |source| StoreFault::new("lock", relative)(source);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(fault)?;
+        }
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(fault)?;
+        file.lock().map_err(fault)?;
+        Ok(RunLock { file })
+    }
+
     /// Who holds a lock now, without touching it; `None` when nobody does.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod atomic;
 pub mod jsonl;
 pub mod layout;
 mod lock;
+mod open;
 mod refs;
 mod retain;
 mod snapshot;
@@ -14,6 +15,7 @@ mod snapshot;
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
+use std::io::Read as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,6 +41,9 @@ use crate::contracts::DocumentFault;
 
 /// Called after each step of a write with the file that the step made. Tests use it to stop a run in the middle.
 pub type WriteObserver = Arc<dyn Fn(&Path) + Send + Sync>;
+
+/// Largest document that is read, in bytes.
+const MAX_DOCUMENT: u64 = 16 << 20;
 
 /// A workspace on disk.
 #[derive(Clone)]
@@ -127,16 +132,24 @@ impl Store {
     /// # Errors
     /// The file exists and cannot be read, or is no regular file.
     pub fn read(&self, relative: &str) -> Result<Option<Vec<u8>>, StoreFault> {
-        match std::fs::read(self.path(relative)) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(fault) => Err(StoreFault::new("read", relative)(fault)),
-        }
+        let path = self.path(relative);
+        let outcome = open::regular(&path).and_then(|found| match found {
+            None => Ok(None),
+            Some(mut file) => {
+                let mut bytes = Vec::new();
+                file.read_to_end(&mut bytes)?;
+                Ok(Some(bytes))
+            }
+        });
+        outcome.map_err(StoreFault::new("read", relative))
     }
 
-    /// Reads a document. A file that cannot be read counts as damaged.
+    /// Reads a document. A file that cannot be read, or is larger than 16 MiB, counts as damaged.
     #[must_use]
     pub fn document<D: Document>(&self, relative: &str) -> Stored<D> {
+        if std::fs::metadata(self.path(relative)).is_ok_and(|meta| meta.len() > MAX_DOCUMENT) {
+            return Stored::Damaged(format!("larger than {MAX_DOCUMENT} bytes"));
+        }
         match self.read(relative) {
             Ok(None) => Stored::Missing,
             Ok(Some(bytes)) => match D::parse(&bytes) {

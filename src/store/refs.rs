@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::Store;
 use super::jsonl;
 use crate::contracts::EvidenceRef;
+use crate::contracts::Json;
 use crate::contracts::json::decode;
 
 /// Largest document that is resolved, in bytes.
@@ -40,8 +41,8 @@ pub enum ResolveFault {
 }
 
 impl Store {
-    /// Reads what a ref names. The path is followed through the file system first, so a link that leaves the workspace
-    /// finds nothing.
+    /// Reads what a ref names. The path is followed through the file system first: a link finds nothing, wherever it leads,
+    /// because the file behind it is not the one that the list allows.
     ///
     /// # Errors
     /// There is no such document, or it is not JSON.
@@ -52,16 +53,18 @@ impl Store {
             None => read_limited(&path, &absent)?,
             Some(line) => self.read_line(&path, line, &absent)?,
         };
+        // As strict as every other reader: what would not be used as a document is no evidence either.
+        Json::parse(&bytes).map_err(|fault| ResolveFault::Parse(fault.to_string()))?;
         let text = decode(&bytes).map_err(|fault| ResolveFault::Parse(fault.to_string()))?;
         let data: Box<RawValue> = serde_json::from_str(text).map_err(|fault| ResolveFault::Parse(fault.to_string()))?;
         Ok(Evidence { reference: reference.clone(), data })
     }
 
-    /// The real path of a regular file that lies inside the workspace.
+    /// The real path of a regular file, if it is the path that was asked for.
     fn contained(&self, relative: &str) -> Option<std::path::PathBuf> {
         let root = self.root().canonicalize().ok()?;
         let path = self.path(relative).canonicalize().ok()?;
-        (path.starts_with(&root) && path.is_file()).then_some(path)
+        (path == root.join(relative) && path.is_file()).then_some(path)
     }
 
     fn read_line(&self, path: &Path, line: u64, absent: &dyn Fn() -> ResolveFault) -> Result<Vec<u8>, ResolveFault> {
@@ -108,13 +111,15 @@ mod tests {
 
     #[test]
     fn content_decides_between_found_and_parse_error() {
-        let cases: [(&str, &[u8], bool); 7] = [
+        let cases: [(&str, &[u8], bool); 9] = [
             ("json", b"{\"a\": 1.50}", true),
             ("byte-order mark", b"\xef\xbb\xbf{\"a\":1}", true),
             ("empty", b"", false),
             ("not json", b"{oops", false),
             ("other encoding", b"{\"a\":\"\xb0\xa1\"}", false),
             ("nan", b"{\"a\":NaN}", false),
+            ("infinite", b"{\"a\":1e999}", false),
+            ("duplicate key", b"{\"a\":1,\"a\":2}", false),
             ("large", &vec![b' '; (5 << 20) + 1], false),
         ];
         for (name, bytes, ok) in cases {
@@ -152,11 +157,13 @@ mod tests {
         link("in.json", &dir.path().join("reports/live/reco/snapshots/inside.json"));
         link("dir.json", dir.path());
         link("gone.json", Path::new("nowhere"));
+        store.write("state/secrets/tokens.json", b"{\"secret\":2}").expect("written");
+        link("secret.json", Path::new("../../../../state/secrets/tokens.json"));
         let of = |name: &str| resolve(&store, &format!("reports/live/reco/snapshots/{name}"));
-        for name in ["out.json", "dir.json", "gone.json"] {
+        for name in ["out.json", "dir.json", "gone.json", "in.json", "secret.json"] {
             assert!(matches!(of(name), Err(ResolveFault::FileNotFound(_))), "{name}");
         }
-        assert!(of("in.json").is_ok());
+        assert!(of("inside.json").is_ok());
         std::os::unix::fs::symlink(outside.path(), dir.path().join("reports/ops")).expect("linked");
         assert!(resolve(&store, "reports/ops/summary/ops_summary_latest.json").is_err());
     }

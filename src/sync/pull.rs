@@ -78,10 +78,7 @@ impl Remote<'_> {
                 let text = format!("{} is at {at}, {} has nothing newer", self.branch, shown_url(&url));
                 (PullOutcome::NoChanges, None, text)
             }
-            Err(fault) => {
-                let going_on = after.map_or_else(String::new, |id| format!(", continuing with {}", short(id)));
-                (PullOutcome::Failed, Some(fault.detail), format!("not updated{going_on}: {fault}"))
-            }
+            Err(fault) => (PullOutcome::Failed, Some(fault.detail), fault.to_string()),
         };
         let hash = |id: Oid| id.to_string();
         Pulled { outcome, before: before.map(hash), after: after.map(hash), detail, message, notes, run_id }

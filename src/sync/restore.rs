@@ -68,8 +68,8 @@ impl Remote<'_> {
     ///
     /// # Errors
     ///
-    /// Unknown revision, a path outside the work tree or unknown to the revision and to the work tree's own commit, a link
-    /// in place of a directory, local changes under [`DirtyPolicy::Refuse`]: nothing was changed. A fault while writing may leave some files written.
+    /// Unknown revision, a path outside the work tree or unknown to revision and index, a link in place of a directory, local
+    /// changes under [`DirtyPolicy::Refuse`]: nothing was changed. A fault while writing may leave some files written.
     pub fn restore(&self, revision: &str, paths: &[&str], policy: DirtyPolicy) -> Result<Vec<String>, RestoreFault> {
         let repo = open(self.root)?;
         repair::settled(&repo)?;
@@ -77,9 +77,8 @@ impl Remote<'_> {
         if paths.is_empty() {
             return Err(RestoreFault::Path { path: String::new(), why: PathFault::Empty });
         }
-        let head = tree_of(&repo, "HEAD").ok();
-        let trees: Vec<&Tree<'_>> = std::iter::once(&tree).chain(&head).collect();
-        let wanted = paths.iter().map(|path| checked(&trees, path)).collect::<Result<Vec<_>, _>>()?;
+        let tracked = tracked(&repo)?;
+        let wanted = paths.iter().map(|path| checked(&tree, &tracked, path)).collect::<Result<Vec<_>, _>>()?;
         let touched = touched(&repo, &tree, &wanted).map_err(|e| GitFault::local("cannot read the files", &e))?;
         if let Some(link) = touched.iter().find_map(|path| link_above(&repo, Path::new(path))) {
             let path = one_line(&link.display().to_string());
@@ -93,24 +92,25 @@ impl Remote<'_> {
         }
         write(&repo, &tree, &wanted).map_err(|e| GitFault::local("cannot write the work tree", &e).into())
     }
+}
 
-    /// Those of `paths` that can be restored from `revision`: it has them, or the work tree's own commit has them and they
-    /// would be removed.
+impl Remote<'_> {
+    /// Those of `paths` that `revision` or the work tree's own commit has; what both lack cannot be restored.
     ///
     /// # Errors
     ///
-    /// Unknown revision, a path outside the work tree, a revision that has none of the paths.
+    /// Unknown revision, a path outside the work tree, or a revision that has none of the paths.
     pub fn restorable<'p>(&self, revision: &str, paths: &[&'p str]) -> Result<Vec<&'p str>, RestoreFault> {
         let repo = open(self.root)?;
-        let tree = tree_of(&repo, revision)?;
-        let head = tree_of(&repo, "HEAD").ok();
-        let trees: Vec<&Tree<'_>> = std::iter::once(&tree).chain(&head).collect();
-        if !paths.iter().any(|path| checked(&[&tree], path).is_ok()) {
-            return Err(RestoreFault::Path { path: paths.join(", "), why: PathFault::NotInRevision });
+        let (tree, tracked) = (tree_of(&repo, revision)?, tracked(&repo)?);
+        let has = |path: &&str| tree.get_path(Path::new(path)).is_ok();
+        if !paths.iter().any(has) {
+            let path = one_line(&paths.join(", "));
+            return Err(RestoreFault::Path { path, why: PathFault::NotInRevision });
         }
         let mut known = Vec::new();
         for path in paths {
-            match checked(&trees, path) {
+            match checked(&tree, &tracked, path) {
                 Ok(_) => known.push(*path),
                 Err(RestoreFault::Path { why: PathFault::NotInRevision, .. }) => {}
                 Err(fault) => return Err(fault),
@@ -120,21 +120,28 @@ impl Remote<'_> {
     }
 }
 
+/// The paths of the index.
+fn tracked(repo: &Repository) -> Result<Vec<String>, GitFault> {
+    let index = repo.index().map_err(|e| GitFault::local("cannot read the index", &e))?;
+    Ok(index.iter().map(|entry| String::from_utf8_lossy(&entry.path).into_owned()).collect())
+}
+
 fn tree_of<'a>(repo: &'a Repository, revision: &str) -> Result<Tree<'a>, RestoreFault> {
     let found = repo.revparse_single(revision).and_then(|object| object.peel_to_commit());
     let unknown = |_: git2::Error| RestoreFault::UnknownRevision { revision: one_line(revision) };
     found.and_then(|commit| commit.tree()).map_err(unknown)
 }
 
-/// A path inside the work tree that one of the trees has, without a slash at its end.
-fn checked(trees: &[&Tree<'_>], path: &str) -> Result<String, RestoreFault> {
+/// A path inside the work tree that the revision or the index knows, without a slash at its end.
+fn checked(tree: &Tree<'_>, tracked: &[String], path: &str) -> Result<String, RestoreFault> {
     let refused = |why| RestoreFault::Path { path: one_line(path), why };
     let plain = PathFault::plain(path).map_err(refused)?;
-    if trees.iter().any(|tree| tree.get_path(Path::new(&plain)).is_ok()) {
-        Ok(plain)
-    } else {
-        Err(refused(PathFault::NotInRevision))
+    let wanted = [plain];
+    if tree.get_path(Path::new(&wanted[0])).is_err() && !tracked.iter().any(|file| is_under(&wanted, file)) {
+        return Err(refused(PathFault::NotInRevision));
     }
+    let [plain] = wanted;
+    Ok(plain)
 }
 
 /// Local changes of tracked files, and untracked or ignored files that stand where the revision has one.

@@ -36,7 +36,7 @@ fn a_backend_that_hangs_or_drips_costs_each_call_its_own_limit() {
         for (path, limit, exit, reason, tries) in rows {
             let name = format!("{path} {reply:?}");
             let fake = Fake::new();
-            fake.on(path, &[reply.clone()]);
+            fake.on(path, std::slice::from_ref(&reply));
             let (ran, took) = timed(&host, &fake, &[limit]);
             let record = host.proves(&name, &ran, exit, reason);
             // The summary is read once more at the end of every run.

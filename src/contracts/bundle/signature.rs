@@ -165,7 +165,8 @@ impl VerifyingKey {
     /// Checks a signature; the shared key's comparison takes constant time.
     #[must_use]
     pub fn verifies(&self, message: &str, signature: &str) -> bool {
-        let Some(bytes) = unhex(signature) else { return false };
+        let lower = !signature.bytes().any(|b| b.is_ascii_uppercase());
+        let Some(bytes) = unhex(signature).filter(|_| lower) else { return false };
         match self {
             Self::Hmac(key) => mac(key, message).verify_slice(&bytes).is_ok(),
             Self::Ed25519(key) => ed25519_dalek::Signature::from_slice(&bytes)
@@ -221,7 +222,7 @@ mod tests {
             assert!(key.verifying().verifies("m", &signature));
             assert!(!key.verifying().verifies("n", &signature));
             assert!(!other.verifying().verifies("m", &signature));
-            for broken in ["", "auto-945f86fdb9ed90d2", "zz", &signature[2..], "한글"] {
+            for broken in ["", "auto-945f86fdb9ed90d2", "zz", &signature[2..], "한글", &signature.to_uppercase()] {
                 assert!(!key.verifying().verifies("m", broken), "{broken}");
             }
         }

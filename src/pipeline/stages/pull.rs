@@ -34,7 +34,10 @@ pub(in crate::pipeline) fn judge(pulled: &Pulled, policy: GitPolicy) -> Judged {
             match policy {
                 GitPolicy::Strict => Judged::fail(RunCode::GitPullFailed, format!("{text}; not updated")),
                 GitPolicy::Warn => {
-                    let text = format!("{text}; not updated, continuing with {}", short(&pulled.after));
+                    let text = match &pulled.after {
+                        Some(_) => format!("{text}; not updated, continuing with {}", short(&pulled.after)),
+                        None => format!("{text}; not updated, continuing with the files that are there"),
+                    };
                     Judged::new(StageClass::Warn, RunCode::GitPullFailed, &text)
                         .warned(vec![warning(RunCode::GitPullFailed, text)])
                 }

@@ -1,0 +1,57 @@
+//! Opening a file to read it, without hanging and without taking something else for "no file".
+
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::io;
+use std::path::Path;
+
+/// Opens a regular file; `None` when there is nothing at all at `path`. A pipe is never waited for, and a link that leads
+/// nowhere is a fault: somebody put it there.
+pub(super) fn regular(path: &Path) -> io::Result<Option<File>> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, nonblocking());
+    let file = match options.open(path) {
+        Ok(file) => file,
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
+            return match path.symlink_metadata() {
+                Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "a link that leads nowhere")),
+                Err(_) => Ok(None),
+            };
+        }
+        Err(fault) => return Err(fault),
+    };
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "not a regular file"));
+    }
+    Ok(Some(file))
+}
+
+#[cfg(unix)]
+fn nonblocking() -> i32 {
+    // The flag fits: it is the system's own open flag.
+    i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn only_regular_files_are_opened_and_nothing_is_waited_for() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| dir.path().join(name);
+        std::fs::write(at("file"), b"x").expect("written");
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("pipe"), rustix::fs::Mode::RUSR).expect("made");
+        std::os::unix::fs::symlink("nowhere", at("dangling")).expect("linked");
+        std::os::unix::fs::symlink("file", at("link")).expect("linked");
+        assert!(regular(&at("file")).is_ok_and(|file| file.is_some()));
+        assert!(regular(&at("link")).is_ok_and(|file| file.is_some()));
+        assert!(regular(&at("missing")).is_ok_and(|file| file.is_none()));
+        for odd in ["pipe", "dangling", "."] {
+            assert!(regular(&at(odd)).is_err(), "{odd}");
+        }
+    }
+}
