@@ -62,9 +62,11 @@ impl Context {
         Ok(())
     }
 
-    /// Lets SIGTERM and SIGINT end the work in an orderly way.
+    /// Lets SIGTERM, SIGINT, SIGHUP and SIGQUIT end the work in an orderly way.
     pub(super) fn heed_signals(&self) -> Result<(), Failure> {
-        for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        use signal_hook::consts;
+        // A closed terminal sends SIGHUP; it must not cost the record either.
+        for signal in [consts::SIGTERM, consts::SIGINT, consts::SIGHUP, consts::SIGQUIT] {
             signal_hook::flag::register(signal, Arc::clone(&self.interrupted))?;
         }
         Ok(())

@@ -25,6 +25,7 @@ use super::control::Control;
 use super::stages::Judged;
 use super::stages::health;
 use super::stages::live_cycle;
+use super::stages::live_cycle::Tie;
 use super::stages::snapshot;
 use super::stages::summary;
 
@@ -94,7 +95,7 @@ pub fn check_live_cycle(
         }
     }
     let answer = backend.get(control, clock, "/api/live/cycle/latest");
-    let receipt = match live_cycle::read_receipt(&answer, cycle_id.as_deref()) {
+    let receipt = match live_cycle::read_receipt(&answer, cycle_id.as_deref().map_or(Tie::None, Tie::Cycle)) {
         Ok((receipt, _)) => receipt,
         Err(judged) => {
             let row =

@@ -19,6 +19,8 @@ use crate::gates::Permission;
 use crate::settings::SnapshotPolicy;
 use crate::settings::StalePolicy;
 use crate::store::layout;
+use crate::sync::GitDetail;
+use crate::sync::PullOutcome;
 use crate::sync::Pulled;
 use crate::sync::Remote;
 
@@ -34,6 +36,7 @@ use super::stages::Judged;
 use super::stages::health;
 use super::stages::live_cycle;
 use super::stages::live_cycle::Delivery;
+use super::stages::live_cycle::Tie;
 use super::stages::pull;
 use super::stages::snapshot;
 use super::stages::summary;
@@ -81,7 +84,7 @@ fn update(run: &mut Run<'_>) -> Judged {
 fn skipped_because(run: &Run<'_>) -> Option<&'static str> {
     if run.options.mode == Mode::DryRun {
         Some("DRY_RUN")
-    } else if run.site.store.path(layout::ROLLBACK).exists() {
+    } else if !matches!(run.site.store.read(layout::ROLLBACK), Ok(None)) {
         // Even a damaged record means that somebody rolled back: in doubt the tree stays as it is.
         Some("ROLLBACK_ACTIVE")
     } else if run.options.pull == Pull::No {
@@ -102,12 +105,15 @@ fn pull_now(run: &mut Run<'_>) -> Judged {
         Ok(pulled) => pulled,
         Err(Ended::Interrupted) => return Judged::fail(RunCode::Interrupted, "a signal ended the run during the pull"),
         Err(Ended::OutOfTime) => return Judged::fail(RunCode::RunTimeout, "the limit of the whole run was reached"),
-        Err(Ended::CallTimeout | Ended::Died) => {
-            let judged =
-                Judged::new(StageClass::Warn, RunCode::GitPullFailed, "TIMEOUT: git did not come back; not updated");
-            run.record.git = Some(pull::report(&judged, Some("TIMEOUT")));
-            return judged;
-        }
+        Err(Ended::CallTimeout | Ended::Died) => Pulled {
+            outcome: PullOutcome::Failed,
+            before: run.record.host_rev_before.clone(),
+            after: run.record.host_rev_after.clone(),
+            detail: Some(GitDetail::Timeout),
+            message: "git did not come back".to_owned(),
+            notes: Vec::new(),
+            run_id: None,
+        },
     };
     for text in &pulled.notes {
         run.story.say(text);
@@ -203,12 +209,18 @@ fn renew_summary(run: &mut Run<'_>) -> Judged {
         run.record.ops_status = found.overall_status.map(|status| status.as_str().to_owned());
         run.summary = Some(found);
     }
-    // The workspace's own stop counts whatever the backend says.
+    // Of the workspace's stop and the backend's the worse counts.
     let fine = matches!(judged.class, StageClass::Ok | StageClass::Warn);
-    match local_stop(run) {
+    match stop_on(run) {
         Some(why) if fine => Judged::block(RunCode::EmergencyStop, why).warned(judged.warnings),
         _ => judged,
     }
+}
+
+/// Why nothing may act: the workspace's own switch as it is now, or the backend's as it was reported.
+fn stop_on(run: &Run<'_>) -> Option<String> {
+    let reported = run.record.safety.stop.then(|| "the backend reports its emergency stop on".to_owned());
+    local_stop(run).or(reported)
 }
 
 fn local_stop(run: &Run<'_>) -> Option<String> {
@@ -220,7 +232,7 @@ fn local_stop(run: &Run<'_>) -> Option<String> {
 
 /// Why the cycle must not even be asked for.
 fn refused(run: &Run<'_>) -> Option<Judged> {
-    if let Some(why) = local_stop(run) {
+    if let Some(why) = stop_on(run) {
         return Some(Judged::block(RunCode::EmergencyStop, why));
     }
     let found = validation(run);
@@ -233,11 +245,11 @@ fn refused(run: &Run<'_>) -> Option<Judged> {
 
 fn run_cycle(run: &mut Run<'_>) -> Judged {
     let mut cycle_id = None;
+    if let Some(refused) = refused(run) {
+        run.record.cycle.bundle_stale = run.record.bundle.as_ref().map(|bundle| bundle.stale);
+        return refused;
+    }
     if run.options.mode == Mode::Act {
-        if let Some(refused) = refused(run) {
-            run.record.cycle.bundle_stale = run.record.bundle.as_ref().map(|bundle| bundle.stale);
-            return refused;
-        }
         let backend = run.site.backend.clone().for_run(run.record.trace_id.as_str());
         match live_cycle::judge_run(&backend.run_cycle(&run.control, run.site.clock)) {
             Ok(id) => cycle_id = id,
@@ -245,7 +257,12 @@ fn run_cycle(run: &mut Run<'_>) -> Judged {
         }
     }
     let answer = run.site.backend.get(&run.control, run.site.clock, CYCLE_LATEST);
-    let (receipt, proof) = match live_cycle::read_receipt(&answer, cycle_id.as_deref()) {
+    let tie = match (&cycle_id, run.options.mode) {
+        (Some(id), _) => Tie::Cycle(id),
+        (None, Mode::Act) => Tie::Since(run.started),
+        (None, Mode::DryRun) => Tie::None,
+    };
+    let (receipt, proof) = match live_cycle::read_receipt(&answer, tie) {
         Ok(read) => read,
         Err(judged) => {
             run.record.cycle.cycle_id = cycle_id;
@@ -318,8 +335,19 @@ pub(super) fn last_look(run: &mut Run<'_>) {
         run.record.cycle.bundle_stale = Some(answer.ok().as_ref().and_then(Answer::json).is_none_or(bundle_is_stale));
     }
     if run.record.cycle.reco.is_none() {
-        let decision = run.summary.as_ref().and_then(|s| s.reco.as_ref()).and_then(|reco| reco.decision.as_deref());
-        run.record.cycle.reco = Some(line::reco_word(decision));
+        run.record.cycle.reco = Some(reco_without_receipt(run));
+    }
+}
+
+/// How the recommendation stands when no receipt of this run tells: an earlier good one is not this run's.
+fn reco_without_receipt(run: &Run<'_>) -> String {
+    let bundle = run.record.bundle.as_ref();
+    let decision = run.summary.as_ref().and_then(|s| s.reco.as_ref()).and_then(|reco| reco.decision.as_deref());
+    match (bundle.map(|b| b.decision.as_str()), decision) {
+        (Some("FAIL"), _) => line::reco_word(Some("BLOCKED")),
+        (Some("PASS" | "WARN"), _) if bundle.is_some_and(|b| b.stale) => line::reco_word(Some("EMPTY_RECO")),
+        (_, Some("GENERATED" | "COMPLETED")) => line::reco_word(None),
+        (_, other) => line::reco_word(other),
     }
 }
 

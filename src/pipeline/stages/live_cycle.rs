@@ -19,8 +19,12 @@ use crate::pipeline::client::Answer;
 use crate::pipeline::client::CallFault;
 use crate::pipeline::client::Stop;
 use crate::pipeline::safety::warning;
+use crate::time::KstTime;
 
 use super::Judged;
+
+/// A receipt may be this much older than the run before it counts as another run's.
+const SLACK_SECONDS: i64 = 60;
 
 /// What counts as a block in a receipt that is not simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,15 +65,32 @@ pub(in crate::pipeline) fn judge_run(answer: &Result<Answer, CallFault>) -> Resu
         (409, Some("CONFLICT"), _) => {
             Err(Judged::block(RunCode::LiveConflict, answer.excerpt()).with_status(answer.status))
         }
-        (200..=299, _, Some(reply)) => Ok(reply.get("cycle_id").and_then(Value::as_str).map(str::to_owned)),
+        (200..=299, _, Some(reply)) => {
+            let row = answer.json().and_then(|json| unwrap(json, CycleReceipt::SCHEMA));
+            let id = [Some(reply), row].into_iter().flatten().find_map(|object| object.get("cycle_id")?.as_str());
+            let id = id.map(str::to_owned);
+            let refused = result == Some("BLOCKED") || reply.get("status").and_then(Value::as_str) == Some("error");
+            if id.is_none() && refused { Err(failed(RunCode::LiveRunFailed)) } else { Ok(id) }
+        }
         _ => Err(failed(RunCode::LiveRunFailed)),
     }
+}
+
+/// What ties a receipt to this run.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::pipeline) enum Tie<'a> {
+    /// The id that the run's answer gave.
+    Cycle(&'a str),
+    /// The answer gave no id: the receipt must not be older than the run.
+    Since(KstTime),
+    /// Any receipt will do: nothing was run.
+    None,
 }
 
 /// Takes the receipt out of an answer and proves it: same cycle, known words, matching hash.
 pub(in crate::pipeline) fn read_receipt(
     answer: &Result<Answer, CallFault>,
-    cycle_id: Option<&str>,
+    tie: Tie<'_>,
 ) -> Result<(CycleReceipt, Vec<Warning>), Judged> {
     let answer = answer.as_ref().map_err(|fault| Judged::no_answer(RunCode::LiveParseFailed, fault, ""))?;
     let unusable = |why: &str| {
@@ -81,23 +102,43 @@ pub(in crate::pipeline) fn read_receipt(
     let row = answer.json().and_then(|reply| unwrap(reply, CycleReceipt::SCHEMA)).ok_or_else(|| unusable("no row"))?;
     let receipt: CycleReceipt =
         serde_json::from_value(Value::Object(row.clone())).map_err(|fault| unusable(&fault.to_string()))?;
-    if let (Some(run), Some(read)) = (cycle_id, receipt.cycle_id.as_deref())
-        && run != read
-    {
-        let text = format!("the run is {run}, the receipt read back is {read}");
-        return Err(Judged::fail(RunCode::LiveReceiptMismatch, text).with_status(200));
-    }
+    let mut warnings = untied(&receipt, tie)?;
     if receipt.decision.is_none() || receipt.result.is_none() {
         return Err(unusable("decision or result is missing or unknown"));
     }
     match Json::of(row).map(|json| verify(&json)) {
-        Ok(Integrity::Proven) => Ok((receipt, Vec::new())),
+        Ok(Integrity::Proven) => {}
         Ok(Integrity::Mismatch { stated, computed }) => {
             let text = format!("the receipt states {stated:.16}…, its content gives {computed:.16}…");
-            Err(Judged::fail(RunCode::LiveIntegrityMismatch, text).with_status(200))
+            // A block stays a block: what it says is not acted on.
+            if receipt.decision != Some(CycleDecision::Blocked) {
+                return Err(Judged::fail(RunCode::LiveIntegrityMismatch, text).with_status(200));
+            }
+            warnings.push(warning(RunCode::LiveIntegrityMismatch, text));
         }
-        Ok(Integrity::Unproven) => Ok((receipt, vec![warning(RunCode::LiveIntegrityUnproven, String::new())])),
-        Err(fault) => Err(unusable(&fault.to_string())),
+        Ok(Integrity::Unproven) => warnings.push(warning(RunCode::LiveIntegrityUnproven, String::new())),
+        Err(fault) => return Err(unusable(&fault.to_string())),
+    }
+    Ok((receipt, warnings))
+}
+
+/// Whether the receipt may be another run's; a warning where it cannot be told.
+fn untied(receipt: &CycleReceipt, tie: Tie<'_>) -> Result<Vec<Warning>, Judged> {
+    let mismatch = |text: String| Judged::fail(RunCode::LiveReceiptMismatch, text).with_status(200);
+    match (tie, receipt.cycle_id.as_deref(), receipt.asof.as_ref()) {
+        (Tie::Cycle(run), Some(read), _) if run != read => {
+            Err(mismatch(format!("the run is {run}, the receipt read back is {read}")))
+        }
+        (Tie::Since(start), _, Some(asof)) if asof.has_offset() => {
+            let old = asof.instant().is_some_and(|at| at < start - chrono::Duration::seconds(SLACK_SECONDS));
+            let text = format!("the run gave no cycle_id and the receipt is of {asof}, before this run");
+            if old { Err(mismatch(text)) } else { Ok(Vec::new()) }
+        }
+        (Tie::Since(_), _, _) => {
+            let text = "the run gave no cycle_id, so the receipt cannot be tied to it".to_owned();
+            Ok(vec![warning(RunCode::LiveIntegrityUnproven, text)])
+        }
+        _ => Ok(Vec::new()),
     }
 }
 
@@ -109,10 +150,12 @@ pub(in crate::pipeline) fn judge_receipt(receipt: &CycleReceipt, proof: Vec<Warn
     let decision = receipt.decision.map_or("-", CycleDecision::as_str);
     let said = format!("{result} {decision} {reason} {text}").trim_end().to_owned();
     match (receipt.decision, receipt.result) {
-        (Some(CycleDecision::Blocked), _) if reason.as_str() == "SYSTEM_ERROR" => {
+        (Some(CycleDecision::Blocked), _)
+            if receipt.reason.as_deref().is_some_and(|r| r.starts_with("SYSTEM_ERROR")) =>
+        {
             Judged::fail(RunCode::SystemError, said)
         }
-        (Some(CycleDecision::Blocked), _) => Judged::block(reason, said),
+        (Some(CycleDecision::Blocked), _) => Judged::block(reason, said).warned(proof),
         (_, Some(CycleResult::Failed)) => {
             let broke = !matches!(reason.as_str(), "SUCCESS" | crate::contracts::reason::UNMAPPED_CASE);
             Judged::fail(if broke { reason } else { RunCode::LiveFailed.into() }, said)
@@ -171,6 +214,13 @@ mod tests {
             ("run", json(200, json!({"result": "OK", "cycle_id": "c"})), Ok(Some("c"))),
             ("run, failed inside", json(200, json!({"result": "FAILED", "cycle_id": "c"})), Ok(Some("c"))),
             ("no id", json(200, json!({})), Ok(None)),
+            ("id in rows", json(200, json!({"rows": [{"cycle_id": "c"}]})), Ok(Some("c"))),
+            ("error with 200", json(200, json!({"status": "error", "error": "x"})), Err("LIVE_RUN_FAILED")),
+            (
+                "blocked without an id",
+                json(200, json!({"result": "BLOCKED", "cycle_id": null})),
+                Err("LIVE_RUN_FAILED"),
+            ),
             ("id of another type", json(200, json!({"cycle_id": 7})), Ok(None)),
             ("guard", json(400, json!({"result": "BLOCKED", "cycle_id": null})), Err("LIVE_CONFIRM_REJECTED")),
             ("guard in detail", json(400, json!({"detail": {"result": "BLOCKED"}})), Err("LIVE_CONFIRM_REJECTED")),
@@ -211,7 +261,7 @@ mod tests {
 
     fn judged(doc: Value, delivery: Delivery) -> Judged {
         let answer = json(200, json!({"status": "ready", "rows": [doc], "error": null}));
-        match read_receipt(&answer, Some("c")) {
+        match read_receipt(&answer, Tie::Cycle("c")) {
             Ok((receipt, proof)) => judge_receipt(&receipt, proof, delivery),
             Err(judged) => judged,
         }
@@ -225,7 +275,7 @@ mod tests {
         use StageClass::Ok as Fine;
         use StageClass::Warn;
         type Edit = fn(&mut Value);
-        let cases: [(&str, Edit, StageClass, &str, &str); 29] = [
+        let cases: [(&str, Edit, StageClass, &str, &str); 31] = [
             ("completed", |_| (), Fine, "LIVE_OK", ""),
             (
                 "partial",
@@ -320,6 +370,27 @@ mod tests {
                 Fail,
                 "SYSTEM_ERROR",
                 "",
+            ),
+            (
+                "system error of another kind",
+                |d| {
+                    d["decision"] = "BLOCKED".into();
+                    d["reason"] = "SYSTEM_ERROR_DB".into()
+                },
+                Fail,
+                "SYSTEM_ERROR",
+                "",
+            ),
+            (
+                "blocked, hash differs",
+                |d| {
+                    d["decision"] = "BLOCKED".into();
+                    d["reason"] = "BUNDLE_STALE".into();
+                    d["integrity"] = json!({"payload_sha256": "0".repeat(64)})
+                },
+                Block,
+                "BUNDLE_STALE",
+                "LIVE_INTEGRITY_MISMATCH",
             ),
             (
                 "blocked for a new reason",
@@ -418,9 +489,28 @@ mod tests {
             ("broken", Err(CallFault::Broken("x".into()))),
         ];
         for (name, answer) in cases {
-            let judged = read_receipt(&answer, Some("c")).expect_err(name);
+            let judged = read_receipt(&answer, Tie::Cycle("c")).expect_err(name);
             assert_eq!((judged.class, judged.code.as_str()), (StageClass::Fail, "LIVE_PARSE_FAILED"), "{name}");
         }
-        assert!(read_receipt(&json(200, receipt(|_| ())), Some("c")).is_ok(), "a raw receipt is one");
+        assert!(read_receipt(&json(200, receipt(|_| ())), Tie::Cycle("c")).is_ok(), "a raw receipt is one");
+    }
+
+    #[test]
+    fn without_an_id_a_receipt_must_not_be_older_than_the_run() {
+        let start = crate::time::Stamp::from("2026-11-20T09:05:00+09:00").instant().expect("a time");
+        let cases = [
+            ("2020-01-01T00:00:00+09:00", Err("LIVE_RECEIPT_MISMATCH")),
+            ("2026-11-20T09:03:59+09:00", Err("LIVE_RECEIPT_MISMATCH")),
+            ("2026-11-20T09:05:01+09:00", Ok("")),
+            ("2026-11-20T00:05:01Z", Ok("")),
+            ("2020-01-01T00:00:00", Ok("LIVE_INTEGRITY_UNPROVEN")),
+        ];
+        for (asof, want) in cases {
+            let answer = json(200, receipt(|d| d["asof"] = asof.into()));
+            let got = read_receipt(&answer, Tie::Since(start));
+            let got = got.map(|(_, w)| w.first().map(|w| w.code.to_string()).unwrap_or_default());
+            let got = got.map_err(|judged| judged.code.to_string());
+            assert_eq!(got, want.map(str::to_owned).map_err(str::to_owned), "{asof}");
+        }
     }
 }

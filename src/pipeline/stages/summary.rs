@@ -57,7 +57,8 @@ pub(in crate::pipeline) fn judge_latest(
     let stopped = summary.guard.as_ref().and_then(|g| g.emergency_stop.enabled) == Some(true);
     let said = format!("overall_status {}", status.as_str());
     let judged = match status {
-        OverallStatus::Blocked | OverallStatus::Stopped if stopped => Judged::block(RunCode::EmergencyStop, said),
+        // The switch counts whatever the status beside it says.
+        _ if stopped => Judged::block(RunCode::EmergencyStop, said),
         OverallStatus::Blocked => Judged::block(RunCode::OpsBlocked, blocked_by(&summary)),
         OverallStatus::Stopped => Judged::block(RunCode::OpsStopped, said),
         OverallStatus::Ok => Judged::ok(RunCode::SummaryOk, said),
@@ -141,6 +142,7 @@ mod tests {
         use StageClass::Ok as Fine;
         use StageClass::Warn;
         let stopped = json!({"overall_status": "STOPPED", "guard": {"emergency_stop": {"enabled": true}}});
+        let under = json!({"overall_status": "OK", "guard": {"emergency_stop": {"enabled": true}}});
         let old = json!({"overall_status": "OK", "asof": "2026-11-20T09:03:59+09:00"});
         let recent = json!({"overall_status": "OK", "asof": "2026-11-20T09:04:01+09:00"});
         let bare = json!({"overall_status": "OK", "asof": "2026-11-20T00:05:00"});
@@ -151,6 +153,7 @@ mod tests {
             ("blocked", status("BLOCKED"), Block, "OPS_BLOCKED"),
             ("stopped", status("STOPPED"), Block, "OPS_STOPPED"),
             ("emergency stop", row(stopped), Block, "EMERGENCY_STOP"),
+            ("emergency stop under a fine status", row(under), Block, "EMERGENCY_STOP"),
             ("unknown", status("FINE"), Fail, "SUMMARY_INVALID"),
             ("missing", row(json!({"schema": "OPS_SUMMARY_V1"})), Fail, "SUMMARY_INVALID"),
             ("another type", row(json!({"overall_status": ["OK"]})), Fail, "SUMMARY_INVALID"),
