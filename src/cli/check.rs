@@ -18,6 +18,11 @@ use crate::pipeline::check_live_cycle;
 use crate::pipeline::check_ops_cycle;
 use crate::pipeline::check_ops_summary;
 use crate::pipeline::preflight;
+use crate::store::Acquired;
+use crate::store::Holder;
+use crate::store::LockOutcome;
+use crate::store::layout;
+use crate::time::Clock as _;
 
 #[derive(Serialize)]
 struct CheckReport<'a> {
@@ -55,6 +60,13 @@ pub(super) fn check(context: &Context, what: Option<CheckCommand>, output: &Outp
     );
     let mode = |args: &CheckArgs| if args.no_run { CheckMode::NoRun } else { CheckMode::Run };
     let clock = context.clock.as_ref();
+    // A check that runs a cycle is a run as far as others are concerned.
+    let acts = match &what {
+        CheckCommand::LiveCycle(args) => !args.no_run,
+        CheckCommand::OpsSummary(_) => false,
+        CheckCommand::OpsCycle => true,
+    };
+    let _held = if acts { Some(take_lock(context)?) } else { None };
     let (name, outcome) = match &what {
         CheckCommand::LiveCycle(args) => {
             let gates = Gates::new(&context.store);
@@ -66,6 +78,17 @@ pub(super) fn check(context: &Context, what: Option<CheckCommand>, output: &Outp
         CheckCommand::OpsCycle => ("ops-cycle", check_ops_cycle(&site.backend, &control, clock)),
     };
     Ok(say(name, &outcome, output))
+}
+
+fn take_lock(context: &Context) -> Result<Acquired, Failure> {
+    let limit = context.settings.pipeline.run_limit;
+    let holder = Holder::this_process("check", context.clock.now(), limit);
+    match context.store.try_lock(layout::RUN_LOCK, &holder)? {
+        LockOutcome::Acquired(acquired) => Ok(acquired),
+        LockOutcome::Held(other) => {
+            Err(Failure::Blocked(format!("ALREADY_RUNNING: pid {} runs {}", other.pid, other.run_id)))
+        }
+    }
 }
 
 fn say(check: &'static str, outcome: &CheckOutcome, output: &Output) -> u8 {

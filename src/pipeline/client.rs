@@ -358,7 +358,45 @@ fn body_of(bytes: &[u8]) -> Body {
     }
 }
 
-/// The first 500 characters with control characters as spaces.
+/// The first 500 characters with control characters as spaces and what looks like a credential masked.
 fn one_line(text: &str) -> String {
-    text.chars().take(EXCERPT).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let plain: String = text.chars().take(EXCERPT).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    masked(&plain)
+}
+
+/// Hides what follows `Bearer ` and the token of a `bot<digits>:` address, should a backend echo them.
+fn masked(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut secret = false;
+    for word in text.split_inclusive([' ', '"', '/', ',']) {
+        let bare = word.trim_end_matches([' ', '"', '/', ',']);
+        let bot = bare.strip_prefix("bot").and_then(|rest| rest.split_once(':'));
+        let is_bot = bot.is_some_and(|(digits, _)| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()));
+        if secret || is_bot {
+            shown.push_str("***");
+            shown.push_str(&word[bare.len()..]);
+        } else {
+            shown.push_str(word);
+        }
+        secret = bare.eq_ignore_ascii_case("bearer");
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_credential_is_not_shown() {
+        let cases = [
+            ("plain text", "plain text"),
+            ("auth: Bearer abc.def-1 x", "auth: Bearer *** x"),
+            ("https://h/bot12345:AAE_x/send", "https://h/***/send"),
+            ("a robot: fine", "a robot: fine"),
+        ];
+        for (text, want) in cases {
+            assert_eq!(one_line(text), want);
+        }
+    }
 }

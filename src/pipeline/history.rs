@@ -16,6 +16,7 @@ use crate::store::StoreFault;
 use crate::store::Stored;
 use crate::store::layout;
 use crate::time::TradingDate;
+use crate::time::parse_file_stamp;
 
 /// One line of the chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -199,8 +200,19 @@ impl<'a> History<'a> {
             let runs = self.list(back)?;
             return runs.into_iter().nth(back - 1).ok_or_else(not_found)?.map_err(damaged);
         }
-        let found = self.list(usize::MAX)?.into_iter().flatten().find(|run| run.run_id.as_str() == name);
-        found.ok_or_else(not_found)
+        let mut same_second = None;
+        for run in self.list(usize::MAX)? {
+            match run {
+                Ok(run) if run.run_id.as_str() == name => return Ok(run),
+                Ok(_) => {}
+                // A damaged record has no id to compare; its file and the id carry the same second.
+                Err(fault) if parse_file_stamp(name).is_some_and(|s| parse_file_stamp(&fault.0) == Some(s)) => {
+                    same_second = Some(fault);
+                }
+                Err(_) => {}
+            }
+        }
+        Err(same_second.map_or_else(not_found, damaged))
     }
 
     fn record(&self, file: &str) -> Result<RunRecord, (String, String)> {
@@ -298,7 +310,18 @@ impl<'a> History<'a> {
         let latest = self.store.document::<RunRecord>(layout::RUN.latest).present()?;
         let end = last.map_or(0, |line| line.seq);
         // An unfinished record gets its line when it is sealed.
-        let missing = latest.finished_at.is_some() && latest.chain.seq > end;
+        let finished = latest.finished_at.is_some();
+        let ours = last.filter(|line| finished && line.seq == latest.chain.seq);
+        let content = Json::of(&latest).ok().and_then(|json| payload_sha256(&json));
+        if let Some(line) = ours.filter(|line| content.as_deref() != Some(line.sha256.as_str())) {
+            return Some(BrokenLink {
+                seq: line.seq,
+                run_id: line.run_id.clone(),
+                file: layout::RUN.latest.to_owned(),
+                what: "the newest record's copy does not match its hash".to_owned(),
+            });
+        }
+        let missing = finished && latest.chain.seq > end;
         missing.then(|| BrokenLink {
             run_id: latest.run_id.to_string(),
             ..after(last, "the chain ends before the newest record")

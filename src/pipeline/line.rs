@@ -89,9 +89,16 @@ pub(super) fn reason_of(
     if let Some(pull) = pulled.filter(|stage| stage.code == RunCode::GitPullFailed.into()) {
         return told(pull);
     }
-    let worst = summary.and_then(|s| live_risks(s).next());
-    if let Some(risk) = worst.filter(|risk| risk.severity <= Severity::Warn) {
-        return (risk_reason(risk), Some(risk.message.clone()));
+    let worst = summary.and_then(|s| live_risks(s).next()).filter(|risk| risk.severity <= Severity::Warn);
+    if let Some(risk) = worst {
+        // Under a stale bundle the first risk may be a consequence: the cause is named.
+        let cause = summary.filter(|s| risk.severity != Severity::Critical && is_stale(record, s));
+        let told = cause.map(|s| live_risks(s).find(|risk| risk_reason(risk) == RunCode::BundleStaleWarn.into()));
+        return match told {
+            None => (risk_reason(risk), Some(risk.message.clone())),
+            Some(Some(stale)) => (risk_reason(stale), Some(stale.message.clone())),
+            Some(None) => (RunCode::BundleStaleWarn.into(), Some(RunCode::BundleStaleWarn.english().to_owned())),
+        };
     }
     if let Some(code) = no_action(record, reco_reason) {
         return (code, Some("the recommendation holds nothing to do".to_owned()));
@@ -113,7 +120,7 @@ fn no_action(record: &RunRecord, reco_reason: Option<&str>) -> Option<Reason> {
 pub(super) fn risks_of(record: &RunRecord, summary: Option<&OpsSummary>) -> Vec<Reason> {
     let mut risks: Vec<Reason> = Vec::new();
     let Some(summary) = summary else { return risks };
-    let stale = record.cycle.bundle_stale == Some(true) && says_stale(record, summary);
+    let stale = is_stale(record, summary);
     if stale {
         risks.push(RunCode::BundleStaleWarn.into());
     }
@@ -126,9 +133,12 @@ pub(super) fn risks_of(record: &RunRecord, summary: Option<&OpsSummary>) -> Vec<
     risks
 }
 
-/// Whether anybody says that the bundle is stale. A bundle that is missing or failed counts as stale too, but is told by
-/// a code of its own.
-fn says_stale(record: &RunRecord, summary: &OpsSummary) -> bool {
+/// Whether the bundle is stale and somebody says so. A bundle that is missing or failed counts as stale too, but is told
+/// by a code of its own.
+fn is_stale(record: &RunRecord, summary: &OpsSummary) -> bool {
+    if record.cycle.bundle_stale != Some(true) {
+        return false;
+    }
     let told = Reason::from(RunCode::BundleStaleWarn);
     live_risks(summary).any(|risk| risk_reason(risk) == told)
         || record.warnings.iter().any(|found| found.code == told)

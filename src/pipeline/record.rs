@@ -62,7 +62,13 @@ pub(super) fn recover(store: &Store, now: KstTime) -> Result<Before, StoreFault>
         latest = Some(sealed);
     }
     let last = ChainLine::last(store)?;
+    if let (Some(record), None) = (&latest, &broken) {
+        broken = differs(last.as_ref(), record);
+    }
     let link = match (&last, &latest) {
+        (Some(last), Some(record)) if record.chain.seq > last.seq => {
+            ChainLink { seq: record.chain.seq + 1, prev_sha256: record.integrity.payload_sha256.clone() }
+        }
         (Some(last), _) => ChainLink { seq: last.seq + 1, prev_sha256: last.sha256.clone() },
         (None, Some(record)) => {
             ChainLink { seq: record.chain.seq + 1, prev_sha256: record.integrity.payload_sha256.clone() }
@@ -70,6 +76,20 @@ pub(super) fn recover(store: &Store, now: KstTime) -> Result<Before, StoreFault>
         (None, None) => ChainLink { seq: 1, prev_sha256: String::new() },
     };
     Ok(Before { link, latest, killed, broken })
+}
+
+/// What is wrong between the newest record and the end of the chain.
+fn differs(last: Option<&ChainLine>, record: &RunRecord) -> Option<String> {
+    let line = ChainLine::of(record);
+    match last {
+        Some(last) if last.seq == line.seq && last.sha256 == line.sha256 => None,
+        // A chain that goes on after `latest` belongs to runs whose last step was lost; the chain is the truth.
+        Some(last) if last.seq > line.seq => None,
+        _ => Some(format!(
+            "the chain does not end with record {} of {}; see `daily_ops runs verify`",
+            line.seq, record.run_id
+        )),
+    }
 }
 
 /// Ends the record of a run whose process died: by its own snapshot if it got that far, else as KILLED.
@@ -105,9 +125,31 @@ pub(super) fn progress(store: &Store, record: &mut RunRecord) -> Result<(), Stor
     store.write_document(layout::RUN.latest, record)
 }
 
-/// Writes everything that a finished run leaves behind; see the module's description.
+/// Writes everything that a finished run leaves behind; see the module's description. What can be written is written,
+/// whatever fails; the proof of the exit code then says 3.
 pub(super) fn seal(store: &Store, record: &RunRecord) -> Result<(), StoreFault> {
+    let kept = keep(store, record);
+    let (at, summary) = (ended_at(record), line::summary_line(record));
+    let steps = [
+        store.write_view(layout::SUMMARY_LATEST, format!("{summary}\n").as_bytes()),
+        store.write_view(layout::SUMMARY_DETAIL, format!("{}\n", line::detail_line(record)).as_bytes()),
+        store.write_view(layout::PROOF_DONE, format!("{at} KST\n").as_bytes()),
+        // Without its snapshot the record stays open: the next run seals it.
+        if kept.is_ok() { store.write_document(layout::RUN.latest, record) } else { Ok(()) },
+    ];
+    let outcome = std::iter::once(kept).chain(steps).find(Result::is_err).unwrap_or(Ok(()));
+    let code = if outcome.is_ok() { record.exit_code.unwrap_or(3) } else { 3 };
+    let proved = store.write_view(layout::PROOF_EXIT, format!("{code}\n").as_bytes());
+    outcome.and(proved)
+}
+
+/// The lasting part: snapshot, chain, summary log. A record that never got its place in the chain has none.
+fn keep(store: &Store, record: &RunRecord) -> Result<(), StoreFault> {
     let snapshot = &record.snapshot_ref;
+    if record.chain.seq == 0 {
+        let lost = std::io::Error::other("the run ended before it had a place in the chain");
+        return Err(StoreFault::new("write", snapshot)(lost));
+    }
     // Only a run that got as far as its snapshot before it was killed may have written its summary line already.
     let resumed = store.read(snapshot)?.is_some();
     if !resumed {
@@ -123,12 +165,7 @@ pub(super) fn seal(store: &Store, record: &RunRecord) -> Result<(), StoreFault> 
     if !resumed || !is_logged(store, record)? {
         store.append(layout::SUMMARY_LOG, &stamped_line(record), Durability::Durable)?;
     }
-    let (at, summary) = (ended_at(record), line::summary_line(record));
-    store.write_view(layout::SUMMARY_LATEST, format!("{summary}\n").as_bytes())?;
-    store.write_view(layout::SUMMARY_DETAIL, format!("{}\n", line::detail_line(record)).as_bytes())?;
-    store.write_view(layout::PROOF_EXIT, format!("{}\n", record.exit_code.unwrap_or(3)).as_bytes())?;
-    store.write_view(layout::PROOF_DONE, format!("{at} KST\n").as_bytes())?;
-    store.write_document(layout::RUN.latest, record)
+    Ok(())
 }
 
 fn ended_at(record: &RunRecord) -> String {

@@ -383,6 +383,7 @@ impl Run<'_> {
             self.record.exit_code = Some(3);
             self.record.reason = Some(RunCode::StoreFailed.into());
             self.record.reason_detail = Some(fault.to_string());
+            record::sign(&mut self.record);
         }
         self.last_words();
         outcome.record = Some(self.record);

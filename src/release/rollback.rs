@@ -92,7 +92,7 @@ pub fn roll_back(
     let mut record = Rollback {
         schema: Rollback::SCHEMA.to_owned(),
         from_rev: remote.revision()?,
-        to_rev: revision.to_owned(),
+        to_rev: remote.resolve(revision)?,
         paths: paths.iter().map(|path| (*path).to_owned()).collect(),
         by: by.to_owned(),
         reason: reason.to_owned(),

@@ -19,6 +19,10 @@ use crate::contracts::document::lenient;
 use crate::time::KstTime;
 use crate::time::Stamp;
 
+/// How often a lock whose holder has not signed is tried again, and after what time.
+const LOOKS: u32 = 10;
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
 /// Who holds a lock.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
@@ -103,10 +107,21 @@ impl Store {
         }
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(fault)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(LockOutcome::Held(read_holder(&mut file).unwrap_or_default())),
-            Err(TryLockError::Error(source)) => return Err(fault(source)),
+        let mut looks = LOOKS;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(source)) => return Err(fault(source)),
+                Err(TryLockError::WouldBlock) => match read_holder(&mut file) {
+                    Some(other) => return Ok(LockOutcome::Held(other)),
+                    None if looks == 0 => return Ok(LockOutcome::Held(Holder::default())),
+                    // Nobody has signed: a look at the lock, or a holder that is about to sign.
+                    None => {
+                        looks -= 1;
+                        std::thread::sleep(LOOK_EVERY);
+                    }
+                },
+            }
         }
         let left_by = read_holder(&mut file);
         let mut lock = RunLock { file };

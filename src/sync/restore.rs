@@ -95,6 +95,18 @@ impl Remote<'_> {
 }
 
 impl Remote<'_> {
+    /// The commit hash that a revision, however it is written, means now.
+    ///
+    /// # Errors
+    ///
+    /// Unknown revision.
+    pub fn resolve(&self, revision: &str) -> Result<String, RestoreFault> {
+        let repo = open(self.root)?;
+        let found = repo.revparse_single(revision).and_then(|object| object.peel_to_commit());
+        let unknown = |_: git2::Error| RestoreFault::UnknownRevision { revision: one_line(revision) };
+        found.map(|commit| commit.id().to_string()).map_err(unknown)
+    }
+
     /// Those of `paths` that `revision` or the work tree's own commit has; what both lack cannot be restored.
     ///
     /// # Errors
