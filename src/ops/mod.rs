@@ -17,6 +17,7 @@ mod runs;
 mod summary;
 mod ticket_file;
 mod tickets;
+mod turn;
 
 use std::any::Any;
 use std::fmt;
@@ -102,6 +103,8 @@ pub struct Ops {
     clock: Arc<dyn Clock>,
     policy: PolicySource,
     memory: Mutex<Memory>,
+    /// Held while a document is read, rendered and published.
+    turn: Mutex<()>,
 }
 
 /// What is remembered between two summaries, so that only what was added is read.
@@ -120,7 +123,7 @@ impl fmt::Debug for Ops {
 impl Ops {
     /// Works on the workspace behind `store`; nothing is read yet.
     pub fn new(store: Store, clock: Arc<dyn Clock>, policy: PolicySource) -> Self {
-        Self { store, clock, policy, memory: Mutex::default() }
+        Self { store, clock, policy, memory: Mutex::default(), turn: Mutex::default() }
     }
 
     /// The workspace.

@@ -6,6 +6,7 @@ use super::BundleView;
 use super::Ops;
 use super::OpsFault;
 use super::guarded;
+use super::turn::Turn;
 use crate::contracts::BundleDecision;
 use crate::contracts::Document as _;
 use crate::contracts::Json;
@@ -20,7 +21,6 @@ use crate::contracts::reco::SourceBundle;
 use crate::store::Published;
 use crate::store::StoreFault;
 use crate::store::layout;
-use crate::time::KstTime;
 use crate::time::Stamp;
 
 /// What an action may be, and which counter it belongs to.
@@ -48,16 +48,17 @@ impl Ops {
     /// # Errors
     /// The report cannot be stored.
     pub fn regenerate_reco(&self) -> Result<RecoOutcome, OpsFault> {
-        let now = self.clock.now();
-        let view = guarded(|| self.bundle_at(&(self.policy)(), now));
-        Ok(self.publish_reco(view.as_ref().map_err(String::as_str), now)?)
+        let turn = self.turn()?;
+        let view = guarded(|| self.bundle_at(&(self.policy)(), turn.now));
+        Ok(self.publish_reco(view.as_ref().map_err(String::as_str), &turn)?)
     }
 
     pub(super) fn publish_reco(
         &self,
         view: Result<&BundleView, &str>,
-        now: KstTime,
+        turn: &Turn<'_>,
     ) -> Result<RecoOutcome, StoreFault> {
+        let now = turn.now;
         let made = match view {
             Ok(view) => guarded(|| report(view)).unwrap_or_else(|text| defect(Some(view), &text)),
             Err(text) => defect(None, text),
