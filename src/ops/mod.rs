@@ -33,6 +33,7 @@ pub use health::StopView;
 pub use live_cycle::CycleFault;
 pub use live_cycle::CycleOutcome;
 pub use recommend::RecoOutcome;
+pub use recommend::read_report;
 pub use summary::SummaryOutcome;
 
 use crate::contracts::BundlePolicy;
@@ -138,10 +139,14 @@ impl Ops {
         &*self.clock
     }
 
-    /// The newest recommendation as stored.
+    /// The newest recommendation as stored. One of no known decision, or with another content than it states, is damaged.
     #[must_use]
     pub fn latest_reco(&self) -> Stored<RecoReport> {
-        self.store.document(layout::RECO.latest)
+        match self.store.read(layout::RECO.latest) {
+            Ok(Some(bytes)) => read_report(&bytes).map_or_else(Stored::Damaged, Stored::Present),
+            Ok(None) => Stored::Missing,
+            Err(fault) => Stored::Damaged(fault.source.to_string()),
+        }
     }
 
     /// The newest summary as stored.

@@ -10,7 +10,9 @@ use super::turn::Turn;
 use crate::contracts::BundleDecision;
 use crate::contracts::Document as _;
 use crate::contracts::Json;
+use crate::contracts::integrity::Integrity;
 use crate::contracts::integrity::payload_sha256;
+use crate::contracts::integrity::verify;
 use crate::contracts::reason::RecoReason;
 use crate::contracts::reason::detail;
 use crate::contracts::reco::Constraints;
@@ -41,6 +43,26 @@ pub struct RecoOutcome {
 pub(super) const GENERATED: &str = "GENERATED";
 pub(super) const EMPTY_RECO: &str = "EMPTY_RECO";
 pub(super) const BLOCKED: &str = "BLOCKED";
+
+/// A stored report that may be shown and relied on: its decision is a known one, and its content has the hash that it
+/// states. A report without a hash of 64 hex digits states none.
+///
+/// # Errors
+/// The bytes are no such report; the text says why.
+pub fn read_report(bytes: &[u8]) -> Result<RecoReport, String> {
+    let report = RecoReport::parse(bytes).map_err(|fault| fault.to_string())?;
+    match report.decision.as_deref() {
+        Some(GENERATED | EMPTY_RECO | BLOCKED) => {}
+        Some(other) => return Err(format!("decision {} is unknown", other.escape_debug())),
+        None => return Err("decision is missing".to_owned()),
+    }
+    match verify(&Json::parse(bytes).map_err(|fault| fault.to_string())?) {
+        Integrity::Proven | Integrity::Unproven => Ok(report),
+        Integrity::Mismatch { stated, computed } => {
+            Err(format!("integrity.payload_sha256 is {stated}, the content gives {computed}"))
+        }
+    }
+}
 
 impl Ops {
     /// Makes the recommendation anew. Whatever the bundle is like, a report is written that says so.

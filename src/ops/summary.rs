@@ -10,6 +10,7 @@ use super::resolves;
 use super::resolving;
 use super::risk;
 use super::turn::Turn;
+use crate::contracts::BundleDecision;
 use crate::contracts::Document as _;
 use crate::contracts::push::PushOutbox;
 use crate::contracts::push::SendHead;
@@ -132,7 +133,7 @@ fn push_state(store: &Store, sender_enabled: bool) -> PushState {
 fn bundle_state(view: &BundleView) -> BundleState {
     let found = &view.validation;
     BundleState {
-        present: found.valid,
+        present: found.decision != BundleDecision::NoBundle,
         decision: Some(found.decision),
         latest_ref: view.latest_ref.clone(),
         bundle_id: found.bundle_id.clone(),
