@@ -158,15 +158,6 @@ pub struct Tail {
     reached: u64,
 }
 
-/// What a [`Tail`] found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Continued {
-    /// The lines follow those of the last call.
-    Onward,
-    /// The file is another one than before (or this is the first call): forget what was read from it.
-    FromStart,
-}
-
 impl Tail {
     /// How many complete lines were read so far.
     #[must_use]

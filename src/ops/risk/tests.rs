@@ -131,6 +131,7 @@ fn every_row_of_the_status_table_holds_and_the_worst_counts() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one row per risk")]
 fn every_row_of_the_risk_table_is_raised_with_its_severity_and_refs() {
     use Severity::Critical;
     use Severity::Info;
