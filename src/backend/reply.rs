@@ -152,14 +152,23 @@ pub(crate) fn response(status: StatusCode, body: Bytes) -> Response {
 
 /// A stored document, checked as `D` and handed on as it is written, white space aside. Keys that `D` does not know stay.
 pub(crate) fn stored<D: Document>(store: &Store, file: &str) -> Stored<(D, Box<RawValue>)> {
+    stored_as(store, file, &|bytes| D::parse(bytes).map_err(|fault| fault.to_string()))
+}
+
+/// A stored document as `read` judges it, handed on as it is written.
+pub(crate) fn stored_as<D>(
+    store: &Store,
+    file: &str,
+    read: &dyn Fn(&[u8]) -> Result<D, String>,
+) -> Stored<(D, Box<RawValue>)> {
     let bytes = match store.read(file) {
         Ok(Some(bytes)) => bytes,
         Ok(None) => return Stored::Missing,
         Err(fault) => return Stored::Damaged(fault.source.to_string()),
     };
-    let document = match D::parse(&bytes) {
+    let document = match read(&bytes) {
         Ok(document) => document,
-        Err(fault) => return Stored::Damaged(fault.to_string()),
+        Err(why) => return Stored::Damaged(why),
     };
     match decode(&bytes).map(compact) {
         Ok(Some(raw)) => Stored::Present((document, raw)),

@@ -72,7 +72,7 @@ pub(super) struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            header: Duration::from_secs(30),
+            header: Duration::from_secs(5),
             body: Duration::from_secs(10),
             life: Duration::from_secs(600),
             grace: Duration::from_secs(10),
@@ -326,6 +326,7 @@ mod tests {
 
     #[test]
     fn a_client_that_sends_nothing_or_half_is_cut_off() {
+        assert!(Limits::default().header <= Duration::from_secs(5), "silent clients give their places back soon");
         let (_dir, _store, server) = served(Limits { header: SHORT, ..Limits::default() });
         for (name, text) in [
             ("nothing", ""),

@@ -1,5 +1,6 @@
 //! The strategy bundle as it lies in the workspace, judged by the one validator.
 
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Ops;
@@ -31,10 +32,12 @@ impl BundleView {
         path.iter().try_fold(bundle, |json, key| json.get(key).cloned())
     }
 
-    /// A part of a valid bundle with its numbers as they are written.
-    pub(super) fn value(&self, path: &[&str]) -> Option<serde_json::Value> {
-        let bundle: serde_json::Value = serde_json::from_str(self.document.as_ref()?.get()).ok()?;
-        path.iter().try_fold(bundle, |mut value, key| value.get_mut(*key).map(serde_json::Value::take))
+    /// The strategy of a valid bundle with its numbers as they are written; the text says why it cannot be read a second
+    /// time. That is never the same as a strategy without signals.
+    pub(super) fn strategy(&self) -> Result<Value, String> {
+        let document = self.document.as_ref().ok_or("the bundle is valid and cannot be shown")?;
+        let mut bundle: Value = serde_json::from_str(document.get()).map_err(|fault| fault.to_string())?;
+        bundle.get_mut("strategy").map(Value::take).ok_or_else(|| "the bundle is valid and has no strategy".to_owned())
     }
 
     /// The ref as a list, for evidence.

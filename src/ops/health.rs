@@ -3,10 +3,12 @@
 use serde::Serialize;
 
 use super::Ops;
+use crate::contracts::Document;
 use crate::contracts::GateMode;
 use crate::contracts::ops_run::DailyReportHead;
 use crate::contracts::safety::AllowlistHead;
 use crate::gates::Gates;
+use crate::store::Stored;
 use crate::store::layout;
 
 /// The health in one word.
@@ -60,7 +62,7 @@ pub struct HealthView {
     pub allowlist_version: Option<String>,
     /// The newest daily report; null without a readable one.
     pub last_ops_report: Option<DailyReportHead>,
-    /// Safety files that count as their safe value because they cannot be read.
+    /// Files that cannot be read: safety files, which then count as their safe value, the allowlist, the daily report.
     pub warnings: Vec<String>,
     /// What cannot be read at all; only when the word is ERROR.
     pub error: Option<String>,
@@ -74,6 +76,10 @@ impl Ops {
         let switches = gates.switches();
         let window_active = gates.real_enable(self.clock.now()).window_active();
         let error = self.store.root_fault();
+        let mut warnings: Vec<String> =
+            switches.damaged().into_iter().map(|(file, why)| format!("{file}: {why}")).collect();
+        let allowlist: Option<AllowlistHead> = self.readable(layout::ALLOWLIST, &mut warnings);
+        let last_ops_report = self.readable(layout::OPS_REPORT, &mut warnings);
         let health = if error.is_some() {
             Health::Error
         } else if switches.stop.value {
@@ -88,14 +94,22 @@ impl Ops {
             emergency_stop: StopView { enabled: switches.stop.value, reason: switches.stop_text() },
             execution_gate_mode: switches.gate.value,
             window_active,
-            allowlist_version: self
-                .store
-                .document::<AllowlistHead>(layout::ALLOWLIST)
-                .present()
-                .and_then(|list| list.version),
-            last_ops_report: self.store.document(layout::OPS_REPORT).present(),
-            warnings: switches.damaged().into_iter().map(|(file, why)| format!("{file}: {why}")).collect(),
+            allowlist_version: allowlist.and_then(|list| list.version),
+            last_ops_report,
+            warnings,
             error,
+        }
+    }
+
+    /// A document that may be missing; one that is there and cannot be read is a warning.
+    fn readable<D: Document>(&self, file: &str, warnings: &mut Vec<String>) -> Option<D> {
+        match self.store.document(file) {
+            Stored::Present(document) => Some(document),
+            Stored::Missing => None,
+            Stored::Damaged(why) => {
+                warnings.push(format!("{file}: {why}"));
+                None
+            }
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Every document is stored before the one that cites it, so an end in the middle leaves readable documents and the
 //! receipt of the cycle before. A cycle that is blocked makes its documents (they say why) but no preview: then nothing
-//! was delivered and `push.delivery_actual` is null. Under an emergency stop nothing but the receipt is written.
+//! was delivered and `push.delivery_actual` is null. Under an emergency stop nothing but the receipt is written. The stop
+//! is looked at again before the preview and before the receipt; what was done until then stays in the receipt.
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use super::outcome::RecoStanding;
 use super::push::OwnMessage;
 use super::recommend::BLOCKED;
 use super::resolving;
+use super::turn::Turn;
 use crate::contracts::Document as _;
 use crate::contracts::Json;
 use crate::contracts::RunId;
@@ -133,7 +135,8 @@ impl Ops {
             LockOutcome::Held(_) => return Err(CycleFault::AlreadyRunning),
         };
         let mut progress = Progress::new();
-        if let Err(text) = guarded(|| self.steps(&mut progress, &cycle_id, now)) {
+        let worked = guarded(|| self.steps(&mut progress, &cycle_id));
+        if let Err(text) = worked.and_then(|worked| worked.map_err(|fault| fault.to_string())) {
             progress.facts.defect = true;
             progress.explain(CycleReason::SystemError, &text);
         }
@@ -141,24 +144,38 @@ impl Ops {
         Ok(self.publish_receipt(CycleReceipt { cycle_id: Some(cycle_id), trace_id, ..receipt(progress) }, now)?)
     }
 
-    fn steps(&self, progress: &mut Progress, cycle_id: &str, now: KstTime) {
-        if let Permission::Block(_, why) = Gates::new(&self.store).permit(Action::LiveCycle, now) {
-            progress.facts.stopped = true;
-            return progress.explain(CycleReason::EmergencyStop, &why);
+    fn steps(&self, progress: &mut Progress, cycle_id: &str) -> Result<(), StoreFault> {
+        if self.is_stopped(progress, self.clock.now()) {
+            return Ok(());
         }
+        let turn = self.turn()?;
         let policy = (self.policy)();
         progress.facts.stale_policy = policy.as_ref().map_or(StalePolicy::Block, |policy| policy.stale_policy);
-        let view = self.bundle_at(&policy, now);
+        let view = self.bundle_at(&policy, turn.now);
         bundle_step(progress, &view);
-        self.reco_step(progress, &view, now);
-        self.summary_step(progress, &view, &policy, now);
-        if outcome::outcome(&progress.facts).1 != CycleDecision::Blocked {
-            self.push_step(progress, cycle_id, now);
+        self.reco_step(progress, &view, &turn);
+        self.summary_step(progress, &view, &policy, &turn);
+        if self.is_stopped(progress, turn.now) {
+            return Ok(());
         }
+        if outcome::outcome(&progress.facts).1 != CycleDecision::Blocked {
+            self.push_step(progress, cycle_id, turn.now);
+        }
+        // A stop that came meanwhile is what the receipt says; what was done before it stays told.
+        self.is_stopped(progress, turn.now);
+        Ok(())
     }
 
-    fn reco_step(&self, progress: &mut Progress, view: &BundleView, now: KstTime) {
-        let made = match self.publish_reco(Ok(view), now) {
+    /// Looks at the emergency stop anew and notes it.
+    fn is_stopped(&self, progress: &mut Progress, now: KstTime) -> bool {
+        let Permission::Block(_, why) = Gates::new(&self.store).permit(Action::LiveCycle, now) else { return false };
+        progress.facts.stopped = true;
+        progress.explain(CycleReason::EmergencyStop, &why);
+        true
+    }
+
+    fn reco_step(&self, progress: &mut Progress, view: &BundleView, turn: &Turn<'_>) {
+        let made = match self.publish_reco(Ok(view), turn) {
             Ok(made) => made,
             Err(fault) => return progress.explain(CycleReason::RecoFail, &fault.to_string()),
         };
@@ -187,9 +204,9 @@ impl Ops {
         progress: &mut Progress,
         view: &BundleView,
         policy: &Result<OpsPolicy, String>,
-        now: KstTime,
+        turn: &Turn<'_>,
     ) {
-        match self.publish_summary(view, policy, now) {
+        match self.publish_summary(view, policy, turn) {
             Ok(made) => {
                 progress.facts.summary = Part::Done;
                 progress.overall_status = made.summary.overall_status;

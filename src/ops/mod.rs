@@ -17,6 +17,7 @@ mod runs;
 mod summary;
 mod ticket_file;
 mod tickets;
+mod turn;
 
 use std::any::Any;
 use std::fmt;
@@ -32,6 +33,7 @@ pub use health::StopView;
 pub use live_cycle::CycleFault;
 pub use live_cycle::CycleOutcome;
 pub use recommend::RecoOutcome;
+pub use recommend::read_report;
 pub use summary::SummaryOutcome;
 
 use crate::contracts::BundlePolicy;
@@ -102,6 +104,8 @@ pub struct Ops {
     clock: Arc<dyn Clock>,
     policy: PolicySource,
     memory: Mutex<Memory>,
+    /// Held while a document is read, rendered and published.
+    turn: Mutex<()>,
 }
 
 /// What is remembered between two summaries, so that only what was added is read.
@@ -120,7 +124,7 @@ impl fmt::Debug for Ops {
 impl Ops {
     /// Works on the workspace behind `store`; nothing is read yet.
     pub fn new(store: Store, clock: Arc<dyn Clock>, policy: PolicySource) -> Self {
-        Self { store, clock, policy, memory: Mutex::default() }
+        Self { store, clock, policy, memory: Mutex::default(), turn: Mutex::default() }
     }
 
     /// The workspace.
@@ -135,10 +139,14 @@ impl Ops {
         &*self.clock
     }
 
-    /// The newest recommendation as stored.
+    /// The newest recommendation as stored. One of no known decision, or with another content than it states, is damaged.
     #[must_use]
     pub fn latest_reco(&self) -> Stored<RecoReport> {
-        self.store.document(layout::RECO.latest)
+        match self.store.read(layout::RECO.latest) {
+            Ok(Some(bytes)) => read_report(&bytes).map_or_else(Stored::Damaged, Stored::Present),
+            Ok(None) => Stored::Missing,
+            Err(fault) => Stored::Damaged(fault.source.to_string()),
+        }
     }
 
     /// The newest summary as stored.

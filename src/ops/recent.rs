@@ -13,6 +13,8 @@ use crate::time::Stamp;
 const CITED: usize = 5;
 /// Widest window; a wider one is cut, so that the arithmetic of dates holds.
 const MAX_DAYS: u64 = 36_500;
+/// How far a writer's clock may be ahead of this one, in minutes.
+const AHEAD: i64 = 5;
 
 /// The window's counts and the lines behind them.
 #[derive(Debug)]
@@ -23,10 +25,11 @@ pub(super) struct Recent {
 }
 
 /// Counts `results` (the last result lines) and `receipts` (the last receipts that say BLOCKED), each oldest first with
-/// its line number. A line whose time is missing or unreadable is outside the window.
+/// its line number. A line whose time is missing, unreadable or in the future is outside the window.
 pub(super) fn count(results: &[(u64, &[u8])], receipts: &[(u64, &[u8])], now: KstTime, window: &RiskWindow) -> Recent {
     let start = now - chrono::Duration::days(i64::try_from(window.days.min(MAX_DAYS)).unwrap_or_default());
-    let is_inside = |at: Option<&Stamp>| at.and_then(Stamp::instant).is_some_and(|at| at >= start);
+    let end = now + chrono::Duration::minutes(AHEAD);
+    let is_inside = |at: Option<&Stamp>| at.and_then(Stamp::instant).is_some_and(|at| at >= start && at <= end);
     let mut counts = TicketsRecent {
         window_days: window.days,
         max_events: window.max_events as u64,
@@ -99,6 +102,9 @@ mod tests {
             ("an offset is honored", result("FAILED", "2026-11-17T00:05:00Z", ""), (0, 0, 1, 0)),
             ("exactly three days", result("FAILED", "2026-11-17T09:05:00+09:00", ""), (0, 0, 1, 0)),
             ("a second older", result("FAILED", "2026-11-17T09:04:59+09:00", ""), (0, 0, 0, 0)),
+            ("a clock slightly ahead", result("FAILED", "2026-11-20T09:10:00+09:00", ""), (0, 0, 1, 0)),
+            ("from the future", result("FAILED", "2026-11-20T09:10:01+09:00", ""), (0, 0, 0, 0)),
+            ("from a far future", result("DONE", "2099-01-01T00:00:00+09:00", ""), (0, 0, 0, 0)),
             ("old failure", result("FAILED", "2026-01-04T12:02:07", ""), (0, 0, 0, 0)),
             ("unreadable time", result("FAILED", "yesterday", ""), (0, 0, 0, 0)),
             ("no time", r#"{"request_id":"a","status":"FAILED"}"#.to_owned(), (0, 0, 0, 0)),
@@ -123,6 +129,7 @@ mod tests {
             (r#"{"request_id":"a","result":"BLOCKED","issued_at":"2026-11-20T09:00:00"}"#, 1),
             (r#"{"request_id":"a","decision":"BLOCKED","asof":"x","started_at":"2026-11-20T09:00:00"}"#, 1),
             (r#"{"request_id":"a","decision":"BLOCKED","asof":"2026-11-10T09:00:00"}"#, 0),
+            (r#"{"request_id":"a","decision":"BLOCKED","asof":"2026-11-21T09:00:00"}"#, 0),
             (r#"{"request_id":"a","decision":"BLOCKED"}"#, 0),
         ];
         for (line, want) in cases {

@@ -6,10 +6,13 @@ use super::BundleView;
 use super::Ops;
 use super::OpsFault;
 use super::guarded;
+use super::turn::Turn;
 use crate::contracts::BundleDecision;
 use crate::contracts::Document as _;
 use crate::contracts::Json;
+use crate::contracts::integrity::Integrity;
 use crate::contracts::integrity::payload_sha256;
+use crate::contracts::integrity::verify;
 use crate::contracts::reason::RecoReason;
 use crate::contracts::reason::detail;
 use crate::contracts::reco::Constraints;
@@ -20,7 +23,6 @@ use crate::contracts::reco::SourceBundle;
 use crate::store::Published;
 use crate::store::StoreFault;
 use crate::store::layout;
-use crate::time::KstTime;
 use crate::time::Stamp;
 
 /// What an action may be, and which counter it belongs to.
@@ -42,24 +44,45 @@ pub(super) const GENERATED: &str = "GENERATED";
 pub(super) const EMPTY_RECO: &str = "EMPTY_RECO";
 pub(super) const BLOCKED: &str = "BLOCKED";
 
+/// A stored report that may be shown and relied on: its decision is a known one, and its content has the hash that it
+/// states. A report without a hash of 64 hex digits states none.
+///
+/// # Errors
+/// The bytes are no such report; the text says why.
+pub fn read_report(bytes: &[u8]) -> Result<RecoReport, String> {
+    let report = RecoReport::parse(bytes).map_err(|fault| fault.to_string())?;
+    match report.decision.as_deref() {
+        Some(GENERATED | EMPTY_RECO | BLOCKED) => {}
+        Some(other) => return Err(format!("decision {} is unknown", other.escape_debug())),
+        None => return Err("decision is missing".to_owned()),
+    }
+    match verify(&Json::parse(bytes).map_err(|fault| fault.to_string())?) {
+        Integrity::Proven | Integrity::Unproven => Ok(report),
+        Integrity::Mismatch { stated, computed } => {
+            Err(format!("integrity.payload_sha256 is {stated}, the content gives {computed}"))
+        }
+    }
+}
+
 impl Ops {
     /// Makes the recommendation anew. Whatever the bundle is like, a report is written that says so.
     ///
     /// # Errors
     /// The report cannot be stored.
     pub fn regenerate_reco(&self) -> Result<RecoOutcome, OpsFault> {
-        let now = self.clock.now();
-        let view = guarded(|| self.bundle_at(&(self.policy)(), now));
-        Ok(self.publish_reco(view.as_ref().map_err(String::as_str), now)?)
+        let turn = self.turn()?;
+        let view = guarded(|| self.bundle_at(&(self.policy)(), turn.now));
+        Ok(self.publish_reco(view.as_ref().map_err(String::as_str), &turn)?)
     }
 
     pub(super) fn publish_reco(
         &self,
         view: Result<&BundleView, &str>,
-        now: KstTime,
+        turn: &Turn<'_>,
     ) -> Result<RecoOutcome, StoreFault> {
+        let now = turn.now;
         let made = match view {
-            Ok(view) => guarded(|| report(view)).unwrap_or_else(|text| defect(Some(view), &text)),
+            Ok(view) => guarded(|| report(view)).and_then(|made| made).unwrap_or_else(|text| defect(Some(view), &text)),
             Err(text) => defect(None, text),
         };
         let mut report = RecoReport {
@@ -83,9 +106,12 @@ impl Ops {
 }
 
 /// The report for a bundle, without its ids, times and refs.
-fn report(view: &BundleView) -> RecoReport {
+///
+/// # Errors
+/// A usable bundle cannot be read a second time.
+fn report(view: &BundleView) -> Result<RecoReport, String> {
     let found = &view.validation;
-    match found.decision {
+    Ok(match found.decision {
         BundleDecision::NoBundle => empty(EMPTY_RECO, RecoReason::NoBundle),
         BundleDecision::Fail => RecoReport {
             reason_detail: Some(detail(&found.issues.join("; "))),
@@ -97,15 +123,13 @@ fn report(view: &BundleView) -> RecoReport {
             source_bundle: Some(source(view)),
             ..empty(EMPTY_RECO, RecoReason::BundleStale)
         },
-        BundleDecision::Pass | BundleDecision::Warn => from_signals(view),
-    }
+        BundleDecision::Pass | BundleDecision::Warn => from_signals(view, &view.strategy()?)?,
+    })
 }
 
-fn from_signals(view: &BundleView) -> RecoReport {
-    let (picks, bad_picks) = rows(view, &["strategy", "scorer"], "top_picks", &is_pick);
-    let (actions, bad_actions) = rows(view, &["strategy", "holding_action"], "items", &is_action);
-    let left_out = bad_picks + bad_actions;
-    let reason_detail = (left_out > 0).then(|| format!("{left_out} malformed rows of the bundle were left out"));
+fn from_signals(view: &BundleView, strategy: &Value) -> Result<RecoReport, String> {
+    let picks = rows(strategy, "scorer", "top_picks")?;
+    let actions = rows(strategy, "holding_action", "items")?;
     let source_bundle = Some(SourceBundle {
         latest_ref: view.latest_ref.clone(),
         created_at: view.validation.created_at.clone(),
@@ -115,17 +139,16 @@ fn from_signals(view: &BundleView) -> RecoReport {
         ..source(view)
     });
     if picks.is_empty() && actions.is_empty() {
-        return RecoReport { source_bundle, reason_detail, ..empty(EMPTY_RECO, RecoReason::NoSignal) };
+        return Ok(RecoReport { source_bundle, ..empty(EMPTY_RECO, RecoReason::NoSignal) });
     }
-    RecoReport {
+    Ok(RecoReport {
         source_bundle,
-        reason_detail,
         summary: Some(counts(&actions)),
         constraints_applied: constraints(view),
         top_picks: Some(picks),
         holding_actions: Some(actions),
         ..empty(GENERATED, RecoReason::Success)
-    }
+    })
 }
 
 /// A report that recommends nothing.
@@ -159,26 +182,15 @@ fn source(view: &BundleView) -> SourceBundle {
     }
 }
 
-/// The well-formed rows of a section whose status is OK, and how many were not well formed. Any other status means that
-/// the PC computed nothing.
-fn rows(view: &BundleView, section: &[&str], list: &str, is_row: &dyn Fn(&Value) -> bool) -> (Vec<Value>, usize) {
-    let section = view.value(section);
-    let is_ok = section.as_ref().and_then(|s| s.get("status")).and_then(Value::as_str) == Some("OK");
-    let rows = section.filter(|_| is_ok).and_then(|mut s| s.get_mut(list).map(Value::take));
-    let Some(Value::Array(rows)) = rows else { return (Vec::new(), 0) };
-    let all = rows.len();
-    let good: Vec<Value> = rows.into_iter().filter(|row| is_row(row)).collect();
-    let left_out = all - good.len();
-    (good, left_out)
-}
-
-fn is_pick(row: &Value) -> bool {
-    let ticker = row.get("ticker").and_then(Value::as_str).unwrap_or_default();
-    ticker.len() == 6 && ticker.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
-}
-
-fn is_action(row: &Value) -> bool {
-    is_pick(row) && action(row).is_some_and(|word| word == HOLD || BUYS.contains(&word) || SELLS.contains(&word))
+/// The rows of a section whose status is OK; any other status means that the PC computed nothing. The validator has
+/// looked at their form, so an OK without a list is a defect and not the absence of a signal.
+fn rows(strategy: &Value, section: &str, list: &str) -> Result<Vec<Value>, String> {
+    let Some(found) = strategy.get(section).filter(|found| !found.is_null()) else { return Ok(Vec::new()) };
+    if found.get("status").and_then(Value::as_str) != Some("OK") {
+        return Ok(Vec::new());
+    }
+    let rows = found.get(list).and_then(Value::as_array);
+    rows.cloned().ok_or_else(|| format!("strategy.{section}.{list} is no list"))
 }
 
 fn action(row: &Value) -> Option<&str> {

@@ -5,6 +5,7 @@
 use super::evidence::EvidenceView;
 use super::recommend::BLOCKED;
 use super::recommend::EMPTY_RECO;
+use super::recommend::GENERATED;
 use super::tickets::TicketsView;
 use crate::contracts::BundleDecision;
 use crate::contracts::Reason;
@@ -162,7 +163,11 @@ fn reco_risks(facts: &Facts<'_>, risks: &mut Vec<Risk>) {
     let (code, severity, what) = match report.decision.as_deref() {
         Some(BLOCKED) => ("RECO_BLOCKED", Severity::Critical, "blocked"),
         Some(EMPTY_RECO) => ("EMPTY_RECO", Severity::Warn, "empty"),
-        _ => return,
+        Some(GENERATED) => return,
+        Some(_) | None => {
+            let message = "The newest recommendation has no known decision".to_owned();
+            return risks.push(risk("RECO_UNREADABLE", Severity::Warn, message, &latest));
+        }
     };
     // A report about an earlier bundle must not hold up the cycle that would replace it.
     let (code, severity) =

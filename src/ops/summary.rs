@@ -9,6 +9,8 @@ use super::guarded;
 use super::resolves;
 use super::resolving;
 use super::risk;
+use super::turn::Turn;
+use crate::contracts::BundleDecision;
 use crate::contracts::Document as _;
 use crate::contracts::push::PushOutbox;
 use crate::contracts::push::SendHead;
@@ -48,11 +50,11 @@ impl Ops {
     /// # Errors
     /// The summary cannot be stored, or the program met a defect of its own.
     pub fn regenerate_summary(&self) -> Result<SummaryOutcome, OpsFault> {
-        let now = self.clock.now();
+        let turn = self.turn()?;
         guarded(|| {
             let policy = (self.policy)();
-            let view = self.bundle_at(&policy, now);
-            self.publish_summary(&view, &policy, now)
+            let view = self.bundle_at(&policy, turn.now);
+            self.publish_summary(&view, &policy, &turn)
         })
         .map_err(OpsFault::Defect)?
     }
@@ -61,10 +63,10 @@ impl Ops {
         &self,
         view: &BundleView,
         policy: &Result<OpsPolicy, String>,
-        now: KstTime,
+        turn: &Turn<'_>,
     ) -> Result<SummaryOutcome, OpsFault> {
-        let (summary, bad_lines) = self.summarize(view, policy, now);
-        let (summary, published) = self.store.publish(layout::SUMMARY, now, &|_snapshot_ref| summary.clone())?;
+        let (summary, bad_lines) = self.summarize(view, policy, turn.now);
+        let (summary, published) = self.store.publish(layout::SUMMARY, turn.now, &|_snapshot_ref| summary.clone())?;
         Ok(SummaryOutcome { summary, published, bad_lines })
     }
 
@@ -131,7 +133,7 @@ fn push_state(store: &Store, sender_enabled: bool) -> PushState {
 fn bundle_state(view: &BundleView) -> BundleState {
     let found = &view.validation;
     BundleState {
-        present: found.valid,
+        present: found.decision != BundleDecision::NoBundle,
         decision: Some(found.decision),
         latest_ref: view.latest_ref.clone(),
         bundle_id: found.bundle_id.clone(),

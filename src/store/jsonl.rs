@@ -141,21 +141,23 @@ fn read_line_after(file: &mut File, skip: u64) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Reads a growing file piece by piece.
+/// Handed over in place of a line longer than [`MAX_LINE`]: nothing that any reader takes for a record.
+pub const TOO_LONG: &[u8] = b"\0";
+
+/// Bytes of an unfinished line that are compared with the file before it is read on.
+const PROBE: usize = 4096;
+
+/// Reads a growing file piece by piece. What it remembers of an unfinished last line is at most [`MAX_LINE`].
 #[derive(Clone, Debug, Default)]
 pub struct Tail {
     identity: Identity,
+    /// Complete lines and their bytes.
     bytes: u64,
     lines: u64,
-}
-
-/// What a [`Tail`] found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Continued {
-    /// The lines follow those of the last call.
-    Onward,
-    /// The file is another one than before (or this is the first call): forget what was read from it.
-    FromStart,
+    /// The unfinished last line; of a line that is too long only its start.
+    partial: Vec<u8>,
+    /// How far the file was read.
+    reached: u64,
 }
 
 impl Tail {
@@ -166,8 +168,9 @@ impl Tail {
     }
 
     /// Hands every complete line that was appended since the last call to `each`, with its number from 1. `restart` is
-    /// called first when the file is not the one read before. A last line without an end is returned, not consumed: it may be half
-    /// written. A missing file counts as empty.
+    /// called first when the file is not the one read before. A last line without an end is returned, not consumed: it
+    /// may be half written. A line longer than [`MAX_LINE`] is handed over as [`TOO_LONG`] once it has ended. A missing
+    /// file counts as empty.
     ///
     /// # Errors
     /// The file exists and cannot be read.
@@ -185,31 +188,87 @@ impl Tail {
         let meta = file.metadata()?;
         let identity = Identity::of(&meta);
         if identity != self.identity || meta.len() < self.bytes || !ends_a_line(&mut file, self.bytes)? {
-            *self = Self { identity, bytes: 0, lines: 0 };
+            *self = Self { identity, ..Self::default() };
             restart();
+        } else if meta.len() < self.reached || !self.still_begins(&mut file)? {
+            // The unfinished line was replaced, as after a write that failed half way.
+            self.partial = Vec::new();
+            self.reached = self.bytes;
         }
-        file.seek(SeekFrom::Start(self.bytes))?;
-        self.consume(&mut file, each)
+        file.seek(SeekFrom::Start(self.reached))?;
+        self.consume(&mut file, each)?;
+        Ok(if self.is_too_long() { Vec::new() } else { self.partial.clone() })
     }
 
-    fn consume(&mut self, file: &mut File, each: &mut dyn FnMut(u64, &[u8])) -> io::Result<Vec<u8>> {
-        let mut buffer: Vec<u8> = Vec::with_capacity(CHUNK * 2);
+    fn is_too_long(&self) -> bool {
+        self.reached - self.bytes > self.partial.len() as u64
+    }
+
+    /// Whether the unfinished line is the one that was read, as far as its start and its end tell.
+    fn still_begins(&self, file: &mut File) -> io::Result<bool> {
+        let known = self.partial.len();
+        let mut probe = [0; PROBE];
+        for start in [0, known.saturating_sub(PROBE)] {
+            let part = &self.partial[start..known.min(start + PROBE)];
+            let probe = &mut probe[..part.len()];
+            file.seek(SeekFrom::Start(self.bytes + start as u64))?;
+            match file.read_exact(probe) {
+                Ok(()) if probe == part => {}
+                Ok(()) => return Ok(false),
+                Err(fault) if fault.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(true)
+    }
+
+    fn consume(&mut self, file: &mut File, each: &mut dyn FnMut(u64, &[u8])) -> io::Result<()> {
         let mut chunk = vec![0; CHUNK];
         loop {
             let read = file.read(&mut chunk)?;
             if read == 0 {
-                return Ok(buffer);
+                return Ok(());
             }
-            buffer.extend_from_slice(&chunk[..read]);
+            let chunk = &chunk[..read];
+            let at = self.reached;
             let mut start = 0;
-            for end in memchr::memchr_iter(b'\n', &buffer) {
+            for end in memchr::memchr_iter(b'\n', chunk) {
                 self.lines += 1;
-                each(self.lines, &buffer[start..end]);
+                self.reached = at + end as u64;
+                self.hand_over(&chunk[start..end], each);
                 start = end + 1;
+                self.bytes = at + start as u64;
             }
-            self.bytes += start as u64;
-            buffer.drain(..start);
+            self.reached = at + read as u64;
+            self.keep(&chunk[start..]);
         }
+    }
+
+    /// Hands over the line that ends with `rest`; `reached` is at its end.
+    fn hand_over(&mut self, rest: &[u8], each: &mut dyn FnMut(u64, &[u8])) {
+        if self.reached - self.bytes > MAX_LINE as u64 {
+            each(self.lines, TOO_LONG);
+        } else if self.partial.is_empty() {
+            each(self.lines, rest);
+        } else {
+            self.partial.extend_from_slice(rest);
+            each(self.lines, &self.partial);
+        }
+        // A long line's buffer is let go, a usual one's is used again.
+        self.partial.clear();
+        self.partial.shrink_to(CHUNK);
+    }
+
+    /// Keeps the start of a line whose end is not read yet; `reached` is behind it.
+    fn keep(&mut self, rest: &[u8]) {
+        if self.reached - self.bytes <= MAX_LINE as u64 {
+            self.partial.extend_from_slice(rest);
+            return;
+        }
+        let missing = PROBE.saturating_sub(self.partial.len()).min(rest.len());
+        self.partial.extend_from_slice(&rest[..missing]);
+        self.partial.truncate(PROBE);
+        self.partial.shrink_to_fit();
     }
 }
 
@@ -292,5 +351,62 @@ mod tests {
         append(&path, "x\n");
         let (restarts, seen, _) = read(&mut tail);
         assert_eq!((restarts, seen.len()), (1, 1));
+    }
+
+    /// What a tail hands over and returns, by length when it is long.
+    fn told(tail: &mut Tail, path: &Path) -> (usize, Vec<(u64, String)>, usize) {
+        let (mut restarts, mut seen) = (0, Vec::new());
+        let rest = tail
+            .read(path, &mut || restarts += 1, &mut |n, line| {
+                let short =
+                    if line.len() > 100 { line.len().to_string() } else { String::from_utf8_lossy(line).into() };
+                seen.push((n, short));
+            })
+            .expect("readable");
+        (restarts, seen, rest.len())
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_one_bad_line_and_takes_no_memory() {
+        let too_long = || (String::from_utf8_lossy(TOO_LONG)).into_owned();
+        let (_dir, path) = file_of(1);
+        let mut tail = Tail::default();
+        append(&path, &"x".repeat(MAX_LINE));
+        assert_eq!(told(&mut tail, &path), (1, vec![(1, "{\"n\":1}".to_owned())], MAX_LINE));
+        append(&path, "\n");
+        assert_eq!(told(&mut tail, &path), (0, vec![(2, MAX_LINE.to_string())], 0));
+        assert!(tail.partial.capacity() <= CHUNK);
+        // Grown in steps, read after each; its end comes last.
+        for _ in 0..3 {
+            append(&path, &"y".repeat(MAX_LINE / 2));
+            told(&mut tail, &path);
+        }
+        assert_eq!(told(&mut tail, &path), (0, vec![], 0));
+        assert!(tail.partial.capacity() <= PROBE);
+        append(&path, "y\nnext\n");
+        assert_eq!(told(&mut tail, &path), (0, vec![(3, too_long()), (4, "next".to_owned())], 0));
+        // The same in one reading.
+        let seen = told(&mut Tail::default(), &path).1;
+        assert_eq!(seen[2..], [(3, too_long()), (4, "next".to_owned())]);
+        // A byte beyond the limit is too long.
+        append(&path, &format!("{}\n", "z".repeat(MAX_LINE + 1)));
+        assert_eq!(told(&mut tail, &path).1, [(5, too_long())]);
+    }
+
+    #[test]
+    fn an_unfinished_line_that_was_replaced_is_read_anew() {
+        for kept in [0, 3, PROBE * 3] {
+            let (_dir, path) = file_of(1);
+            let mut tail = Tail::default();
+            append(&path, &format!("{}half", "k".repeat(kept)));
+            assert_eq!(told(&mut tail, &path).2, kept + 4, "{kept}");
+            let file = std::fs::OpenOptions::new().write(true).open(&path).expect("a file");
+            file.set_len(8).expect("cut");
+            append(&path, &format!("{}whole and longer\n", "k".repeat(kept)));
+            let (restarts, seen, rest) = told(&mut tail, &path);
+            assert_eq!((restarts, seen.len(), rest), (0, 1, 0), "{kept}");
+            let want = format!("{}whole and longer", "k".repeat(kept));
+            assert!(seen[0].1 == want || seen[0].1 == want.len().to_string(), "{kept}: {seen:?}");
+        }
     }
 }

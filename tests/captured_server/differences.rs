@@ -40,6 +40,14 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     ),
     // Safety files that cannot be read.
     ("gate_corrupt", "GET /api/execution_gate", "/warning", "-", "*", "2: MOCK_ONLY, with a warning"),
+    (
+        "gate_corrupt",
+        "GET /api/execution_gate",
+        "/data/reason",
+        r#""Default (no gate file)""#,
+        r#""EXECUTION_GATE_UNREADABLE""#,
+        "2: a file that cannot be read is not a missing one",
+    ),
     ("estop_corrupt", "GET /api/emergency_stop", "/warning", "-", "*", "2: unreadable is on, with a warning"),
     ("estop_corrupt", "GET /api/emergency_stop", "/data/enabled", "false", "true", "2: unreadable is on"),
     (

@@ -188,7 +188,8 @@ fn damaged_documents_are_errors_and_damaged_switches_are_safe() {
                 "/api/execution_gate",
                 None,
                 200,
-                json!({"/status": "ready", "/data/mode": "MOCK_ONLY", "/error": null}),
+                json!({"/status": "ready", "/data/mode": "MOCK_ONLY",
+                "/data/reason": "EXECUTION_GATE_UNREADABLE", "/error": null}),
             ),
             (
                 "stop",
@@ -338,6 +339,31 @@ fn a_confirmed_change_makes_documents_that_the_reads_then_show() {
         let receipt = &shown["rows"][0];
         assert_eq!((&receipt["cycle_id"], receipt["trace_id"].as_str()), (&made["cycle_id"], trace), "{header}");
         assert_eq!(shown["snapshots"][0]["ref"], made["snapshot_ref"]);
+    }
+}
+
+#[test]
+fn a_report_that_proves_nothing_is_no_recommendation() {
+    let site = Site::new();
+    let zeros = "0".repeat(64);
+    // name, document, whether it is shown
+    let cases = [
+        ("no decision", json!({"schema": "RECO_REPORT_V1"}), false),
+        ("an unknown decision", json!({"schema": "RECO_REPORT_V1", "decision": "MAYBE"}), false),
+        (
+            "another hash",
+            json!({"schema": "RECO_REPORT_V1", "decision": "GENERATED", "top_picks": [], "holding_actions": [],
+                "integrity": {"payload_sha256": zeros}}),
+            false,
+        ),
+        ("no hash", json!({"schema": "RECO_REPORT_V1", "decision": "EMPTY_RECO", "recommendations": []}), true),
+    ];
+    for (name, document, shown) in cases {
+        site.store.write(layout::RECO.latest, document.to_string().as_bytes()).expect("written");
+        let answer = site.get("/api/reco/latest").json();
+        assert_eq!(answer["status"], if shown { "ready" } else { "error" }, "{name}: {answer}");
+        assert_eq!(answer["summary"]["present"], shown, "{name}");
+        assert_eq!(answer["error"]["code"], if shown { json!(null) } else { json!("READ_ERROR") }, "{name}");
     }
 }
 

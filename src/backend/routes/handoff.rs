@@ -10,12 +10,13 @@ use crate::backend::reply::Fields;
 use crate::backend::reply::Problem;
 use crate::backend::reply::Reply;
 use crate::backend::reply::compact;
-use crate::backend::reply::stored;
+use crate::backend::reply::stored_as;
 use crate::contracts::BundleDecision;
 use crate::contracts::Document as _;
 use crate::contracts::Validation;
 use crate::contracts::bundle::BUNDLE_SCHEMA;
 use crate::contracts::reco::RecoReport;
+use crate::ops::read_report;
 use crate::store::Family;
 use crate::store::SnapshotFile;
 use crate::store::Stored;
@@ -74,7 +75,7 @@ fn about(fields: Fields, found: &Validation) -> Fields {
 
 pub(super) fn reco_latest(app: &App, _call: &Call) -> Result<Reply, Reply> {
     let damage;
-    let (status, document, summary, problem) = match stored::<RecoReport>(app.store(), layout::RECO.latest) {
+    let (status, document, summary, problem) = match stored_as(app.store(), layout::RECO.latest, &read_report) {
         Stored::Present((report, raw)) => ("ready", Some(raw), reco_summary(&report), None),
         Stored::Missing => {
             let problem = Problem { code: "NO_RECO_YET", message: "No recommendation report found" };

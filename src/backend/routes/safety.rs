@@ -21,6 +21,7 @@ use crate::gates::SwitchFault;
 /// Who changes a switch when the request does not say.
 const LOCAL_API: &str = "local_api";
 const LOCAL_OPERATOR: &str = "local_operator";
+const UNREADABLE_GATE: &str = "EXECUTION_GATE_UNREADABLE";
 const UNREADABLE_STOP: &str = "EMERGENCY_STOP_UNREADABLE";
 const NOTHING: Option<&str> = None;
 
@@ -32,7 +33,7 @@ pub(super) fn gate(app: &App, _call: &Call) -> Result<Reply, Reply> {
             .with("mode", reading.value.as_str())
             .with("updated_at", &NOTHING)
             .with("updated_by", &NOTHING)
-            .with("reason", "Default (no gate file)")
+            .with("reason", reading.damage().map_or("Default (no gate file)", |_| UNREADABLE_GATE))
     };
     Ok(ready(app, &reading, default))
 }

@@ -1,6 +1,9 @@
 //! The keys, types and ranges that a bundle must have, one row per rule.
 
+use std::collections::BTreeSet;
+
 use crate::contracts::json::Json;
+use crate::contracts::json::Text;
 
 const TOP: &[&str] =
     &["schema", "bundle_id", "created_at", "source", "strategy", "compat", "evidence_refs", "integrity"];
@@ -54,6 +57,35 @@ const VALUES: &[(&str, &str, Rule)] = &[
     ("decision_params", "adx_filter_min", Rule::Number(0.0, 100.0)),
 ];
 
+/// A section of signals. It may be missing; once it is there it must be sound, or damage would read as "no signal".
+struct Signals {
+    section: &'static str,
+    statuses: &'static [&'static str],
+    list: &'static str,
+    rows: Rows,
+}
+
+/// What the rows of a section name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    /// Tickers of the universe.
+    Picks,
+    /// An action for any ticker.
+    Actions,
+}
+
+const SIGNALS: &[Signals] = &[
+    Signals { section: "scorer", statuses: &["OK", "SKIPPED"], list: "top_picks", rows: Rows::Picks },
+    Signals {
+        section: "holding_action",
+        statuses: &["OK", "SKIPPED", "NO_ACTION"],
+        list: "items",
+        rows: Rows::Actions,
+    },
+];
+
+const ACTIONS: &[&str] = &["BUY", "SELL", "HOLD", "ADD", "REDUCE"];
+
 /// The first group of checks: without all keys and the right schema nothing further is looked at.
 pub(super) fn missing_keys(bundle: &Json) -> Vec<String> {
     let missing = |object: &Json, prefix: &str, keys: &[&str]| -> Vec<String> {
@@ -97,7 +129,69 @@ pub(super) fn bad_values(bundle: &Json) -> Vec<String> {
         let value = strategy.get(section).and_then(|s| s.get(key));
         issues.extend(broken(rule, value, &format!("strategy.{section}.{key}")));
     }
+    for signals in SIGNALS {
+        issues.extend(bad_signals(signals, strategy));
+    }
     issues
+}
+
+/// A section with null in its place counts as missing.
+fn bad_signals(signals: &Signals, strategy: &Json) -> Vec<String> {
+    let name = format!("strategy.{}", signals.section);
+    let Some(section) = present(strategy, signals.section) else { return Vec::new() };
+    if !section.is_object() {
+        return vec![format!("TYPE_WRONG: {name} is no object")];
+    }
+    let mut issues = Vec::new();
+    issues.extend(broken(&Rule::OneOf(signals.statuses), section.get("status"), &format!("{name}.status")));
+    issues.extend(bad_reason(section, &name));
+    let list = format!("{name}.{}", signals.list);
+    let Some(rows) = section.get(signals.list).and_then(Json::as_array) else {
+        issues.push(format!("TYPE_WRONG: {list} is no list"));
+        return issues;
+    };
+    let universe = strategy.get("universe").and_then(Json::as_array).unwrap_or_default();
+    let mut seen = BTreeSet::new();
+    for (index, row) in rows.iter().enumerate() {
+        let name = format!("{list}[{index}]");
+        if !row.is_object() {
+            issues.push(format!("TYPE_WRONG: {name} is no object"));
+            continue;
+        }
+        match row.get("ticker").and_then(Json::as_str).filter(|ticker| is_ticker(ticker)) {
+            None => issues.push(format!("TICKER_WRONG: {name}.ticker")),
+            Some(ticker) if !seen.insert(ticker) => issues.push(format!("TICKER_TWICE: {name}.ticker is {ticker}")),
+            Some(ticker) if signals.rows == Rows::Picks && !universe.iter().any(|t| t.as_str() == Some(ticker)) => {
+                issues.push(format!("TICKER_UNKNOWN: {name}.ticker is {ticker}, not in strategy.universe"));
+            }
+            Some(_) => {}
+        }
+        if signals.rows == Rows::Actions {
+            issues.extend(broken(&Rule::OneOf(ACTIONS), row.get("action"), &format!("{name}.action")));
+        }
+        if let Some(weight) = present(row, "weight_pct") {
+            issues.extend(broken(&Rule::Number(0.0, 1.0), Some(weight), &format!("{name}.weight_pct")));
+        }
+        issues.extend(bad_reason(row, &name));
+    }
+    issues
+}
+
+/// A code of capitals, digits and underscores, when there is one.
+fn bad_reason(object: &Json, name: &str) -> Option<String> {
+    let reason = present(object, "reason")?;
+    let is_code = reason.as_str().is_some_and(|text| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    });
+    (!is_code).then(|| format!("CODE_WRONG: {name}.reason is {}", reason.canonical(Text::Raw)))
+}
+
+fn present<'a>(object: &'a Json, key: &str) -> Option<&'a Json> {
+    object.get(key).filter(|value| !matches!(value, Json::Null))
+}
+
+fn is_ticker(text: &str) -> bool {
+    text.len() == 6 && text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
 }
 
 /// Refs inside a bundle are shown, never followed; they must not even look like a way out of the workspace.
@@ -132,12 +226,11 @@ fn bad_universe(universe: Option<&Json>) -> Vec<String> {
     if !(1..=50).contains(&items.len()) {
         issues.push(format!("RANGE: strategy.universe has {} tickers, 1 to 50 are allowed", items.len()));
     }
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for item in items {
         let ticker = item.as_str().unwrap_or_default();
-        let well_formed = ticker.len() == 6 && ticker.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
-        if !well_formed {
-            issues.push(format!("TICKER_WRONG: {}", item.canonical(crate::contracts::json::Text::Raw)));
+        if !is_ticker(ticker) {
+            issues.push(format!("TICKER_WRONG: {}", item.canonical(Text::Raw)));
         } else if !seen.insert(ticker) {
             issues.push(format!("TICKER_TWICE: {ticker}"));
         }
@@ -166,12 +259,139 @@ fn broken(rule: &Rule, value: Option<&Json>, name: &str) -> Option<String> {
         }
         Rule::TimeOfDay => (value.as_str().is_some_and(is_time_of_day), "a time HH:MM".to_owned()),
     };
-    (!holds)
-        .then(|| format!("RANGE: {name} is {}, must be {wanted}", value.canonical(crate::contracts::json::Text::Raw)))
+    (!holds).then(|| format!("RANGE: {name} is {}, must be {wanted}", value.canonical(Text::Raw)))
 }
 
 fn is_time_of_day(text: &str) -> bool {
     let Some((hours, minutes)) = text.split_once(':') else { return false };
     let part = |text: &str, max: u32| text.len() == 2 && text.parse::<u32>().is_ok_and(|n| n <= max);
     part(hours, 23) && part(minutes, 59)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said about a strategy with these two sections.
+    fn said(scorer: &str, holding_action: &str) -> String {
+        let text = format!(r#"{{"universe":["069500","229200"],"scorer":{scorer},"holding_action":{holding_action}}}"#);
+        let strategy = Json::parse(text.as_bytes()).expect("valid");
+        SIGNALS.iter().flat_map(|signals| bad_signals(signals, &strategy)).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    #[expect(clippy::too_many_lines, reason = "one row per defect")]
+    fn a_section_of_signals_is_missing_or_sound() {
+        let scorer = |rows: &str| format!(r#"{{"status":"OK","reason":"SUCCESS","top_picks":{rows}}}"#);
+        let action = |rows: &str| format!(r#"{{"status":"OK","reason":"SUCCESS","items":{rows}}}"#);
+        let null = || "null".to_owned();
+        let cases = [
+            ("both null", null(), null(), ""),
+            ("a pick", scorer(r#"[{"ticker":"069500","score":1,"reason":"RANK_SCORE"}]"#), null(), ""),
+            ("skipped", r#"{"status":"SKIPPED","reason":"DATA_MISSING","top_picks":[]}"#.to_owned(), null(), ""),
+            ("an action outside", null(), action(r#"[{"ticker":"005930","action":"HOLD","weight_pct":null}]"#), ""),
+            ("no action", null(), r#"{"status":"NO_ACTION","items":[]}"#.to_owned(), ""),
+            ("weights", null(), action(r#"[{"ticker":"005930","action":"ADD","weight_pct":1}]"#), ""),
+            ("a list", "[]".to_owned(), null(), "TYPE_WRONG: strategy.scorer is no object"),
+            ("a word", null(), r#""OK""#.to_owned(), "TYPE_WRONG: strategy.holding_action is no object"),
+            ("no status", r#"{"top_picks":[]}"#.to_owned(), null(), "KEY_MISSING: strategy.scorer.status"),
+            ("lower case", r#"{"status":"ok","top_picks":[]}"#.to_owned(), null(), "RANGE: strategy.scorer.status"),
+            (
+                "the status of the other",
+                r#"{"status":"NO_ACTION","top_picks":[]}"#.to_owned(),
+                null(),
+                "RANGE: strategy.scorer.status",
+            ),
+            (
+                "status a number",
+                null(),
+                r#"{"status":1,"items":[]}"#.to_owned(),
+                "RANGE: strategy.holding_action.status",
+            ),
+            ("no list", r#"{"status":"OK"}"#.to_owned(), null(), "TYPE_WRONG: strategy.scorer.top_picks is no list"),
+            ("rows an object", null(), action("{}"), "TYPE_WRONG: strategy.holding_action.items is no list"),
+            ("a row no object", scorer("[7]"), null(), "TYPE_WRONG: strategy.scorer.top_picks[0] is no object"),
+            ("no ticker", scorer("[{}]"), null(), "TICKER_WRONG: strategy.scorer.top_picks[0].ticker"),
+            (
+                "a short ticker",
+                scorer(r#"[{"ticker":"69500"}]"#),
+                null(),
+                "TICKER_WRONG: strategy.scorer.top_picks[0].ticker",
+            ),
+            (
+                "a pick outside",
+                scorer(r#"[{"ticker":"005930"}]"#),
+                null(),
+                "TICKER_UNKNOWN: strategy.scorer.top_picks[0].ticker is 005930",
+            ),
+            (
+                "a pick twice",
+                scorer(r#"[{"ticker":"069500"},{"ticker":"069500"}]"#),
+                null(),
+                "TICKER_TWICE: strategy.scorer.top_picks[1].ticker",
+            ),
+            (
+                "no action word",
+                null(),
+                action(r#"[{"ticker":"005930"}]"#),
+                "KEY_MISSING: strategy.holding_action.items[0].action",
+            ),
+            (
+                "another action",
+                null(),
+                action(r#"[{"ticker":"005930","action":"DANCE"}]"#),
+                "RANGE: strategy.holding_action.items[0].action",
+            ),
+            (
+                "a weight too large",
+                null(),
+                action(r#"[{"ticker":"005930","action":"ADD","weight_pct":1.01}]"#),
+                "RANGE: strategy.holding_action.items[0].weight_pct",
+            ),
+            (
+                "a weight as text",
+                null(),
+                action(r#"[{"ticker":"005930","action":"ADD","weight_pct":"0.5"}]"#),
+                "RANGE: strategy.holding_action.items[0].weight_pct",
+            ),
+            (
+                "a reason with text",
+                r#"{"status":"OK","reason":"SUCCESS: 4","top_picks":[]}"#.to_owned(),
+                null(),
+                "CODE_WRONG: strategy.scorer.reason",
+            ),
+            (
+                "a row's reason a number",
+                scorer(r#"[{"ticker":"069500","reason":7}]"#),
+                null(),
+                "CODE_WRONG: strategy.scorer.top_picks[0].reason",
+            ),
+        ];
+        for (name, scorer, action, want) in cases {
+            let said = said(&scorer, &action);
+            assert_eq!(said.is_empty(), want.is_empty(), "{name}: {said}");
+            assert!(said.starts_with(want), "{name}: {said}");
+            assert!(!said.contains(';'), "{name}: one defect, one issue: {said}");
+        }
+    }
+
+    #[test]
+    fn every_real_bundle_has_sound_values() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/oci");
+        let mut directories = vec![std::path::PathBuf::from(root)];
+        while let Some(directory) = directories.pop() {
+            for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    directories.push(path);
+                } else if entry.file_name().to_string_lossy().starts_with("strategy_bundle_20")
+                    || path.ends_with("strategy_bundle/latest/strategy_bundle_latest.json")
+                {
+                    let bundle = Json::parse(&std::fs::read(&path).expect("readable")).expect("valid");
+                    assert_eq!(missing_keys(&bundle), Vec::<String>::new(), "{}", path.display());
+                    assert_eq!(bad_values(&bundle), Vec::<String>::new(), "{}", path.display());
+                }
+            }
+        }
+    }
 }

@@ -131,6 +131,7 @@ fn every_row_of_the_status_table_holds_and_the_worst_counts() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one row per risk")]
 fn every_row_of_the_risk_table_is_raised_with_its_severity_and_refs() {
     use Severity::Critical;
     use Severity::Info;
@@ -176,6 +177,8 @@ fn every_row_of_the_risk_table_is_raised_with_its_severity_and_refs() {
         (with(|c| c.reco = report("BLOCKED", "SYSTEM_ERROR")), "RECO_BLOCKED", Critical, vec![layout::RECO.latest]),
         (with(|c| c.reco = report("EMPTY_RECO", "NO_SIGNAL")), "EMPTY_RECO", Warn, vec![layout::RECO.latest]),
         (with(|c| c.reco = Stored::Damaged("x".to_owned())), "RECO_UNREADABLE", Warn, vec![layout::RECO.latest]),
+        (with(|c| c.reco = report("DONE", "SUCCESS")), "RECO_UNREADABLE", Warn, vec![layout::RECO.latest]),
+        (with(|c| c.reco = Stored::Present(RecoReport::default())), "RECO_UNREADABLE", Warn, vec![layout::RECO.latest]),
         (with(|c| c.tickets.unreadable = vec!["x".to_owned()]), "TICKETS_UNREADABLE", Warn, vec![]),
         (
             with(|c| c.switches.gate.origin = Origin::Damaged("x".to_owned())),

@@ -241,3 +241,32 @@ fn the_preview_shows_the_cycle_and_the_outbox_on_the_console_only() {
     };
     assert_eq!((preview.source_outbox_ref, preview.summary.total_rendered), (None, 1));
 }
+
+#[test]
+fn a_stop_that_comes_during_a_cycle_is_what_the_receipt_says() {
+    // name, the write after which the stop comes, whether the preview was made before it
+    let cases = [
+        ("after the recommendation", "reco_latest", false),
+        ("after the summary", "ops_summary_latest", false),
+        ("after the preview", "preview_latest", true),
+    ];
+    for (name, file, previewed) in cases {
+        let site = Site::good();
+        let store = site.store.clone();
+        let ops = site.ops_observed(Arc::new(move |path: &Path| {
+            if path.to_string_lossy().contains(file) {
+                let stop = r#"{"schema":"EMERGENCY_STOP_V1","enabled":true,"reason":"drill"}"#;
+                store.write(layout::STOP, stop.as_bytes()).expect("written");
+            }
+        }));
+        let receipt = ops.run_cycle(None).expect(name).receipt;
+        assert_eq!(ended(&receipt), "OK BLOCKED EMERGENCY_STOP", "{name}");
+        assert_eq!(receipt.reason_detail.as_deref(), Some("drill"), "{name}");
+        assert!(receipt.evidence_refs.iter().any(|reference| reference == layout::STOP), "{name}");
+        assert!(receipt.reco.is_some_and(|reco| reco.success && reco.snapshot_ref.is_some()), "{name}");
+        assert!(receipt.ops_summary.is_some_and(|summary| summary.success), "{name}");
+        assert_eq!(receipt.push.is_some_and(|push| push.preview_ref.is_some()), previewed, "{name}");
+        let preview = site.store.document::<PushPreview>(layout::PREVIEW.latest);
+        assert_eq!(preview.present().is_some(), previewed, "{name}");
+    }
+}

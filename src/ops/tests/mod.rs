@@ -6,3 +6,4 @@ mod refs;
 mod site;
 mod summary;
 mod tickets;
+mod turns;

@@ -102,21 +102,57 @@ fn a_generated_report_passes_the_signals_on_unchanged() {
 }
 
 #[test]
-fn malformed_rows_are_left_out_and_weights_count_as_invested() {
+fn weights_count_as_invested() {
     let site = Site::good();
     site.bundle(|doc| {
-        doc["strategy"]["scorer"]["top_picks"] = json!([7, {"ticker": "69500"}, {"score": 1.0}]);
+        doc["strategy"]["scorer"]["top_picks"] = json!([]);
         doc["strategy"]["holding_action"]["items"] = json!([
             {"ticker": "069500", "action": "HOLD", "weight_pct": 0.7}, {"ticker": "229200", "action": "BUY", "weight_pct": 0.2},
-            {"ticker": "229200", "action": "DANCE"}, {"ticker": "229200"}, "x"
         ]);
     });
     let report = site.ops().regenerate_reco().expect("made").report;
-    assert_eq!(report.reason_detail.as_deref(), Some("6 malformed rows of the bundle were left out"));
     assert_eq!(report.top_picks, Some(Vec::new()));
     let summary = report.summary.expect("counts");
     assert_eq!((summary.total_positions, summary.buy_count, summary.hold_count), (2, 1, 1));
     assert_eq!(summary.cash_pct.to_string(), "0.1");
+}
+
+#[test]
+fn damaged_signals_never_read_as_no_signal() {
+    type Edit = fn(&mut Value);
+    let cases: [(&str, Edit, &str); 4] = [
+        ("a section of another type", |d| d["strategy"]["scorer"] = json!([1]), "TYPE_WRONG: strategy.scorer"),
+        ("an unknown status", |d| d["strategy"]["scorer"]["status"] = json!("Ok"), "RANGE: strategy.scorer.status"),
+        ("no list", |d| d["strategy"]["holding_action"]["items"] = json!(null), "TYPE_WRONG: strategy.holding_action"),
+        ("a row", |d| d["strategy"]["scorer"]["top_picks"][0] = json!(7), "TYPE_WRONG: strategy.scorer.top_picks[0]"),
+    ];
+    for (name, edit, want) in cases {
+        let site = Site::good();
+        site.bundle(edit);
+        let report = site.ops().regenerate_reco().expect(name).report;
+        assert_eq!(decided(&report), ("BLOCKED".to_owned(), "BUNDLE_FAIL".to_owned()), "{name}");
+        assert!(report.reason_detail.is_some_and(|text| text.starts_with(want)), "{name}");
+    }
+}
+
+#[test]
+fn a_valid_bundle_that_cannot_be_read_again_is_a_system_error() {
+    let site = Site::good();
+    let ops = site.ops();
+    let good = ops.bundle();
+    let raw = |text: &str| serde_json::value::RawValue::from_string(text.to_owned()).ok();
+    let cases = [
+        ("no document", None),
+        ("a number beyond the range", raw(r#"{"strategy":{"x":1e999}}"#)),
+        ("no strategy", raw("{}")),
+        ("no list", raw(r#"{"strategy":{"scorer":{"status":"OK"}}}"#)),
+    ];
+    for (name, document) in cases {
+        let view = crate::ops::BundleView { document, ..good.clone() };
+        let turn = ops.turn().expect(name);
+        let report = ops.publish_reco(Ok(&view), &turn).expect(name).report;
+        assert_eq!(decided(&report), ("BLOCKED".to_owned(), "SYSTEM_ERROR".to_owned()), "{name}");
+    }
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn known_bad_input_yields_its_risk() {
     type Edit = fn(&Site);
     let warn = OverallStatus::Warn;
     let blocked = OverallStatus::Blocked;
-    let cases: [(&str, Edit, &str, OverallStatus); 17] = [
+    let cases: [(&str, Edit, &str, OverallStatus); 20] = [
         (
             "stop on",
             |s| s.text(layout::STOP, r#"{"schema":"EMERGENCY_STOP_V1","enabled":true}"#),
@@ -123,6 +123,29 @@ fn known_bad_input_yields_its_risk() {
             warn,
         ),
         ("reco half written", |s| s.text(layout::RECO.latest, "{"), "RECO_UNREADABLE", warn),
+        (
+            "reco without a decision",
+            |s| s.json(layout::RECO.latest, &json!({"schema": "RECO_REPORT_V1"})),
+            "RECO_UNREADABLE",
+            warn,
+        ),
+        (
+            "reco of another decision",
+            |s| s.json(layout::RECO.latest, &json!({"schema": "RECO_REPORT_V1", "decision": "generated"})),
+            "RECO_UNREADABLE",
+            warn,
+        ),
+        (
+            "reco changed after it was hashed",
+            |s| {
+                let bytes = s.store.read(layout::RECO.latest).expect("readable").expect("there");
+                let text = String::from_utf8(bytes).expect("text");
+                assert!(text.contains("REDUCE_NOT_IN_PICKS"));
+                s.text(layout::RECO.latest, &text.replace("REDUCE_NOT_IN_PICKS", "X"));
+            },
+            "RECO_UNREADABLE",
+            warn,
+        ),
     ];
     for (name, edit, code, status) in cases {
         let site = Site::good();
@@ -132,6 +155,8 @@ fn known_bad_input_yields_its_risk() {
         assert_eq!(summary.overall_status, Some(status), "{name}: {:?}", summary.top_risks);
         assert_eq!(codes(&summary)[0], code, "{name}");
         assert!(summary.top_risks.iter().all(|risk| crate::contracts::reason::is_code(&risk.code)), "{name}");
+        let bundle = summary.strategy_bundle.expect(name);
+        assert_eq!(bundle.present, name != "no bundle", "{name}: a bundle that fails is there");
     }
 }
 
@@ -295,6 +320,14 @@ fn health_says_one_word() {
             "window_active": true, "allowlist_version": "1.0", "last_ops_report": {"asof": NOW, "summary": {"done": 1},
             "last_done": {"at": NOW}, "last_failed": null, "last_blocked": null}, "warnings": [], "error": null})
     );
+    site.text(layout::ALLOWLIST, "{");
+    site.text(layout::OPS_REPORT, r#"{"schema":"OTHER"}"#);
+    let unread = health();
+    assert_eq!((unread.health, unread.allowlist_version, unread.last_ops_report), (Health::Ok, None, None));
+    let names: Vec<_> = unread.warnings.iter().filter_map(|text| text.split(':').next()).collect();
+    assert_eq!(names, [layout::ALLOWLIST, layout::OPS_REPORT]);
+    site.store.remove(layout::ALLOWLIST).expect("removed");
+    site.store.remove(layout::OPS_REPORT).expect("removed");
     site.text(layout::STOP, "{");
     site.text(layout::GATE, "{");
     let stopped = health();
