@@ -8,6 +8,7 @@ use super::exit;
 use super::exit::Failure;
 use super::output::Output;
 use super::switches;
+use crate::pipeline::look_at_backend;
 use crate::release;
 use crate::store::Stored;
 use crate::sync::Commit;
@@ -53,7 +54,7 @@ pub(super) fn rollback(context: &Context, what: RollbackCommand, output: &Output
             output.result(&record, || {
                 let mut lines = vec![format!("{} files restored from {}", record.paths.len(), record.to_rev)];
                 lines.push("the daily pull is skipped until `daily_ops rollback release`".to_owned());
-                lines.extend(switches::overview(context));
+                lines.extend(afterwards(context));
                 lines
             });
             Ok(exit::DONE)
@@ -63,12 +64,22 @@ pub(super) fn rollback(context: &Context, what: RollbackCommand, output: &Output
             let document = serde_json::json!({"schema": "ROLLBACK_RELEASED_V1", "paths": paths});
             output.result(&document, || {
                 let mut lines = vec![format!("{} files are back, the daily pull goes on", paths.len())];
-                lines.extend(switches::overview(context));
+                lines.extend(afterwards(context));
                 lines
             });
             Ok(exit::DONE)
         }
     }
+}
+
+/// What an operator looks at after the files changed: health and the three switches.
+fn afterwards(context: &Context) -> Vec<String> {
+    let rules = || context.settings.bundle_policy().map_err(|faults| faults.to_string());
+    let site = context.site(&context.settings.api_url, &rules);
+    let health = look_at_backend(&site, &context.settings.pipeline);
+    let mut lines = vec![format!("backend {}", health.text)];
+    lines.extend(switches::overview(context));
+    lines
 }
 
 fn list(context: &Context, remote: &Remote<'_>, count: usize, output: &Output) -> Result<u8, Failure> {

@@ -13,10 +13,9 @@ use crate::store::Holder;
 use crate::store::LockOutcome;
 use crate::store::RunLock;
 use crate::store::StoreFault;
+use crate::store::layout;
 use crate::time::KstTime;
 
-/// The lock between processes.
-const LOCK: &str = "state/locks/documents.lock";
 /// How long another process is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long between two looks.
@@ -43,12 +42,14 @@ impl Ops {
         let start = self.clock.monotonic();
         loop {
             let now = self.clock.now();
-            match self.store.try_lock(LOCK, &Holder::this_process("", now, PATIENCE))? {
+            match self.store.try_lock(layout::DOCUMENTS_LOCK, &Holder::this_process("", now, PATIENCE))? {
                 LockOutcome::Acquired(held) => return Ok(Turn { now, _process: held.lock, _thread: thread }),
                 LockOutcome::Held(_) if self.clock.monotonic().saturating_sub(start) < PATIENCE => {
                     self.clock.wait(PAUSE);
                 }
-                LockOutcome::Held(_) => return Err(StoreFault { verb: "lock", path: LOCK.to_owned(), source: busy() }),
+                LockOutcome::Held(_) => {
+                    return Err(StoreFault { verb: "lock", path: layout::DOCUMENTS_LOCK.to_owned(), source: busy() });
+                }
             }
         }
     }

@@ -38,6 +38,7 @@ pub use history::HistoryFault;
 pub use history::Listed;
 pub use history::RunDiff;
 pub use preflight::Finding;
+pub use preflight::look_at_backend;
 pub use preflight::preflight;
 pub use runner::BundleRules;
 pub use runner::Mode;

@@ -40,11 +40,17 @@ pub fn preflight(site: &Site<'_>, policy: &PipelineSettings) -> Vec<Finding> {
     findings.push(git(site, policy));
     findings.extend(switches(site));
     findings.push(bundle(site));
+    findings.push(look_at_backend(site, policy));
+    findings
+}
+
+/// Asks the backend for its health.
+#[must_use]
+pub fn look_at_backend(site: &Site<'_>, policy: &PipelineSettings) -> Finding {
     let control = Control::new(std::sync::Arc::clone(&site.interrupted), site.clock, policy.run_limit);
     let (judged, _) = health::judge(&site.backend.health(&control, site.clock));
     let text = format!("{} {} {}", site.backend.url(), judged.code, judged.detail.unwrap_or_default());
-    findings.push(found("backend", judged.class, text.trim_end()));
-    findings
+    found("backend", judged.class, text.trim_end())
 }
 
 fn clock(site: &Site<'_>) -> Finding {

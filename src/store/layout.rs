@@ -113,6 +113,8 @@ pub const ROLLBACK: &str = "state/rollback.json";
 pub const SWITCH_LOCK: &str = "state/locks/switches.lock";
 /// The lock of the daily run.
 pub const RUN_LOCK: &str = "state/locks/run.lock";
+/// The lock of regenerating documents.
+pub const DOCUMENTS_LOCK: &str = "state/locks/documents.lock";
 /// The lock of the live cycle.
 pub const CYCLE_LOCK: &str = "state/locks/live_cycle.lock";
 

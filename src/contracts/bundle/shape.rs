@@ -120,6 +120,17 @@ pub(super) fn bad_values(bundle: &Json) -> Vec<String> {
             issues.push(format!("TYPE_WRONG: {key} is no text"));
         }
     }
+    if bundle.get("bundle_id").and_then(Json::as_str).is_some_and(|id| id.trim().is_empty()) {
+        issues.push("RANGE: bundle_id is empty".to_owned());
+    }
+    for (section, keys) in SECTIONS.iter().filter(|(section, _)| *section != "strategy") {
+        for key in *keys {
+            let text = bundle.get(section).and_then(|object| object.get(key)).and_then(Json::as_str);
+            if text.is_none() {
+                issues.push(format!("TYPE_WRONG: {section}.{key} is no text"));
+            }
+        }
+    }
     let Some(strategy) = bundle.get("strategy") else { return issues };
     for key in ["name", "version"] {
         issues.extend(broken(&Rule::Text, strategy.get(key), &format!("strategy.{key}")));
@@ -264,7 +275,8 @@ fn broken(rule: &Rule, value: Option<&Json>, name: &str) -> Option<String> {
 
 fn is_time_of_day(text: &str) -> bool {
     let Some((hours, minutes)) = text.split_once(':') else { return false };
-    let part = |text: &str, max: u32| text.len() == 2 && text.parse::<u32>().is_ok_and(|n| n <= max);
+    let digits = |text: &str| text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit());
+    let part = |text: &str, max: u32| digits(text) && text.parse::<u32>().is_ok_and(|n| n <= max);
     part(hours, 23) && part(minutes, 59)
 }
 

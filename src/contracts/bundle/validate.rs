@@ -326,7 +326,19 @@ mod tests {
     #[expect(clippy::too_many_lines, reason = "one row per rule")]
     fn every_rule_of_the_shape_is_enforced() {
         type Edit = fn(&mut serde_json::Value);
-        let cases: [(&str, Edit, &str); 24] = [
+        let cases: [(&str, Edit, &str); 28] = [
+            (
+                "time with signs",
+                |d| d["strategy"]["rebalance_rule"]["time_kst"] = "+9:+5".into(),
+                "RANGE: strategy.rebalance_rule.time_kst",
+            ),
+            ("empty id", |d| d["bundle_id"] = "".into(), "RANGE: bundle_id"),
+            ("source value null", |d| d["source"]["pc_host"] = serde_json::Value::Null, "TYPE_WRONG: source.pc_host"),
+            (
+                "compat value a list",
+                |d| d["compat"]["min_oci_version"] = serde_json::json!([]),
+                "TYPE_WRONG: compat.min_oci_version",
+            ),
             ("no strategy", |d| drop(d.as_object_mut().map(|o| o.remove("strategy"))), "KEY_MISSING: strategy"),
             ("schema", |d| d["schema"] = "X".into(), "SCHEMA_WRONG"),
             ("source no object", |d| d["source"] = 7.into(), "TYPE_WRONG: source"),
