@@ -12,6 +12,7 @@ use crate::pipeline::Limits;
 use crate::pipeline::Site;
 use crate::settings::Settings;
 use crate::store::Store;
+use crate::store::layout;
 use crate::time::SystemClock;
 
 pub(super) struct Context {
@@ -27,9 +28,7 @@ impl Context {
     /// Loads the settings of the workspace; every fault at once.
     pub(super) fn load(global: &Global) -> Result<Self, Failure> {
         let env = Settings::process_env();
-        let root =
-            global.root.clone().or_else(|| env.get("DAILY_OPS_ROOT").filter(|v| !v.is_empty()).map(PathBuf::from));
-        let root = root.unwrap_or_else(|| PathBuf::from("."));
+        let root = root_of(global, &env);
         if !root.is_dir() {
             return Err(Failure::Usage(format!("the workspace {} is no directory", root.display())));
         }
@@ -90,6 +89,21 @@ impl Context {
     pub(super) fn operator(&self, by: Option<String>) -> String {
         let user = || ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|key| self.env.get(*key)).cloned();
         by.filter(|by| !by.trim().is_empty()).or_else(user).unwrap_or_else(|| "local_operator".to_owned())
+    }
+}
+
+fn root_of(global: &Global, env: &BTreeMap<String, String>) -> PathBuf {
+    let named = || env.get("DAILY_OPS_ROOT").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    global.root.clone().or_else(named).unwrap_or_else(|| PathBuf::from("."))
+}
+
+/// Leaves the proof that a run could not start for its settings: yesterday's code must not stand for today. Only where a
+/// run has left proofs before, because another directory may be named by mistake.
+pub(super) fn prove_usage_fault(global: &Global) {
+    let store = Store::new(root_of(global, &Settings::process_env()));
+    if matches!(store.read(layout::PROOF_EXIT), Ok(Some(_))) {
+        // The fault itself is told on standard error whether or not this can be written.
+        store.write_view(layout::PROOF_EXIT, format!("{}\n", super::exit::USAGE).as_bytes()).ok();
     }
 }
 

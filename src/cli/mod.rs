@@ -90,7 +90,12 @@ fn dispatch(command: Command, global: &args::Global, output: &mut Output) -> Res
     if let Command::Demo { what: args::DemoCommand::Handoff { dir } } = command {
         return demo::handoff(dir, output);
     }
-    let mut context = Context::load(global)?;
+    let is_run = matches!(command, Command::Run(_));
+    let mut context = Context::load(global).inspect_err(|_| {
+        if is_run {
+            context::prove_usage_fault(global);
+        }
+    })?;
     output.set_log_format(context.settings.output.log_format);
     match command {
         Command::Run(args) => run::run(&mut context, &args, output),
