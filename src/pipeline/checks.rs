@@ -230,6 +230,9 @@ pub fn check_ops_cycle(backend: &Backend, control: &Control, clock: &dyn Clock) 
             return CheckOutcome::failed(3, &format!("the ops cycle got no answer and may have run: {fault}"));
         }
     };
+    if answer.status == 404 {
+        return CheckOutcome::failed(3, &format!("this backend has no ops cycle: {}", answer.excerpt()));
+    }
     let document = answer.json().and_then(|reply| unwrap(reply, "OPS_CYCLE_RUN_V2"));
     let Some(document) = document.filter(|_| answer.is_success() || answer.status == 409) else {
         return CheckOutcome::failed(3, &answer.excerpt());

@@ -36,7 +36,12 @@ impl Run<'_> {
             self.record.chain = before.link;
             self.record.rerun = self.is_rerun(before.latest.as_ref());
             if let Some(killed) = before.killed {
-                let text = format!("{}: {}", killed.run_id, killed.reason_detail.unwrap_or_default());
+                let told = if killed.reason == Some(RunCode::Killed.into()) {
+                    killed.reason_detail.unwrap_or_default()
+                } else {
+                    "it had come to its end, but what it leaves behind was not complete; it is now".to_owned()
+                };
+                let text = format!("{}: {told}", killed.run_id);
                 self.warn(RunCode::PreviousRunKilled, text);
             } else if let Some(holder) = left_by {
                 let text = format!("pid {} with {} left its lock; the lock is taken over", holder.pid, holder.run_id);

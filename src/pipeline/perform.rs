@@ -184,7 +184,8 @@ fn check_health(run: &mut Run<'_>) -> Judged {
     if let Ok(answer) = run.site.backend.get(&run.control, run.site.clock, SENDER)
         && let Some(sender) = answer.json().and_then(|reply| unwrap(reply, "REAL_SENDER_ENABLE_V1"))
     {
-        reported.sender = sender.get("enabled").and_then(Value::as_bool);
+        // A switch that is no boolean is not off.
+        reported.sender = sender.get("enabled").map(|enabled| enabled.as_bool().unwrap_or(true));
     }
     judged.warnings.extend(safety::merge(&mut run.record.safety, &reported));
     let header = safety::header(&run.record.safety);

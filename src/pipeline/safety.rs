@@ -27,7 +27,10 @@ impl Reported {
             _ => true,
         });
         Self {
-            gate: data.get("execution_gate_mode").and_then(Value::as_str).map(str::to_owned),
+            // A mode of another type is no mode; said as it is, it differs from every one.
+            gate: data
+                .get("execution_gate_mode")
+                .map(|mode| mode.as_str().map_or_else(|| mode.to_string(), str::to_owned)),
             sender: None,
             stop,
             window: data.get("window_active").and_then(Value::as_bool),

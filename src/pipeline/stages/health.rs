@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::contracts::RunCode;
 use crate::contracts::envelope::error_of;
+use crate::contracts::unwrap;
 use crate::pipeline::client::Answer;
 use crate::pipeline::client::CallFault;
 use crate::pipeline::safety::Reported;
@@ -29,8 +30,10 @@ pub(in crate::pipeline) fn judge(answer: &Result<Answer, CallFault>) -> (Judged,
         let judged = Judged::fail(RunCode::BackendBadResponse, format!("no JSON object: {}", answer.excerpt()));
         return (judged.with_status(200), Reported::default());
     };
-    let health = reply.get("health").and_then(Value::as_str);
-    let reported = Reported::from_health(reply.get("data").and_then(Value::as_object));
+    // The word stands beside `data`; a wrapper of another family has both inside its row.
+    let row = answer.json().and_then(|json| unwrap(json, "OPS_HEALTH_V1"));
+    let health = [Some(reply), row].into_iter().flatten().find_map(|object| object.get("health")?.as_str());
+    let reported = Reported::from_health(row);
     let judged = match (reply.get("status").and_then(Value::as_str), health) {
         (Some("error"), _) | (_, Some("ERROR")) => {
             let (code, message) = error_of(&Value::Object(reply.clone())).unwrap_or_default();
@@ -84,6 +87,8 @@ mod tests {
             ("warning", json(200, json!({"status": "ready", "health": "WARNING"})), Warn, "BACKEND_WARNING"),
             ("ok", json(200, json!({"status": "ready", "health": "OK"})), Fine, "BACKEND_OK"),
             ("missing", json(200, json!({"status": "ready"})), Warn, "BACKEND_WARNING"),
+            ("in rows", json(200, json!({"status": "ready", "rows": [{"health": "OK"}]})), Fine, "BACKEND_OK"),
+            ("in data", json(200, json!({"status": "ready", "data": {"health": "OK"}})), Fine, "BACKEND_OK"),
             ("another type", json(200, json!({"status": 7, "health": ["OK"]})), Warn, "BACKEND_WARNING"),
         ];
         for (name, answer, class, code) in cases {
