@@ -241,7 +241,12 @@ fn refused(run: &Run<'_>) -> Option<Judged> {
         return Some(Judged::block(RunCode::BundleFail, found.issues.join("; ")));
     }
     let stale = found.valid && found.stale && run.policy.stale_policy == StalePolicy::Block;
-    stale.then(|| Judged::block(RunCode::BundleStale, found.stale_reason.unwrap_or_default()))
+    let skipped = run.record.git.as_ref().filter(|git| git.code == RunCode::GitPullSkipped.into());
+    let stays = skipped
+        .and_then(|git| git.detail.as_deref())
+        .map(|why| format!("; it stays stale: the pull is skipped ({why})"));
+    let text = || format!("{}{}", found.stale_reason.unwrap_or_default(), stays.unwrap_or_default());
+    stale.then(|| Judged::block(RunCode::BundleStale, text()))
 }
 
 fn run_cycle(run: &mut Run<'_>) -> Judged {
