@@ -171,6 +171,8 @@ impl<'a> History<'a> {
         // The newest run may still be under way, or have been killed: it is in `latest` only.
         if let Stored::Present(latest) = self.store.document::<RunRecord>(layout::RUN.latest)
             && latest.finished_at.is_none()
+            // One that was sealed but for its last step has its snapshot already.
+            && !runs.iter().flatten().any(|run: &RunRecord| run.run_id == latest.run_id)
         {
             runs.insert(0, Ok(latest));
             runs.truncate(count);

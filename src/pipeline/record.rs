@@ -99,6 +99,10 @@ fn close(store: &Store, mut record: RunRecord, now: KstTime) -> RunRecord {
     {
         return sealed;
     }
+    if !matches!(store.read(&record.snapshot_ref), Ok(None)) {
+        // The name was free only as far as the run could see: another run's record has it.
+        record.snapshot_ref = store.free_snapshot_ref(layout::RUN, record.started_at.instant().unwrap_or(now));
+    }
     // After a block or a fault the stages that follow were not due: nothing was under way in them.
     let decided = record.stages.iter().any(|stage| matches!(stage.class, StageClass::Block | StageClass::Fail));
     let open = |stage: &&mut StageReport| !decided && stage.code == RunCode::NotReached.into();
@@ -147,6 +151,8 @@ pub(super) fn seal(store: &Store, record: &RunRecord) -> Result<(), StoreFault> 
 fn keep(store: &Store, record: &RunRecord) -> Result<(), StoreFault> {
     let snapshot = &record.snapshot_ref;
     if record.chain.seq == 0 {
+        // Nothing of it was written and no later run will seal it: its line is told here or never.
+        store.append(layout::SUMMARY_LOG, &stamped_line(record), Durability::Durable)?;
         let lost = std::io::Error::other("the run ended before it had a place in the chain");
         return Err(StoreFault::new("write", snapshot)(lost));
     }

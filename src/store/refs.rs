@@ -168,21 +168,66 @@ mod tests {
         assert!(resolve(&store, "reports/ops/summary/ops_summary_latest.json").is_err());
     }
 
+    #[cfg(unix)]
     mod properties {
         use super::*;
+        use crate::contracts::evidence::allowed_files;
         use proptest::prelude::*;
+        use std::sync::OnceLock;
+
+        const DIRECTORIES: [&str; 4] = [
+            "reports/live/cycle/snapshots",
+            "reports/live/reco/snapshots",
+            "reports/ops/summary/snapshots",
+            "state/strategy_bundle/snapshots",
+        ];
+
+        /// A workspace in which every allowed place is a link to a file outside, or lies behind a linked directory.
+        fn trapped() -> &'static Store {
+            static TRAPPED: OnceLock<(tempfile::TempDir, Store)> = OnceLock::new();
+            let make = || {
+                let dir = tempfile::tempdir().expect("a directory");
+                let outside = Store::new(dir.path().join("outside"));
+                outside.write("secret.json", b"{\"outside\":1}").expect("written");
+                outside.write("snapshots/a.json", b"{\"outside\":2}").expect("written");
+                let store = Store::new(dir.path().join("inner"));
+                let lines = ["state/tickets/ticket_results.jsonl", "state/push/send_receipts.jsonl"];
+                let names = DIRECTORIES.iter().map(|d| format!("{d}/a.json"));
+                for file in allowed_files().iter().chain(&lines).map(|f| (*f).to_owned()).chain(names) {
+                    let path = store.path(&file);
+                    std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+                    std::os::unix::fs::symlink(outside.path("secret.json"), path).expect("linked");
+                }
+                std::os::unix::fs::symlink(outside.root(), store.path("reports/ops/drill/more")).expect("linked");
+                std::os::unix::fs::symlink(outside.path("snapshots"), store.path("reports/ops/drill/snapshots"))
+                    .expect("linked");
+                (dir, store)
+            };
+            &TRAPPED.get_or_init(make).1
+        }
+
+        fn any_ref() -> impl Strategy<Value = String> {
+            let files: Vec<String> = allowed_files().iter().map(|f| (*f).to_owned()).collect();
+            let name = "[a.]{1,3}|a|\\.\\./a|%2e%2e|a\\\\b";
+            let directory =
+                prop_oneof![prop::sample::select(DIRECTORIES.to_vec()), Just("reports/ops/drill/snapshots")];
+            prop_oneof![
+                ".{0,60}",
+                "[a-z/.%:\\\\0-9_A-Z-]{0,60}",
+                prop::sample::select(files),
+                (directory, name).prop_map(|(directory, name)| format!("{directory}/{name}.json")),
+                "state/(tickets/ticket_results|push/send_receipts)\\.jsonl:line[0-9]{1,3}",
+            ]
+        }
 
         proptest! {
             #[test]
-            fn prop_no_text_reads_outside_the_list(text in "[a-z/.%:\\\\0-9_A-Z-]{0,60}|(reports|state)/[a-z/_.]{0,40}(\\.\\.|%2e|json|jsonl:line[0-9]{1,4})") {
-                let dir = tempfile::tempdir().expect("a directory");
-                let store = Store::new(dir.path().join("inner"));
-                Store::new(dir.path()).write("x.json", b"{\"outside\":1}").expect("written");
+            fn prop_no_text_reads_outside_the_workspace(text in any_ref()) {
                 if let Ok(reference) = EvidenceRef::parse(&text) {
-                    let path = store.path(reference.path());
-                    prop_assert!(path.components().all(|c| !matches!(c, std::path::Component::ParentDir)));
-                    prop_assert!(path.starts_with(store.root()));
-                    prop_assert!(reference.path().ends_with(".json") || reference.line().is_some());
+                    let path = trapped().path(reference.path());
+                    prop_assert!(path.starts_with(trapped().root()));
+                    // Everything that is there to be found lies outside, so nothing may be found.
+                    prop_assert!(trapped().resolve(&reference).is_err(), "{text}");
                 }
             }
         }

@@ -1,9 +1,9 @@
 //! The records of past runs: proved, compared, explained.
 
-use daily_ops::store::layout;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use daily_ops::store::layout;
 use serde_json::Value;
 use serde_json::json;
 
@@ -184,5 +184,43 @@ fn two_runs_are_compared_and_each_is_explained_on_one_screen() {
         json.push("--json");
         assert!(text.code == Some(0) && !text.stdout.is_empty(), "{args:?}: {text:?}");
         serde_json::from_str::<Value>(&host.run(&json).stdout).expect("JSON");
+    }
+}
+
+#[test]
+fn a_run_that_cannot_be_recorded_fails_and_harms_no_later_run() {
+    for blocked in [CHAIN, layout::SUMMARY_LOG, "reports/ops/daily_ops/snapshots"] {
+        let (host, fake) = (Host::new(), Fake::new());
+        host.proves("before", &host.daily(&fake, &[]), 0, "OK");
+        // A file where a directory is due, and a directory where a file is due: nothing can be written there.
+        let (place, aside) = (host.root().join(blocked), host.root().join("aside"));
+        std::fs::rename(&place, &aside).expect("moved");
+        if aside.is_dir() {
+            std::fs::File::create(&place).expect("made");
+        } else {
+            std::fs::create_dir(&place).expect("made");
+        }
+        let ran = host.daily(&fake, &[]);
+        assert_eq!(ran.code, Some(3), "{blocked}: {ran:?}");
+        assert_eq!(ran.stdout.matches("DAILY_SUMMARY ").count(), 1, "{blocked}: {ran:?}");
+        assert!(ran.stdout.contains("Reason=STORE_FAILED"), "{blocked}: {ran:?}");
+        assert_eq!(host.read(layout::PROOF_EXIT), "3\n", "{blocked}");
+        if place.is_dir() {
+            std::fs::remove_dir(&place).expect("removed");
+        } else {
+            std::fs::remove_file(&place).expect("removed");
+        }
+        std::fs::rename(&aside, &place).expect("moved back");
+        let after = host.daily(&fake, &[]);
+        assert_eq!(after.code, Some(0), "{blocked}: {after:?}");
+        let proved = host.run(&["runs", "verify"]);
+        assert_eq!(proved.code, Some(0), "{blocked}: {proved:?}");
+        let told: Value = serde_json::from_str(&host.run(&["runs", "list", "--json"]).stdout).expect("JSON");
+        let ids: Vec<&str> =
+            told["runs"].as_array().expect("runs").iter().filter_map(|r| r["run_id"].as_str()).collect();
+        let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
+        assert_eq!(ids.len(), distinct.len(), "{blocked}: each run is listed once");
+        let lines = host.read(layout::SUMMARY_LOG).lines().count();
+        assert_eq!(lines, 3, "{blocked}: one line a run");
     }
 }

@@ -32,7 +32,7 @@ fn interrupted(name: &str, record: &Value, stage: usize) {
 #[test]
 fn a_signal_in_any_stage_ends_the_run_with_a_whole_record() {
     let host = Host::new();
-    for (signal, word) in [(Signal::TERM, "SIGTERM"), (Signal::INT, "SIGINT")] {
+    for (signal, word) in [(Signal::TERM, "SIGTERM"), (Signal::INT, "SIGINT"), (Signal::HUP, "SIGHUP")] {
         for (path, stage) in CALLS {
             let name = format!("{word} in {path}");
             let fake = Fake::new();
