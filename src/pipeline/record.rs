@@ -151,8 +151,6 @@ pub(super) fn seal(store: &Store, record: &RunRecord) -> Result<(), StoreFault> 
 fn keep(store: &Store, record: &RunRecord) -> Result<(), StoreFault> {
     let snapshot = &record.snapshot_ref;
     if record.chain.seq == 0 {
-        // Nothing of it was written and no later run will seal it: its line is told here or never.
-        store.append(layout::SUMMARY_LOG, &stamped_line(record), Durability::Durable)?;
         let lost = std::io::Error::other("the run ended before it had a place in the chain");
         return Err(StoreFault::new("write", snapshot)(lost));
     }
