@@ -76,8 +76,9 @@
 //! 4  door      cli          commands, exit codes, what is printed
 //! 3  flows     pipeline     the daily run: five verified stages and their record
 //!              backend      the host's API on loopback
-//!              pc           sealing and publishing a bundle
+//!              pc           prices, backtest, tuning, reconciliation, reports, bundle, publish
 //! 2  domain    ops          the documents that the host regenerates
+//!              trading      bars, instruments, ticks, taxes, indicators, the gate
 //!              release      rolling back
 //!    services  gates        the safety switches          sync   git
 //! 1  keeping   store        every file and path          settings   every knob
@@ -106,3 +107,4 @@ pub mod store;
 pub mod sync;
 pub mod telemetry;
 pub mod time;
+pub mod trading;

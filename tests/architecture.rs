@@ -24,6 +24,7 @@ const ALL: &[&str] = &[
     "gates",
     "sync",
     "ops",
+    "trading",
     "release",
     "pipeline",
     "pc",
@@ -43,12 +44,14 @@ const TABLE: &[(&str, &[&str])] = &[
     ("sync", &["contracts", "time"]),
     // Settings are keeping: a policy is a plain value from there.
     ("ops", &["contracts", "time", "store", "settings", "gates"]),
+    // Functions of values so far; the engine will want keeping and gates.
+    ("trading", &["contracts", "time"]),
     // A rollback restores published files: that is git's work.
     ("release", &["contracts", "time", "store", "settings", "gates", "sync"]),
     // The checker shares no code with the checked: never ops, never backend.
     ("pipeline", &["contracts", "time", "store", "settings", "gates", "sync"]),
-    // Publishing is git's work.
-    ("pc", &["contracts", "time", "store", "settings", "sync"]),
+    // Publishing is git's work; bars, instruments, fees and indicators are shared with trading.
+    ("pc", &["contracts", "time", "store", "settings", "sync", "trading"]),
     ("backend", &["contracts", "time", "store", "settings", "gates", "ops", "release"]),
     ("cli", ALL),
 ];
@@ -79,9 +82,14 @@ const OWNED: &[(&str, &[&str], Tests)] = &[
     ("async fn", &["src/backend/"], Tests::Bound),
     ("async move", &["src/backend/"], Tests::Bound),
     (".await", &["src/backend/"], Tests::Bound),
-    ("ureq::", &["src/pipeline/"], Tests::Bound),
+    ("ureq::", &["src/pipeline/", "src/pc/vendors/"], Tests::Bound),
     ("clap::", &["src/cli/"], Tests::Bound),
     ("anyhow::", &["src/cli/"], Tests::Bound),
+    ("parquet::", &["src/pc/prices/"], Tests::Bound),
+    ("plotters::", &["src/pc/chart/"], Tests::Bound),
+    ("maud::", &["src/pc/"], Tests::Bound),
+    ("indicatif::", &["src/cli/"], Tests::Bound),
+    ("rayon::", &["src/pc/"], Tests::Bound),
     ("rusqlite", &[], Tests::Bound),
     ("#[allow(", &[], Tests::Bound),
     ("#![allow(", &[], Tests::Bound),

@@ -7,6 +7,8 @@ use clap::Parser;
 use clap::Subcommand;
 use clap::ValueEnum;
 
+use super::pc::PcCommand;
+
 /// Runs the daily hand-off of a trading operation: pull, health, summary, live cycle, proof.
 ///
 /// Exit codes: 0 done or done with warnings, 2 blocked by a rule or another run, 3 fault, 64 wrong usage or settings.
@@ -101,6 +103,11 @@ pub(super) enum Command {
     Store {
         #[command(subcommand)]
         what: StoreCommand,
+    },
+    /// The research PC's work: prices, backtest, tuning, reconciliation, reports, bundle, publish
+    Pc {
+        #[command(subcommand)]
+        what: PcCommand,
     },
     /// A complete small site in one command
     Demo {

@@ -7,6 +7,7 @@ mod demo;
 mod exit;
 mod history;
 mod output;
+mod pc;
 mod rollback;
 mod run;
 pub mod schedule;
@@ -90,6 +91,10 @@ fn dispatch(command: Command, global: &args::Global, output: &mut Output) -> Res
     if let Command::Demo { what: args::DemoCommand::Handoff { dir } } = command {
         return demo::handoff(dir, output);
     }
+    // The research PC's commands work on named files too, without a workspace.
+    if let Command::Pc { what } = command {
+        return pc::pc(what, global, output);
+    }
     let is_run = matches!(command, Command::Run(_));
     let mut context = Context::load(global).inspect_err(|_| {
         if is_run {
@@ -110,6 +115,6 @@ fn dispatch(command: Command, global: &args::Global, output: &mut Output) -> Res
         Command::Schedule { what } => schedule_command::schedule(&context, what, output),
         Command::Config { what: args::ConfigCommand::Show } => workspace::config(&context, output),
         Command::Store { what } => workspace::store(&context, what, output),
-        Command::Init { .. } | Command::Demo { .. } => Ok(exit::DONE),
+        Command::Init { .. } | Command::Demo { .. } | Command::Pc { .. } => Ok(exit::DONE),
     }
 }

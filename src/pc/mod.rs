@@ -1,6 +1,8 @@
-//! The research PC's half of the hand-off. For the time being: making a signed bundle and publishing exact files.
+//! The research PC's half of the hand-off: prices, backtest, tuning, reconciliation, reports, bundle, publish.
 
+pub mod backtest;
 mod bundle;
+pub mod prices;
 mod publish;
 
 pub use bundle::BundleDraft;

@@ -32,6 +32,10 @@ pub struct Knob {
 pub enum Kind {
     /// The backend's address.
     Url,
+    /// The address of a vendor, http or https.
+    WebUrl,
+    /// A calendar day.
+    Date,
     /// The name of a git branch.
     Branch,
     /// The name of a git remote.
@@ -110,6 +114,8 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Url => f.write_str("an address http://HOST[:PORT]"),
+            Self::WebUrl => f.write_str("an address http(s)://HOST[:PORT] without user and path"),
+            Self::Date => f.write_str("a day YYYY-MM-DD"),
             Self::Branch => f.write_str("the name of a branch"),
             Self::Remote => f.write_str("the name of a git remote, not its address"),
             Self::Loopback => f.write_str("a loopback address"),

@@ -10,6 +10,7 @@ use super::secret::Secret;
 use crate::contracts::bundle::Algorithm;
 use crate::contracts::bundle::Staleness;
 use crate::contracts::run::Trigger;
+use crate::time::TradingDate;
 
 /// All settings of one start of the program.
 #[derive(Clone, Debug)]
@@ -26,6 +27,10 @@ pub struct Settings {
     pub serve: ServeSettings,
     /// Which strategy bundles are accepted.
     pub bundle: BundleSettings,
+    /// The research PC.
+    pub pc: PcSettings,
+    /// The push of the hand-off's files.
+    pub publish: PublishSettings,
     /// The status rules.
     pub ops: OpsSettings,
     /// What the weekly cleanup keeps.
@@ -118,6 +123,42 @@ pub struct BundleSettings {
     pub hmac_key_file: Vec<PathBuf>,
     /// Files that hold public keys.
     pub ed25519_public_key_file: Vec<PathBuf>,
+    /// Files that hold the private key that the PC signs with; at most one.
+    pub ed25519_key_file: Vec<PathBuf>,
+}
+
+/// `[pc]`
+#[derive(Clone, Debug, Default)]
+pub struct PcSettings {
+    /// The first day whose prices are collected.
+    pub history_start: TradingDate,
+    /// Where daily prices come from first.
+    pub naver_url: String,
+    /// Where they come from when that fails.
+    pub yahoo_url: String,
+    /// Where prices during a session come from.
+    pub naver_realtime_url: String,
+    /// How long one call of a vendor may take.
+    pub vendor_limit: Duration,
+    /// The pause before the first repeat of a call; each further one is twice as long.
+    pub vendor_pause: Duration,
+    /// Cash at the start of a simulation, in won.
+    pub initial_capital: u64,
+    /// Whether the market gate applies in a simulation.
+    pub gate: bool,
+    /// A fee table in place of the one that is compiled in; at most one.
+    pub fee_table_file: Vec<PathBuf>,
+}
+
+/// `[publish]`
+#[derive(Clone, Debug, Default)]
+pub struct PublishSettings {
+    /// The branch.
+    pub branch: String,
+    /// The name of the git remote.
+    pub remote: String,
+    /// How long one transfer may take.
+    pub git_limit: Duration,
 }
 
 /// `[ops]`
@@ -214,7 +255,10 @@ impl Settings {
                 hmac_key: None,
                 hmac_key_file: Vec::new(),
                 ed25519_public_key_file: Vec::new(),
+                ed25519_key_file: Vec::new(),
             },
+            pc: PcSettings::default(),
+            publish: PublishSettings::default(),
             ops: OpsSettings::default(),
             retention: RetentionSettings::default(),
             store: StoreSettings::default(),

@@ -14,6 +14,22 @@ pub(super) fn api_url(text: &str) -> Result<String, String> {
     if !scheme.eq_ignore_ascii_case("http") {
         return fault("must start with http://");
     }
+    let rest = address(rest)?;
+    Ok(format!("http://{rest}"))
+}
+
+/// A vendor's address without slashes at its end.
+pub(super) fn web_url(text: &str) -> Result<String, String> {
+    let schemes = ["https", "http"];
+    let split = text.split_once("://");
+    let known = split.and_then(|(scheme, rest)| Some((schemes.iter().find(|s| s.eq_ignore_ascii_case(scheme))?, rest)));
+    let (scheme, rest) = known.ok_or_else(|| "must start with http:// or https://".to_owned())?;
+    Ok(format!("{scheme}://{}", address(rest)?))
+}
+
+/// Host, port and path behind the scheme.
+fn address(rest: &str) -> Result<String, String> {
+    let fault = |rule: &str| Err(rule.to_owned());
     if rest.contains(['?', '#']) {
         return fault("must not hold a query or a fragment");
     }
@@ -31,7 +47,7 @@ pub(super) fn api_url(text: &str) -> Result<String, String> {
     if port.is_some_and(|port| port.parse::<u16>().map_or(true, |number| number == 0 || port.starts_with('+'))) {
         return fault("the port must be a whole number from 1 to 65535");
     }
-    Ok(format!("http://{authority}{}", path.trim_end_matches('/')))
+    Ok(format!("{authority}{}", path.trim_end_matches('/')))
 }
 
 /// Whether the checked address points at this machine.
@@ -99,6 +115,20 @@ pub(super) fn remote(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_vendor_may_be_reached_in_the_open_and_encrypted() {
+        let cases = [
+            ("https://a.example/", Ok("https://a.example")),
+            ("HTTP://127.0.0.1:81", Ok("http://127.0.0.1:81")),
+            ("ftp://a.example", Err("must start with http:// or https://")),
+            ("https://me:pw@a.example", Err("must not hold a user or a password")),
+            ("https://", Err("must name a host")),
+        ];
+        for (text, want) in cases {
+            assert_eq!(web_url(text), want.map(str::to_owned).map_err(str::to_owned), "{text}");
+        }
+    }
 
     #[test]
     fn the_address_of_the_backend_is_plain_http_without_user_or_query() {

@@ -15,6 +15,7 @@ use super::secret::Secret;
 use crate::contracts::bundle::Algorithm;
 use crate::contracts::bundle::Staleness;
 use crate::contracts::run::Trigger;
+use crate::time::TradingDate;
 
 /// A value as its source wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +102,8 @@ impl Value for String {
         let text = raw.text().ok_or_else(|| must_be(kind))?;
         if matches!(kind, Kind::Url) {
             rules::api_url(text)
+        } else if matches!(kind, Kind::WebUrl) {
+            rules::web_url(text)
         } else if matches!(kind, Kind::Remote) {
             rules::remote(text)
         } else {
@@ -110,6 +113,17 @@ impl Value for String {
 
     fn shown(&self, _kind: &Kind) -> String {
         self.clone()
+    }
+}
+
+impl Value for TradingDate {
+    fn read(raw: &Raw, kind: &Kind) -> Result<Self, String> {
+        let day = raw.text().and_then(|text| Self::parse_from_str(text, "%Y-%m-%d").ok());
+        day.ok_or_else(|| must_be(kind))
+    }
+
+    fn shown(&self, _kind: &Kind) -> String {
+        self.to_string()
     }
 }
 

@@ -105,6 +105,48 @@ pub const REPORT_AI: &str = "reports/phase_c/latest/report_ai.json";
 /// DECISION_PARAMS_V1
 pub const DECISION_PARAMS: &str = "state/live/decision_params.json";
 
+/// BACKTEST_RESULT_V1, written on the PC.
+pub const BACKTEST: Family = Family {
+    kind: "backtest_result",
+    latest: "reports/backtest/latest/backtest_result.json",
+    snapshots: "reports/backtest/snapshots",
+};
+/// TUNE_RESULT_V1, written on the PC.
+pub const TUNE: Family =
+    Family { kind: "tune_result", latest: "reports/tune/latest/tune_result.json", snapshots: "reports/tune/snapshots" };
+/// STRATEGY_PARAMS_V1, written on the PC.
+pub const STRATEGY_PARAMS: Family = Family {
+    kind: "strategy_params",
+    latest: "state/strategy_params/latest/strategy_params_latest.json",
+    snapshots: "state/strategy_params/snapshots",
+};
+/// PORTFOLIO_SNAPSHOT_V1; personal, never published.
+pub const PORTFOLIO: &str = "state/portfolio/latest/portfolio_latest.json";
+/// The simulation's ledger, one line a session.
+pub const DAILY_LEDGER: &str = "reports/validation/daily_ledger.jsonl";
+/// OOS-MONTHLY-1.0
+pub const OOS_VALIDATION: &str = "reports/validation/oos_validation.json";
+/// COVERAGE_BASELINE_V1
+pub const COVERAGE_BASELINE: &str = "reports/recon/coverage_baseline.json";
+/// Snapshots of a reconciliation, one directory each.
+pub const RECON_SNAPSHOTS: &str = "reports/phase_c/snapshots";
+/// The charts and the page of the newest results; not published.
+pub const REPORT_PAGE: &str = "reports/pc/page";
+/// PC_PUBLISH_RESULT_V1; not published.
+pub const PUBLISH_RESULT: &str = "reports/pc/publish/latest/publish_result.json";
+/// PC_RUN_V1: what the day's work on the PC came to; not published.
+pub const PC_RUN: &str = "reports/pc/run/latest/pc_run.json";
+/// Telemetry of tuning, one file a run.
+pub const TUNE_TELEMETRY: &str = "reports/tune/telemetry";
+/// Directories of tuning runs.
+pub const TUNE_RUNS: &str = "data/tuning_runs";
+/// Collected prices: `{ticker}.parquet` and `{ticker}.meta.json`.
+pub const PRICES: &str = "data/cache";
+/// The lock of a publish.
+pub const PUBLISH_LOCK: &str = "state/pc_publish.lock";
+/// What every publish said.
+pub const PUBLISH_LOG: &str = "logs/pc_publish_bundle.log";
+
 /// What a rollback restores, and a publish may change.
 pub const HANDOFF_PATHS: &[&str] = &["reports/phase_c/latest", "state/strategy_bundle", "state/live"];
 /// The record of an active rollback.

@@ -1,0 +1,32 @@
+//! The market's rules that research and trading share: bars, instruments, ticks and limits, taxes, indicators, the gate.
+//!
+//! Everything here is a function of values: no file, no clock, no network. The research backtest and the trading engine
+//! both stand on it, so that a price rule or an indicator exists once. Prices and money are `f64` in the research code;
+//! the exchange's grid (ticks, limits) is whole won.
+
+mod bars;
+mod fees;
+mod gate;
+pub mod indicator;
+mod instrument;
+mod tick;
+
+pub use bars::Bars;
+pub use fees::FeeFault;
+pub use fees::FeeTable;
+pub use gate::AdxMethod;
+pub use gate::GateDecision;
+pub use gate::GateParams;
+pub use gate::GateReason;
+pub use gate::GateRow;
+pub use gate::Regime;
+pub use gate::gate_rows;
+pub use instrument::Board;
+pub use instrument::Instrument;
+pub use instrument::Kind;
+pub use instrument::Leverage;
+pub use instrument::known;
+pub use instrument::known_instruments;
+pub use tick::PriceLimits;
+pub use tick::price_limits;
+pub use tick::tick_size;
