@@ -57,7 +57,11 @@ struct Gate {
 }
 
 impl Gate {
-    fn of(params: &GateParams, (ticker, market): (&str, &Market), dates: &[TradingDate]) -> Result<Self, BacktestFault> {
+    fn of(
+        params: &GateParams,
+        (ticker, market): (&str, &Market),
+        dates: &[TradingDate],
+    ) -> Result<Self, BacktestFault> {
         let bars = bars_of(market, ticker)?;
         Ok(Self { rows: gate_rows(bars, params), bar_of_session: places(bars, dates) })
     }
@@ -164,7 +168,8 @@ struct Ranks {
 
 impl Ranks {
     fn of(params: MomentumParams, timeline: &Timeline<'_>) -> Self {
-        let scores = timeline.series.iter().map(|series| momentum(&series.bars.close, params.momentum_period)).collect();
+        let scores =
+            timeline.series.iter().map(|series| momentum(&series.bars.close, params.momentum_period)).collect();
         Self { params, scores, candidates: Vec::with_capacity(timeline.series.len()) }
     }
 
