@@ -2,6 +2,7 @@
 
 pub mod backtest;
 mod bundle;
+pub mod chart;
 pub mod params;
 pub mod prices;
 mod publish;
