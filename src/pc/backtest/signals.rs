@@ -205,13 +205,15 @@ impl Ranks {
                     (None, Some(score)) => self.candidates.push((score, at)),
                     (None, None) => frozen += 1,
                 }
-            } else if let Some(score) = score.filter(|score| *score >= self.params.entry_threshold) {
-                if bar.is_some_and(|bar| !series.bars.halted[bar]) {
-                    decision.potential_signals += 1;
-                    if may_open {
-                        self.candidates.push((score, at));
-                    }
-                }
+                continue;
+            }
+            let Some(score) = score.filter(|score| *score >= self.params.entry_threshold) else { continue };
+            if bar.is_none_or(|bar| series.bars.halted[bar]) {
+                continue;
+            }
+            decision.potential_signals += 1;
+            if may_open {
+                self.candidates.push((score, at));
             }
         }
         frozen
