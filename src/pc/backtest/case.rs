@@ -20,7 +20,7 @@ use super::rounding::round;
 use super::rounding::rounded;
 use super::rows::GateSeriesRow;
 use super::rows::PositionRow;
-use super::rows::TradeRow;
+use super::rows::trade_record;
 use crate::contracts::Json;
 use crate::time::TradingDate;
 use crate::trading::FeeTable;
@@ -166,7 +166,7 @@ impl CaseFile {
         text.object("metrics", &rounded(&outcome.metrics));
         text.object("tickers", &tickers);
         text.rows("final_positions", outcome.final_positions.iter().map(PositionRow::of));
-        text.rows("trades", outcome.trades.iter().map(TradeRow::of));
+        text.rows("trades", outcome.trades.iter().map(trade_record));
         text.rows("equity_curve", outcome.days.iter().map(|day| (day.date, round(day.equity, 2))));
         text.rows("ledger", ledger(outcome).into_iter());
         let gates = outcome.days.iter().filter_map(|day| Some(GateSeriesRow::of(day.date, &day.gate?)));
