@@ -3,6 +3,7 @@
 pub mod backtest;
 mod bundle;
 pub mod chart;
+pub mod page;
 pub mod params;
 pub mod prices;
 mod publish;

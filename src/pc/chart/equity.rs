@@ -146,7 +146,13 @@ impl EquityChart<'_> {
         let step = self.months_a_tick();
         let starts = first.iter_days().take_while(|day| day <= last);
         let starts = starts.filter(|day| day.day() == 1 && day.month0().is_multiple_of(step));
-        starts.map(|day| day.num_days_from_ce()).collect()
+        let mut ticks: Vec<i32> = starts.map(|day| day.num_days_from_ce()).collect();
+        let span = self.span();
+        // A window that starts shortly after the first of January still says its year.
+        if ticks.first().is_none_or(|tick| tick - span.start > (span.end - span.start) / 16) {
+            ticks.insert(0, span.start);
+        }
+        ticks
     }
 
     fn months_a_tick(&self) -> u32 {

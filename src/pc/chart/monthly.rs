@@ -14,6 +14,7 @@ use plotters::style::text_anchor::VPos;
 
 use super::ChartFault;
 use super::FAINT;
+use super::GRID;
 use super::INK;
 use super::Lang;
 use super::drawn;
@@ -108,11 +109,15 @@ impl MonthlyReturns {
                     let Some(value) = value else { continue };
                     let color = tone(value / full);
                     let (x, y) = corner(column, row);
-                    let cell = Rectangle::new([(x + 1, y + 1), (x + CELL.0 - 1, y + CELL.1 - 1)], color.filled());
-                    area.draw(&cell).map_err(drawn)?;
+                    let edges = [(x + 1, y + 1), (x + CELL.0 - 1, y + CELL.1 - 1)];
+                    area.draw(&Rectangle::new(edges, color.filled())).map_err(drawn)?;
+                    area.draw(&Rectangle::new(edges, GRID.stroke_width(1))).map_err(drawn)?;
+                    let (label, ink) = match format!("{value:+.1}") {
+                        still if still == "+0.0" || still == "-0.0" => ("0.0".to_owned(), FAINT),
+                        moved => (moved, ink_on(color)),
+                    };
                     let at = (x + CELL.0 / 2, y + CELL.1 / 2);
-                    let style = text(12, ink_on(color), CENTER);
-                    area.draw(&Text::new(format!("{value:+.1}"), at, style)).map_err(drawn)?;
+                    area.draw(&Text::new(label, at, text(12, ink, CENTER))).map_err(drawn)?;
                 }
             }
             area.present().map_err(drawn)?;

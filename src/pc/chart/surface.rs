@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use plotters::element::PathElement;
 use plotters::element::Rectangle;
 use plotters::element::Text;
 use plotters::prelude::IntoDrawingArea as _;
@@ -113,6 +114,7 @@ impl Surface {
                     area.draw(&Rectangle::new([(left, top), (right, bottom)], color.filled())).map_err(drawn)?;
                 }
             }
+            self.zero_line(&area, &grid)?;
             let place = |keys: &[i64], key: i64| keys.binary_search(&key).unwrap_or_default();
             let [left, top, right, bottom] = grid.edges(place(&grid.xs, best.0), place(&grid.ys, best.1));
             let frame = Rectangle::new([(left - 1, top - 1), (right + 1, bottom + 1)], INK.stroke_width(2));
@@ -122,6 +124,31 @@ impl Surface {
             area.present().map_err(drawn)?;
         }
         Ok(super::accessible(&svg, &title))
+    }
+
+    /// The border between gains and losses, which a print in gray would not show.
+    fn zero_line(&self, area: &Area<'_>, grid: &Grid) -> Result<(), ChartFault> {
+        let gains = |x: usize, y: usize| {
+            let value = self.cells.get(&(*grid.xs.get(x)?, *grid.ys.get(y)?))?;
+            value.is_finite().then_some(*value > 0.0)
+        };
+        let differ = |a: Option<bool>, b: Option<bool>| a.zip(b).is_some_and(|(a, b)| a != b);
+        for y in 0..grid.ys.len() {
+            for x in 0..grid.xs.len() {
+                let [left, top, right, bottom] = grid.edges(x, y);
+                let here = gains(x, y);
+                let sides = [
+                    (gains(x + 1, y), [(right, top), (right, bottom)]),
+                    (gains(x, y + 1), [(left, top), (right, top)]),
+                ];
+                for (other, line) in sides {
+                    if differ(here, other) {
+                        area.draw(&PathElement::new(line.to_vec(), INK.stroke_width(1))).map_err(drawn)?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     fn axes(&self, area: &Area<'_>, grid: &Grid) -> Result<(), ChartFault> {
