@@ -113,7 +113,9 @@ fn quality_of(file: &Normalized) -> DataQuality {
         rows_dropped_non_session: file.quality.rows_dropped_non_session,
         halted_rows: file.quality.halted_rows,
         repaired_rows: file.quality.repaired_rows,
-        jumps: jumps.map(|jump| PriceJump { date: jump.date, change: super::rounding::round(jump.change, 6) }).collect(),
+        jumps: jumps
+            .map(|jump| PriceJump { date: jump.date, change: super::rounding::round(jump.change, 6) })
+            .collect(),
         missing_sessions: file.findings.missing_sessions.clone(),
         warnings: file.findings.lines(),
     }

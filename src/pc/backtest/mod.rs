@@ -16,6 +16,7 @@ mod options;
 pub mod research;
 mod rounding;
 mod rows;
+pub mod screen;
 mod signals;
 mod timeline;
 pub mod window;

@@ -25,6 +25,7 @@ use super::oos::validate_by_year;
 use super::rounding::round;
 use super::rounding::rounded;
 use super::rows::trade_record;
+use super::screen::Screen;
 use super::window::Window;
 use crate::contracts::Document as _;
 use crate::contracts::backtest::BacktestResult;
@@ -89,6 +90,17 @@ pub struct Documents {
     pub ledger: Vec<LedgerRow>,
     /// `reports/validation/oos_validation.json`
     pub validation: OosValidation,
+    /// The simulation on one screen.
+    pub screen: Vec<String>,
+}
+
+/// The documents and where they lie.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// The documents.
+    pub documents: Documents,
+    /// The result's snapshot and latest copy.
+    pub published: Published,
 }
 
 /// The workspace's simulation failed.
@@ -113,11 +125,7 @@ pub enum ResearchFault {
 ///
 /// # Errors
 /// No parameters, no or bad prices, a refused simulation, or a file that cannot be written.
-pub fn run(
-    store: &Store,
-    terms: Terms<'_>,
-    (window, now): (Window, KstTime),
-) -> Result<(Documents, Published), ResearchFault> {
+pub fn run(store: &Store, terms: Terms<'_>, (window, now): (Window, KstTime)) -> Result<Done, ResearchFault> {
     let params = params::resolve(store)?;
     let mut tickers = params.values.universe.clone();
     if terms.gate && !tickers.iter().any(|ticker| ticker == BENCHMARK) {
@@ -128,7 +136,7 @@ pub fn run(
     let prices = Prices::of(files);
     let documents = Research { params: &params, prices: &prices, window, terms, now }.documents()?;
     let published = documents.write(store, now)?;
-    Ok((documents, published))
+    Ok(Done { documents, published })
 }
 
 impl Documents {
@@ -199,7 +207,9 @@ impl Research<'_> {
             meta: self.meta(&setup, &outcome),
         };
         let validation = validate_by_year(&setup, &self.prices.market, self.now)?;
-        Ok(Documents { ledger: ledger(&outcome), outcome, result, validation })
+        let source = format!("{}, sha256 {}", self.params.path, self.params.sha256.get(..12).unwrap_or_default());
+        let screen = Screen { setup: &setup, outcome: &outcome, prices: self.prices, source: &source }.lines();
+        Ok(Documents { ledger: ledger(&outcome), outcome, result, validation, screen })
     }
 
     fn tickers(&self, setup: &Setup<'_>) -> Result<BTreeMap<String, TickerFigures>, BacktestFault> {
@@ -332,7 +342,8 @@ fn mdd_reason(metrics: &Metrics) -> Option<String> {
 }
 
 fn top_performers(tickers: &BTreeMap<String, TickerFigures>) -> Vec<Performer> {
-    let found = tickers.iter().filter_map(|(ticker, figures)| Some(Performer { ticker: ticker.clone(), cagr: figures.cagr? }));
+    let found =
+        tickers.iter().filter_map(|(ticker, figures)| Some(Performer { ticker: ticker.clone(), cagr: figures.cagr? }));
     let mut found: Vec<Performer> = found.collect();
     // The map is in ascending order of ticker, and the sort is stable.
     found.sort_by(|a, b| b.cagr.total_cmp(&a.cagr));
