@@ -7,6 +7,8 @@ pub mod page;
 pub mod params;
 pub mod prices;
 mod publish;
+pub mod reconcile;
+pub mod reports;
 
 pub use bundle::BundleDraft;
 pub use bundle::sealed_bundle;
