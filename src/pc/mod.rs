@@ -4,6 +4,7 @@ pub mod backtest;
 mod bundle;
 pub mod prices;
 mod publish;
+pub mod vendors;
 
 pub use bundle::BundleDraft;
 pub use bundle::sealed_bundle;
