@@ -2,6 +2,7 @@
 
 pub mod backtest;
 mod bundle;
+pub mod params;
 pub mod prices;
 mod publish;
 pub mod vendors;

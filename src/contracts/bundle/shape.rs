@@ -131,14 +131,26 @@ pub(super) fn bad_values(bundle: &Json) -> Vec<String> {
             }
         }
     }
-    let Some(strategy) = bundle.get("strategy") else { return issues };
+    if let Some(strategy) = bundle.get("strategy") {
+        issues.extend(strategy_issues(strategy));
+    }
+    issues
+}
+
+/// What is wrong with the values of a strategy section: one text for each, with the field, its value and the rule.
+#[must_use]
+pub fn strategy_issues(strategy: &Json) -> Vec<String> {
+    let mut issues = Vec::new();
     for key in ["name", "version"] {
         issues.extend(broken(&Rule::Text, strategy.get(key), &format!("strategy.{key}")));
     }
     issues.extend(bad_universe(strategy.get("universe")));
     for (section, key, rule) in VALUES {
         let value = strategy.get(section).and_then(|s| s.get(key));
-        issues.extend(broken(rule, value, &format!("strategy.{section}.{key}")));
+        // Without it the gate's own threshold holds.
+        if value.is_some() || *key != "adx_filter_min" {
+            issues.extend(broken(rule, value, &format!("strategy.{section}.{key}")));
+        }
     }
     for signals in SIGNALS {
         issues.extend(bad_signals(signals, strategy));

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::contracts::strategy_params::Frequency;
 use crate::time::TradingDate;
 use crate::trading::Bars;
 use crate::trading::FeeFault;
@@ -35,18 +36,6 @@ pub enum Strategy {
     RegimeMaAdx(GateParams),
     /// Holds the tickers with the highest momentum.
     KrxMomentum(MomentumParams),
-}
-
-/// When new positions may be opened; exits are daily.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Frequency {
-    /// Every session.
-    #[default]
-    Daily,
-    /// The first session of an ISO week.
-    Weekly,
-    /// The first session of a month.
-    Monthly,
 }
 
 /// Parameters of `krx_momentum_v1`. Fractions, not percent; stops are negative.
