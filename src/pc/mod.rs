@@ -2,6 +2,7 @@
 
 pub mod backtest;
 pub mod bundle;
+pub mod chart;
 pub mod params;
 pub mod prices;
 mod publish;
