@@ -48,8 +48,7 @@ pub fn is_code(text: &str) -> bool {
 /// at most 240 characters.
 #[must_use]
 pub fn detail(text: &str) -> String {
-    let plain: String =
-        text.chars().filter(|c| *c != '\r').map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let plain: String = text.chars().filter(|c| *c != '\r').map(|c| if c.is_control() { ' ' } else { c }).collect();
     let words: Vec<&str> = plain.split_whitespace().collect();
     let cut: String = words.join(" ").replace('"', "'").chars().take(240).collect();
     cut.trim_end().to_owned()

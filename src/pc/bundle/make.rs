@@ -122,13 +122,7 @@ pub fn keep(store: &Store, made: &MadeBundle, seal: Seal<'_>, now: KstTime) -> R
 ///
 /// # Errors
 /// The file cannot be written, or does not hold what was written.
-pub fn keep_as(
-    store: &Store,
-    name: &str,
-    made: &MadeBundle,
-    seal: Seal<'_>,
-    now: KstTime,
-) -> Result<(), BundleFault> {
+pub fn keep_as(store: &Store, name: &str, made: &MadeBundle, seal: Seal<'_>, now: KstTime) -> Result<(), BundleFault> {
     store.write(name, &made.bytes)?;
     read_back(store, name, made, seal, now)
 }
@@ -176,13 +170,7 @@ fn proved(bytes: &[u8], seal: Seal<'_>, now: KstTime) -> Result<Validation, Bund
     Err(BundleFault::NotProven { decision: found.decision, issues: issues.join("; ") })
 }
 
-fn read_back(
-    store: &Store,
-    name: &str,
-    made: &MadeBundle,
-    seal: Seal<'_>,
-    now: KstTime,
-) -> Result<(), BundleFault> {
+fn read_back(store: &Store, name: &str, made: &MadeBundle, seal: Seal<'_>, now: KstTime) -> Result<(), BundleFault> {
     let found = store.read(name)?;
     if found.as_deref() != Some(made.bytes.as_slice()) {
         return Err(BundleFault::ReadBack { path: name.to_owned() });

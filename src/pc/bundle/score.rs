@@ -82,7 +82,9 @@ pub struct ScorerInput<'a> {
     pub windows: Windows,
     /// Normalised bars by ticker.
     pub bars: &'a BTreeMap<String, Bars>,
-    /// Where they came from, one word.
+    /// Days of each ticker whose close is further from the one before than the exchange permits: a seam of two series.
+    pub jumps: &'a BTreeMap<String, BTreeSet<TradingDate>>,
+    /// Where the prices came from, one word.
     pub data_source: &'a str,
     /// The day whose closes are ranked; later bars are not looked at.
     pub asof: TradingDate,
@@ -117,7 +119,8 @@ pub fn score(input: &ScorerInput<'_>) -> ScorerSignal {
         return skipped(input, "DATA_MISSING", &format!("no ticker can be ranked: {}", left_out.join(" ")));
     }
     let all = entries.len();
-    let mut said = format!("data_source={} valid={all}/{} prices={}", input.data_source, input.universe.len(), input.asof);
+    let mut said =
+        format!("data_source={} valid={all}/{} prices={}", input.data_source, input.universe.len(), input.asof);
     if !left_out.is_empty() {
         said = format!("{said} without {}", left_out.join(" "));
     }
@@ -137,7 +140,7 @@ pub fn score(input: &ScorerInput<'_>) -> ScorerSignal {
 
 /// A scorer that says why it has nothing to say.
 #[must_use]
-pub fn skipped(input: &ScorerInput<'_>, reason: &'static str, why: &str) -> ScorerSignal {
+pub(super) fn skipped(input: &ScorerInput<'_>, reason: &'static str, why: &str) -> ScorerSignal {
     ScorerSignal {
         status: "SKIPPED",
         reason,
@@ -159,6 +162,12 @@ fn entry<'a>(input: &ScorerInput<'a>, ticker: &'a str) -> Result<Entry<'a>, Stri
     let used = &closes[start..];
     if !used.iter().all(|close| close.is_finite() && *close > 0.0) {
         return Err("a close that is no price".to_owned());
+    }
+    // The first close of the window has no change in it.
+    let within = (bars.date[start], input.asof);
+    let seam = input.jumps.get(ticker).and_then(|days| days.iter().find(|day| **day > within.0 && **day <= within.1));
+    if let Some(day) = seam {
+        return Err(format!("beyond the daily limit on {day}"));
     }
     let last = used[used.len() - 1];
     let first = used[used.len() - 1 - input.windows.momentum];
@@ -243,6 +252,7 @@ mod tests {
     struct Case {
         universe: Vec<String>,
         bars: BTreeMap<String, Bars>,
+        jumps: BTreeMap<String, BTreeSet<TradingDate>>,
     }
 
     impl Case {
@@ -250,12 +260,13 @@ mod tests {
             Self {
                 universe: rows.iter().map(|(ticker, _)| (*ticker).to_owned()).collect(),
                 bars: rows.iter().map(|(ticker, closes)| ((*ticker).to_owned(), bars(closes))).collect(),
+                jumps: BTreeMap::new(),
             }
         }
 
         fn scored(&self, asof: TradingDate) -> ScorerSignal {
-            let (universe, bars) = (&self.universe, &self.bars);
-            score(&ScorerInput { universe, windows: WINDOWS, bars, data_source: "CACHE", asof })
+            let (universe, bars, jumps) = (&self.universe, &self.bars, &self.jumps);
+            score(&ScorerInput { universe, windows: WINDOWS, bars, jumps, data_source: "CACHE", asof })
         }
     }
 
@@ -293,7 +304,8 @@ mod tests {
     #[test]
     fn ties_go_to_the_ticker_and_four_picks_are_the_most() {
         let same: &[f64] = &[100.0, 100.0, 101.0, 102.0, 103.0];
-        let case = Case::of(&[("5A0000", same), ("400000", same), ("300000", same), ("200000", same), ("100000", same)]);
+        let case =
+            Case::of(&[("5A0000", same), ("400000", same), ("300000", same), ("200000", same), ("100000", same)]);
         let found = case.scored(day(4));
         assert_eq!(shown(&found), [("100000", 100.0), ("200000", 80.0), ("300000", 60.0), ("400000", 40.0)]);
         assert_eq!(found.prices.len(), 5, "prices are of the whole universe");
@@ -322,6 +334,18 @@ mod tests {
         assert_eq!(found.reason_detail, said);
         let dates: Vec<_> = found.prices.iter().map(|(ticker, point)| (ticker.as_str(), point.date)).collect();
         assert_eq!(dates, [("100000", day(5)), ("200000", day(4)), ("400000", day(5)), ("500000", day(5))]);
+    }
+
+    #[test]
+    fn a_seam_inside_the_window_leaves_a_ticker_out() {
+        let closes: &[f64] = &[10.0, 10.0, 100.0, 101.0, 102.0, 103.0, 104.0];
+        let mut case = Case::of(&[("100000", closes), ("200000", &[100.0; 7])]);
+        // The window starts at the seam: the change is before it.
+        case.jumps.insert("100000".to_owned(), BTreeSet::from([day(2)]));
+        assert_eq!(case.scored(day(6)).top_picks.len(), 2);
+        let found = case.scored(day(5));
+        assert_eq!(shown(&found), [("200000", 100.0)]);
+        assert!(found.reason_detail.ends_with("100000(beyond the daily limit on 2026-01-03)"), "{found:?}");
     }
 
     #[test]

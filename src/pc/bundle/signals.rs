@@ -1,6 +1,7 @@
 //! The three signals of a bundle, made from one day's closes, and the question whether that day is the right one.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
@@ -27,6 +28,8 @@ pub struct Evidence {
     pub bars: BTreeMap<String, Bars>,
     /// Tickers whose file is there but cannot be read, with the reason.
     pub damaged: BTreeMap<String, String>,
+    /// Days of each ticker whose close is further from the one before than the exchange permits.
+    pub jumps: BTreeMap<String, BTreeSet<TradingDate>>,
     /// The series of the market.
     pub market: MarketSeries,
     /// What is held.
@@ -96,6 +99,7 @@ pub fn signals(evidence: &Evidence, values: &ParamValues, day: PriceDay) -> Sign
         universe: &values.universe,
         windows: Windows { momentum: values.momentum_period, volatility: values.volatility_period },
         bars: &evidence.bars,
+        jumps: &evidence.jumps,
         data_source: &evidence.data_source,
         asof: day.asof(),
     };
