@@ -3,9 +3,12 @@
 pub mod backtest;
 pub mod bundle;
 pub mod chart;
+pub mod page;
 pub mod params;
 pub mod prices;
 mod publish;
+pub mod reconcile;
+pub mod reports;
 
 pub use bundle::BundleDraft;
 pub use bundle::sealed_bundle;
