@@ -11,6 +11,7 @@ use daily_ops::contracts::BundleDecision;
 use daily_ops::contracts::BundlePolicy;
 use daily_ops::contracts::Document;
 use daily_ops::contracts::Json;
+use daily_ops::contracts::PriceMeta;
 use daily_ops::contracts::RunId;
 use daily_ops::contracts::StageClass;
 use daily_ops::contracts::bundle::validate;
@@ -82,6 +83,7 @@ const TYPED: &[(&str, Rewrite, Ours)] = &[
     ("real_sender_enable_v1", rewritten::<SenderEnable>, Ours::Written),
     ("emergency_stop_v1", rewritten::<EmergencyStop>, Ours::Written),
     ("rollback_v1", rewritten::<Rollback>, Ours::Written),
+    ("price_meta_v1", rewritten::<PriceMeta>, Ours::WrittenStrict),
     ("evidence_health_report_v1", rewritten::<EvidenceHealth>, Ours::Read),
 ];
 
