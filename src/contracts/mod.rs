@@ -13,6 +13,7 @@ pub mod ids;
 pub mod integrity;
 pub mod json;
 pub mod ops_run;
+pub mod publish;
 pub mod push;
 pub mod reason;
 pub mod reco;

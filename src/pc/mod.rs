@@ -4,8 +4,7 @@ pub mod backtest;
 mod bundle;
 pub mod params;
 pub mod prices;
-mod publish;
+pub mod publish;
 
 pub use bundle::BundleDraft;
 pub use bundle::sealed_bundle;
-pub use publish::publish;
