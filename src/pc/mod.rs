@@ -2,6 +2,8 @@
 
 pub mod backtest;
 mod bundle;
+pub mod chart;
+pub mod page;
 pub mod params;
 pub mod prices;
 pub mod publish;

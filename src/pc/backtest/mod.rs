@@ -4,9 +4,15 @@
 //! [`crate::trading`]. The same inputs give the same bytes: no clock, no randomness, no hash order anywhere.
 
 mod book;
+pub mod case;
 mod check;
 mod engine;
+mod holding;
+mod ledger;
 pub mod metrics;
+mod options;
+mod rounding;
+mod rows;
 mod signals;
 mod timeline;
 
@@ -23,7 +29,13 @@ use crate::trading::GateParams;
 use crate::trading::GateRow;
 use crate::trading::Instrument;
 pub use engine::simulate;
+pub use holding::Holding;
+pub use holding::holding;
+pub use ledger::LedgerRow;
+pub use ledger::ledger;
 use metrics::Metrics;
+pub use options::Options;
+pub use options::STRATEGIES;
 
 /// Normalised bars by ticker.
 pub type Market = BTreeMap<String, Bars>;
@@ -221,6 +233,17 @@ pub enum BacktestFault {
         value: String,
         /// What it must be.
         rule: &'static str,
+    },
+    /// There is no such strategy.
+    #[error("no strategy {name}; there are {known}", name = .0, known = STRATEGIES.join(", "))]
+    UnknownStrategy(String),
+    /// The strategy has no such parameter.
+    #[error("no parameter {name}; there are {known}")]
+    UnknownParameter {
+        /// The name given.
+        name: String,
+        /// The names there are.
+        known: String,
     },
     /// A ticker has no bars.
     #[error("no prices for {0}")]

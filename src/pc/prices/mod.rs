@@ -3,7 +3,10 @@
 //! A file is read as it is stored ([`read_file`]); calculations see bars only after normalisation. Nothing here invents a
 //! bar: a defect is repaired by a stated rule and counted, or reported.
 
+mod normalize;
 mod parquet;
+mod quality;
+mod splices;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -11,6 +14,20 @@ use std::path::PathBuf;
 use crate::contracts::json::sha256_hex;
 use crate::time::TradingDate;
 use crate::trading::Bars;
+
+pub use normalize::MAX_PRICE;
+pub use normalize::Normalized;
+pub use normalize::normalize;
+pub use normalize::sorted;
+pub use quality::Findings;
+pub use quality::Jump;
+pub use quality::Quality;
+pub use quality::QualityFault;
+pub use quality::WindowCoverage;
+pub use splices::BasisChange;
+pub use splices::Splice;
+pub use splices::SpliceCause;
+pub use splices::Stretch;
 
 /// Bars as a file stores them: not sorted, not cleaned.
 #[derive(Clone, Debug)]
@@ -65,29 +82,4 @@ fn date_in(text: &str) -> Option<TradingDate> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_shared_layout_is_read() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-        let cases = [
-            ("prices/069500.parquet", 1472, "2020-01-02", "2025-12-29"),
-            ("prices/000660.parquet", 249, "2024-10-16", "2025-10-24"),
-            ("prices/^KS11.parquet", 246, "2024-11-21", "2025-11-26"),
-            ("reconcile/evidence_069500_capitalised.parquet", 1472, "2020-01-02", "2025-12-29"),
-            ("reconcile/reference_weekday/input/069500.parquet", 1806, "2019-01-01", "2025-12-30"),
-        ];
-        for (file, rows, first, last) in cases {
-            let path = root.join(file);
-            if !path.exists() {
-                continue;
-            }
-            let found = read_file(&path).expect(file);
-            assert_eq!(found.bars.len(), rows, "{file}");
-            assert_eq!(found.bars.first_date().map(|d| d.to_string()).as_deref(), Some(first), "{file}");
-            assert_eq!(found.bars.last_date().map(|d| d.to_string()).as_deref(), Some(last), "{file}");
-            assert!(found.bars.close.iter().all(|close| *close > 0.0), "{file}");
-        }
-    }
-}
+mod tests;
