@@ -87,7 +87,10 @@ impl PublishCode {
     /// Whether a rule or another party said no, which is exit code 2; otherwise something could not be done.
     #[must_use]
     pub fn is_refusal(self) -> bool {
-        !matches!(self, Self::PublishCommit | Self::PublishPushFailed | Self::PublishNotClean | Self::NoFollowingSession)
+        !matches!(
+            self,
+            Self::PublishCommit | Self::PublishPushFailed | Self::PublishNotClean | Self::NoFollowingSession
+        )
     }
 }
 

@@ -44,12 +44,7 @@ impl Remote<'_> {
     /// # Errors
     ///
     /// See [`PublishFault`]; the branch was not moved.
-    pub fn commit(
-        &self,
-        staged: &Staged,
-        message: &str,
-        hooks: Option<&Hooks<'_>>,
-    ) -> Result<Made, PublishFault> {
+    pub fn commit(&self, staged: &Staged, message: &str, hooks: Option<&Hooks<'_>>) -> Result<Made, PublishFault> {
         let repo = open(self.root).map_err(PublishFault::Precheck)?;
         let branch = on_branch(&repo, self.branch).map_err(PublishFault::Precheck)?;
         let failed = |e: git2::Error| PublishFault::Commit(GitFault::local("git", &e));

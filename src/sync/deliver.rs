@@ -108,5 +108,8 @@ impl Remote<'_> {
 
 /// Whether it is the state of the two branches that is in the way, and not the conversation.
 fn is_ours(detail: GitDetail) -> bool {
-    matches!(detail, GitDetail::Diverged | GitDetail::LocalChanges | GitDetail::WrongBranch | GitDetail::MergeInProgress)
+    matches!(
+        detail,
+        GitDetail::Diverged | GitDetail::LocalChanges | GitDetail::WrongBranch | GitDetail::MergeInProgress
+    )
 }

@@ -78,7 +78,8 @@ impl Hooks<'_> {
 
     /// What is to be said about hooks that are there and may not be executed: git leaves them out, too.
     pub(super) fn idle(&self, repo: &Repository) -> Vec<String> {
-        let idle = |name: &&str| program(repo, name).is_none() && candidates(repo, name).iter().any(|file| file.is_file());
+        let idle =
+            |name: &&str| program(repo, name).is_none() && candidates(repo, name).iter().any(|file| file.is_file());
         let told = |name: &str| format!("the hook {name} is not executable and was left out");
         NAMES.iter().copied().filter(|name| idle(&name)).map(told).collect()
     }

@@ -55,9 +55,8 @@ impl Remote<'_> {
         let repo = open(self.root).map_err(PublishFault::Precheck)?;
         let parent = head(&repo).map_err(PublishFault::Precheck)?;
         let entries = entries(&repo, paths)?;
-        let plain = |path: &String| {
-            PathFault::plain(path).map_err(|why| PublishFault::Path { path: one_line(path), why })
-        };
+        let plain =
+            |path: &String| PathFault::plain(path).map_err(|why| PublishFault::Path { path: one_line(path), why });
         let removed = removed.iter().map(plain).collect::<Result<Vec<_>, _>>()?;
         let failed = |e: git2::Error| PublishFault::Commit(GitFault::local("git", &e));
         let (tree, files) = tree(&repo, parent, &entries, &removed).map_err(failed)?;

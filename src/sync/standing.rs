@@ -81,10 +81,9 @@ impl Remote<'_> {
             let way_out = "commits are not signed here; set it to false for this repository, or publish by hand";
             return Err(GitFault::new(GitDetail::Unknown, format!("commit.gpgSign is on: {way_out}")));
         }
-        repo.signature().map(drop).or(Err(GitFault::new(
-            GitDetail::Unknown,
-            "git's configuration has no user.name and user.email",
-        )))
+        repo.signature()
+            .map(drop)
+            .or(Err(GitFault::new(GitDetail::Unknown, "git's configuration has no user.name and user.email")))
     }
 
     /// Downloads and brings the branch to the remote's newest commit, by fast-forward or with our own data commits on top.
@@ -230,7 +229,11 @@ fn paths(repo: &Repository, commit: &Commit<'_>) -> Result<Vec<String>, git2::Er
     let old = commit.parents().next().map(|parent| parent.tree()).transpose()?;
     let diff = repo.diff_tree_to_tree(old.as_ref(), Some(&commit.tree()?), None)?;
     let path = |bytes: Option<&[u8]>| bytes.map(|path| String::from_utf8_lossy(path).into_owned());
-    Ok(diff.deltas().flat_map(|d| [path(d.old_file().path_bytes()), path(d.new_file().path_bytes())]).flatten().collect())
+    Ok(diff
+        .deltas()
+        .flat_map(|d| [path(d.old_file().path_bytes()), path(d.new_file().path_bytes())])
+        .flatten()
+        .collect())
 }
 
 fn subjects(repo: &Repository, tip: Option<Oid>) -> Result<Vec<String>, GitFault> {

@@ -69,7 +69,9 @@ pub(super) fn done(end: PublishEnd, progress: &Progress, mode: PublishMode) -> S
             };
             format!("would commit and push {count} files: {}{kept}", listed(&progress.files))
         }
-        (PublishMode::Act, PublishEnd::NoChanges) if progress.pushed => "no changes; kept commits were pushed".to_owned(),
+        (PublishMode::Act, PublishEnd::NoChanges) if progress.pushed => {
+            "no changes; kept commits were pushed".to_owned()
+        }
         (PublishMode::Act, PublishEnd::NoChanges) => "no changes".to_owned(),
         (PublishMode::Act, _) => format!("{count} files committed and pushed"),
     }
@@ -81,11 +83,7 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub(super) fn of(
-        publisher: &Publisher<'_>,
-        ended: &Result<PublishEnd, PublishStop>,
-        progress: &Progress,
-    ) -> Self {
+    pub(super) fn of(publisher: &Publisher<'_>, ended: &Result<PublishEnd, PublishStop>, progress: &Progress) -> Self {
         if ended.is_err() {
             return Self { rows: Vec::new() };
         }
@@ -120,7 +118,8 @@ impl Told {
     pub(super) fn lines(self, publisher: &Publisher<'_>, result: &PublishResult) -> Vec<String> {
         let mut lines = self.rows;
         if !lines.is_empty() {
-            lines.push(format!("duration: {:.1} s", std::time::Duration::from_millis(result.duration_ms).as_secs_f64()));
+            lines
+                .push(format!("duration: {:.1} s", std::time::Duration::from_millis(result.duration_ms).as_secs_f64()));
             lines.push(format!("log: {}", layout::PUBLISH_LOG));
             lines.push(format!("worktree: {} on {}", publisher.store.root().display(), result.branch));
         }
@@ -159,7 +158,11 @@ fn scorer(scorer: &Value) -> String {
     let picks = scorer["top_picks"].as_array().map(Vec::as_slice).unwrap_or_default();
     let pick = |pick: &Value| format!("{} {}", word(&pick["ticker"]), pick["score"]);
     let top: Vec<_> = picks.iter().take(3).map(pick).collect();
-    if top.is_empty() { word(&scorer["status"]).to_owned() } else { format!("{}, {}", word(&scorer["status"]), top.join(", ")) }
+    if top.is_empty() {
+        word(&scorer["status"]).to_owned()
+    } else {
+        format!("{}, {}", word(&scorer["status"]), top.join(", "))
+    }
 }
 
 fn holding_action(action: &Value) -> String {

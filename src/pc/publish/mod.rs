@@ -258,9 +258,7 @@ impl Publisher<'_> {
                 let text = format!("process {} has been publishing{held}{hint}", other.pid);
                 Err((PublishStop::new(PublishCode::AlreadyRunning, text), class))
             }
-            Err(fault) => {
-                Err((PublishStop::new(PublishCode::PublishPrecheck, fault.to_string()), PublishClass::Fault))
-            }
+            Err(fault) => Err((PublishStop::new(PublishCode::PublishPrecheck, fault.to_string()), PublishClass::Fault)),
         }
     }
 
@@ -270,7 +268,8 @@ impl Publisher<'_> {
             return Ok(());
         }
         let now = self.clock.now();
-        let unknown = |fault: crate::time::CalendarFault| PublishStop::new(PublishCode::PublishPrecheck, fault.to_string());
+        let unknown =
+            |fault: crate::time::CalendarFault| PublishStop::new(PublishCode::PublishPrecheck, fault.to_string());
         let next = Calendar::krx().next_open(now).map_err(unknown)?;
         if next.open - now <= chrono::Duration::hours(FOLLOWS_HOURS) {
             return Ok(());
@@ -291,10 +290,8 @@ impl Publisher<'_> {
         if foreign.is_empty() {
             return Ok(());
         }
-        let text = format!(
-            "changed and not part of a publish; commit, remove or ignore: {}",
-            message::listed(&foreign)
-        );
+        let text =
+            format!("changed and not part of a publish; commit, remove or ignore: {}", message::listed(&foreign));
         Err(PublishStop::new(PublishCode::PublishDirty, text))
     }
 

@@ -11,6 +11,9 @@ use crate::store::layout;
 /// The largest AI report, in characters of its compact form.
 const AI_LIMIT: usize = 1200;
 
+/// Most codes that a report lists.
+const CODES: usize = 5;
+
 /// The KPIs of the human report, in their order, and where the summary has each.
 const KPIS: [(&str, &str); 5] = [
     ("gate_open_days", "gate_open"),
@@ -61,6 +64,9 @@ impl Reports {
         }
         if let Some(ai) = &self.ai {
             ai_of(ai, summary, found);
+        }
+        if let (Some(human), Some(ai)) = (&self.human, &self.ai) {
+            found.require(layout::REPORT_AI, "asof is not that of the other report", human["asof"] == ai["asof"]);
         }
         match &self.daily {
             Some(rows) if !is_error => rows_of(rows, summary, found),
@@ -115,6 +121,12 @@ fn human_of(human: &Value, summary: &Value, found: &mut Findings) {
         let same = human["integrity_summary"][ours] == *summary["integrity"].get(theirs).unwrap_or(&zero);
         found.require(file, &format!("integrity_summary.{ours} is not that of the summary"), same);
     }
+    let listed = |document: &Value, count: &str| {
+        let rows = document["top_codes"].as_array().map(Vec::as_slice).unwrap_or_default();
+        rows.iter().take(CODES).map(|row| (row["code"].clone(), row[count].clone())).collect::<Vec<_>>()
+    };
+    let same = listed(&human["integrity_summary"], "count") == listed(&summary["integrity"], "days");
+    found.require(file, "integrity_summary.top_codes are not those of the summary", same);
     let kpis = human["kpis"].as_array().map(Vec::as_slice).unwrap_or_default();
     found.require(file, "kpis must be the five of the contract", kpis.len() == KPIS.len());
     for (kpi, (key, source)) in kpis.iter().zip(KPIS) {
@@ -144,6 +156,10 @@ fn ai_of(ai: &Value, summary: &Value, found: &mut Findings) {
     for (field, holds) in same {
         found.require(file, &format!("{field} is not that of the summary"), holds);
     }
+    let codes = summary["integrity"]["top_codes"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let critical = ai["integrity_flags"]["critical_codes"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let known = critical.iter().all(|code| codes.iter().any(|row| row["code"] == *code)) && critical.len() <= CODES;
+    found.require(file, "integrity_flags.critical_codes are not those of the summary", known);
     let length = ai.to_string().chars().count();
     found.require(file, &format!("has {length} characters, {AI_LIMIT} are allowed"), length <= AI_LIMIT);
 }
@@ -198,7 +214,10 @@ mod tests {
             "period": {"from": "2026-11-18", "to": "2026-11-20"},
             "counts": {"L1_actions": 4, "L2_trades": 3, "L1_L2_delta": 1},
             "kpis": {"gate_open": 1, "chop_block": 1, "bear_block": 0, "executed": 1, "no_data": 1},
-            "integrity": {"critical_days": 0, "warning_days": 2, "info_days": 0, "top_codes": []},
+            "integrity": {
+                "critical_days": 0, "warning_days": 2, "info_days": 0,
+                "top_codes": [{"code": "IC_EVIDENCE_PRICE_JUMP", "days": 2}],
+            },
         })
     }
 
@@ -210,7 +229,10 @@ mod tests {
                 "period": "2026-11-18~2026-11-20", "status_badge": "AMBER",
                 "trade_count": {"L1_actions": 4, "L2_trades": 3, "delta": 1},
             },
-            "integrity_summary": {"critical_total": 0, "warning_total": 2, "info_total": 0, "top_codes": []},
+            "integrity_summary": {
+                "critical_total": 0, "warning_total": 2, "info_total": 0,
+                "top_codes": [{"code": "IC_EVIDENCE_PRICE_JUMP", "count": 2}],
+            },
             "kpis": KPIS.iter().map(|(key, source)| kpi(key, source)).collect::<Vec<_>>(),
         });
         let ai = json!({
@@ -246,12 +268,15 @@ mod tests {
         fn of_summary(reports: &mut Reports) -> &mut Value {
             reports.summary.as_mut().expect("there")
         }
-        let cases: [(&str, Edit, &str); 18] = [
+        let cases: [(&str, Edit, &str); 21] = [
             ("period", |r| human(r)["headline"]["period"] = "2026-11-17~2026-11-20".into(), "headline.period"),
             ("badge", |r| human(r)["headline"]["status_badge"] = "GREEN".into(), "headline.status_badge"),
             ("trades", |r| human(r)["headline"]["trade_count"]["L2_trades"] = 5.into(), "L2_trades"),
             ("no trades", |r| human(r)["headline"]["trade_count"] = Value::Null, "L1_actions"),
             ("totals", |r| human(r)["integrity_summary"]["warning_total"] = 1.into(), "warning_total"),
+            ("codes", |r| human(r)["integrity_summary"]["top_codes"] = json!([]), "top_codes"),
+            ("ai, codes", |r| ai(r)["integrity_flags"]["critical_codes"] = json!(["IC_X"]), "critical_codes"),
+            ("ai, asof", |r| ai(r)["asof"] = "2026-11-20T19:00:02+09:00".into(), "asof"),
             ("kpi", |r| human(r)["kpis"][2]["value"] = 9.into(), "chop_blocked_days"),
             ("kpis, order", |r| human(r)["kpis"].as_array_mut().expect("list").swap(0, 1), "gate_open_days"),
             ("kpis, four", |r| drop(human(r)["kpis"].as_array_mut().expect("list").pop()), "kpis must be the five"),
@@ -303,6 +328,7 @@ mod tests {
         human["headline"]["status_badge"] = "ERROR".into();
         human["headline"]["trade_count"] = json!({"L1_actions": 0, "L2_trades": 0, "delta": 0});
         human["integrity_summary"]["warning_total"] = 0.into();
+        human["integrity_summary"]["top_codes"] = json!([]);
         for kpi in human["kpis"].as_array_mut().expect("list") {
             kpi["value"] = 0.into();
         }

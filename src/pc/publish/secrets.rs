@@ -160,7 +160,8 @@ const SECRET_NAMES: &[&str] = &[
 ];
 
 /// Fields whose text or number is an account.
-const ACCOUNT_NAMES: &[&str] = &["cano", "acntprdtcd", "accountno", "accountnumber", "accountid", "account", "kisaccount"];
+const ACCOUNT_NAMES: &[&str] =
+    &["cano", "acntprdtcd", "accountno", "accountnumber", "accountid", "account", "kisaccount"];
 
 /// A field of one of these words holds a hash, a signature or a revision.
 const HASH_WORDS: &[&str] =
@@ -281,7 +282,8 @@ fn is_base64(c: char) -> bool {
 fn is_random(text: &str) -> bool {
     let bytes = text.as_bytes();
     let count = |kind: fn(&u8) -> bool| bytes.iter().filter(|b| kind(b)).count();
-    let kinds = count(u8::is_ascii_digit) >= 3 && count(u8::is_ascii_uppercase) >= 3 && count(u8::is_ascii_lowercase) >= 3;
+    let kinds =
+        count(u8::is_ascii_digit) >= 3 && count(u8::is_ascii_uppercase) >= 3 && count(u8::is_ascii_lowercase) >= 3;
     kinds && bytes.len() >= 32 && text.chars().all(is_base64) && entropy(bytes) >= 4.0
 }
 
@@ -369,15 +371,21 @@ mod tests {
         let documents = [
             format!(r#"{{"payload_sha256": "{hex64}", "signature": "{hex64}"}}"#),
             format!(r#"{{"integrity": {{"signature": "{signature}", "algorithm": "ed25519"}}}}"#),
-            format!(r#"{{"sources": [{{"path": "a/b.jsonl", "sha256": "{hex64}"}}], "active_surface_sha256": "{hex64}"}}"#),
-            format!(r#"{{"items_hash": "{hex64}", "input_fingerprint": "945f86fdb9ed90d2", "git_commit": "4f100f1c"}}"#),
+            format!(
+                r#"{{"sources": [{{"path": "a/b.jsonl", "sha256": "{hex64}"}}], "active_surface_sha256": "{hex64}"}}"#
+            ),
+            format!(
+                r#"{{"items_hash": "{hex64}", "input_fingerprint": "945f86fdb9ed90d2", "git_commit": "4f100f1c"}}"#
+            ),
             format!(r#"{{"note": "the file's sha256 is sha256:{hex64}"}}"#),
-            r#"{"bundle_id": "206c5ca5-6baf-4d97-8483-c32e0fd5411c", "id": "12345678-1234-4d97-8483-c32e0fd5411c"}"#.to_owned(),
+            r#"{"bundle_id": "206c5ca5-6baf-4d97-8483-c32e0fd5411c", "id": "12345678-1234-4d97-8483-c32e0fd5411c"}"#
+                .to_owned(),
             r#"{"created_at": "2026-01-24T19:00:04.789863+09:00", "period": "2024-01-01~2025-12-31"}"#.to_owned(),
             r#"{"ref": "state/strategy_bundle/snapshots/strategy_bundle_20260124_190004.json"}"#.to_owned(),
             r#"{"run_id": "run_20261121_144245_0d69771c", "ticker": "069500", "price": 12345678.25}"#.to_owned(),
             r#"{"policy_ids": ["TRADE_COUNT_POLICY_V1", "COVERAGE_BASELINE_V1"], "label_ko": "시장 개장"}"#.to_owned(),
-            r#"{"url": "https://finance.naver.com/item?code=069500", "key": "gate_open_days", "accounting": "x"}"#.to_owned(),
+            r#"{"url": "https://finance.naver.com/item?code=069500", "key": "gate_open_days", "accounting": "x"}"#
+                .to_owned(),
         ];
         for document in documents {
             assert_eq!(rules(&document), Vec::<String>::new(), "{document}");

@@ -117,7 +117,9 @@ impl Publisher<'_> {
 
     fn bundles(&self, read: &[(String, Vec<u8>)], novelty: Novelty, (content, found): (&mut Content, &mut Findings)) {
         let now = self.clock.now();
-        for (file, bytes) in read.iter().filter(|(file, _)| super::paths::kind(file) == Some(super::paths::Kind::Bundle)) {
+        for (file, bytes) in
+            read.iter().filter(|(file, _)| super::paths::kind(file) == Some(super::paths::Kind::Bundle))
+        {
             let Ok(bundle) = serde_json::from_slice::<Value>(bytes) else { continue };
             let made = bundle["created_at"].as_str().map(Stamp::from).and_then(|at| at.instant());
             let is_latest = file == layout::BUNDLE.latest;
@@ -155,7 +157,10 @@ fn fresh(file: &str, made: Option<KstTime>, now: KstTime, found: &mut Findings) 
     let age = made.map(|made| (now - made).num_seconds());
     if !age.is_some_and(|age| age.abs() <= FRESH_SECONDS) {
         let age = age.map_or_else(|| "unknown".to_owned(), |age| format!("{age} s"));
-        found.add(file, &format!("created_at must be within {FRESH_SECONDS} s of the publish, its age is {age}; make it again"));
+        found.add(
+            file,
+            &format!("created_at must be within {FRESH_SECONDS} s of the publish, its age is {age}; make it again"),
+        );
     }
 }
 
@@ -163,7 +168,9 @@ fn fresh(file: &str, made: Option<KstTime>, now: KstTime, found: &mut Findings) 
 fn parsed(file: &str, bytes: &[u8], found: &mut Findings) -> Option<Value> {
     let strict = Json::parse(bytes).map_err(|fault| fault.to_string());
     match strict {
-        Ok(json) if json.is_object() => serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok(),
+        Ok(json) if json.is_object() => {
+            serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok()
+        }
         Ok(_) => {
             found.add(file, "must be a JSON object");
             None

@@ -18,8 +18,7 @@ const LISTS: &[(&str, &[&str])] = &[
 ];
 
 /// Words of one item of the holding action.
-const ITEM: &[(&str, &[&str])] =
-    &[("action", &["HOLD", "REDUCE", "ADD"]), ("confidence", &["LOW", "MEDIUM", "HIGH"])];
+const ITEM: &[(&str, &[&str])] = &[("action", &["HOLD", "REDUCE", "ADD"]), ("confidence", &["LOW", "MEDIUM", "HIGH"])];
 
 /// Fields that hold what somebody owns.
 const PERSONAL: &[&str] = &[
@@ -42,7 +41,11 @@ pub(super) fn check(file: &str, bundle: &Value, found: &mut Findings) {
     for (pointer, words) in LISTS {
         if let Some(value) = bundle.pointer(pointer) {
             let is_word = value.as_str().is_some_and(|text| words.contains(&text));
-            found.require(file, &format!("{} must be one of {}", pointer.trim_start_matches('/'), words.join(", ")), is_word);
+            found.require(
+                file,
+                &format!("{} must be one of {}", pointer.trim_start_matches('/'), words.join(", ")),
+                is_word,
+            );
         }
     }
     let items = bundle.pointer("/strategy/holding_action/items").and_then(Value::as_array);
@@ -83,7 +86,8 @@ fn field(file: &str, key: &str, value: &Value, found: &mut Findings) {
             && !text.contains(['\r', '\n', '\t', '"'])
             && !text.contains("  ")
             && text.chars().count() <= DETAIL;
-        let rule = "every reason_detail must be one line of at most 240 characters, without double quotes and double blanks";
+        let rule =
+            "every reason_detail must be one line of at most 240 characters, without double quotes and double blanks";
         found.require(file, rule, plain);
     }
 }
