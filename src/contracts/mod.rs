@@ -16,6 +16,7 @@ pub mod json;
 pub mod ops_run;
 pub mod price_meta;
 pub mod portfolio;
+pub mod publish;
 pub mod push;
 pub mod reason;
 pub mod reco;
