@@ -10,7 +10,7 @@ mod publish;
 pub mod reconcile;
 pub mod reports;
 pub mod vendors;
+pub mod publish;
 
 pub use bundle::BundleDraft;
 pub use bundle::sealed_bundle;
-pub use publish::publish;
