@@ -43,6 +43,10 @@ impl Output {
         self.form == Form::Json
     }
 
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// A line of the result.
     pub(super) fn line(&self, text: &str) {
         drop(writeln!(io::stdout().lock(), "{text}"));
