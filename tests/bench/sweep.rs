@@ -3,7 +3,7 @@
 //! made-up bars.
 //!
 //! Prints one line for each window and number of threads: the time of the whole sweep, preparation and all, and
-//! bars x cells a second. One and two threads take turns, so that what else the machine does meets both alike. Also the
+//! bars x cells a second; for one thread also by the processor time that it had, which a busy machine does not lengthen. One and two threads take turns, so that what else the machine does meets both alike. Also the
 //! same cells as single runs, and the process from start to exit with its peak memory.
 
 #![expect(clippy::expect_used, clippy::disallowed_methods, reason = "a measurement ends at the first surprise")]
@@ -88,10 +88,14 @@ fn measure(setup: &Setup<'_>, market: &Market) {
         (took, found.cells.len() * sessions)
     };
     let mut times: [Vec<Duration>; 2] = Default::default();
-    let mut work = 0;
+    let (mut work, mut own) = (0, Duration::ZERO);
     for _ in 0..ROUNDS {
         for threads in [1, 2] {
+            let before = processor_time();
             let (took, bars_by_cells) = once(threads);
+            if threads == 1 {
+                own += processor_time().saturating_sub(before);
+            }
             times[threads - 1].push(took);
             work = bars_by_cells;
         }
@@ -99,6 +103,8 @@ fn measure(setup: &Setup<'_>, market: &Market) {
     for (at, times) in times.iter_mut().enumerate() {
         say(&format!("{}..{}, {} thread(s): {}", setup.start, setup.end, at + 1, rate(times, work)));
     }
+    let mean = own / u32::try_from(ROUNDS).expect("a small number");
+    say(&format!("{}..{}, 1 thread(s), processor time: {}", setup.start, setup.end, rate(&mut [mean], work)));
     let mut singles = Vec::new();
     for _ in 0..5 {
         let start = Instant::now();
@@ -109,6 +115,12 @@ fn measure(setup: &Setup<'_>, market: &Market) {
         singles.push(start.elapsed());
     }
     say(&format!("{}..{}, 39 single runs: {}", setup.start, setup.end, rate(&mut singles, work / 120)));
+}
+
+/// What this thread had of a processor so far, waiting left out; zero where the system does not say.
+fn processor_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    Duration::from_nanos(text.split_whitespace().next().and_then(|text| text.parse().ok()).unwrap_or(0))
 }
 
 fn rate(times: &mut [Duration], work: usize) -> String {
