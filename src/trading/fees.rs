@@ -1,4 +1,4 @@
-//! The dated tax table: what a sale pays by board and trade date. `contracts/krx_fees.json` is compiled in.
+//! The dated tax table: what a sale pays by board and trade date. `contracts/krx_fees_v1.json` is compiled in.
 
 use std::sync::OnceLock;
 
@@ -69,7 +69,7 @@ impl FeeTable {
     pub fn krx() -> &'static Self {
         static KRX: OnceLock<FeeTable> = OnceLock::new();
         KRX.get_or_init(|| {
-            Self::parse(include_bytes!("../../contracts/krx_fees.json")).expect("the table compiled in is valid")
+            Self::parse(include_bytes!("../../contracts/krx_fees_v1.json")).expect("the table compiled in is valid")
         })
     }
 

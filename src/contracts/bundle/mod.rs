@@ -10,6 +10,7 @@ mod validate;
 
 pub use age::Age;
 pub use age::Staleness;
+pub use shape::strategy_issues;
 pub use signature::Algorithm;
 pub use signature::KeyFault;
 pub use signature::SigningKey;

@@ -3,12 +3,29 @@
 //! A bar-level simulator made for speed. It shares bars, instruments, fees, indicators and the gate with
 //! [`crate::trading`]. The same inputs give the same bytes: no clock, no randomness, no hash order anywhere.
 
+mod book;
+pub mod case;
+mod check;
+mod engine;
+mod holding;
+pub mod inputs;
+mod ledger;
 pub mod metrics;
+pub mod oos;
+mod options;
+pub mod research;
+mod rounding;
+mod rows;
+pub mod screen;
+mod signals;
+mod timeline;
+pub mod window;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::contracts::strategy_params::Frequency;
 use crate::time::TradingDate;
 use crate::trading::Bars;
 use crate::trading::FeeFault;
@@ -16,7 +33,16 @@ use crate::trading::FeeTable;
 use crate::trading::GateParams;
 use crate::trading::GateRow;
 use crate::trading::Instrument;
+pub use engine::simulate;
+pub use holding::Holding;
+pub use holding::holding;
+pub use ledger::ledger;
 use metrics::Metrics;
+pub use options::Options;
+pub use options::STRATEGIES;
+
+/// The version of the rules here. It changes when the same inputs give another result.
+pub const ENGINE_VERSION: &str = "daily-bars-1";
 
 /// Normalised bars by ticker.
 pub type Market = BTreeMap<String, Bars>;
@@ -37,18 +63,6 @@ pub enum Strategy {
     KrxMomentum(MomentumParams),
 }
 
-/// When new positions may be opened; exits are daily.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Frequency {
-    /// Every session.
-    #[default]
-    Daily,
-    /// The first session of an ISO week.
-    Weekly,
-    /// The first session of a month.
-    Monthly,
-}
-
 /// Parameters of `krx_momentum_v1`. Fractions, not percent; stops are negative.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MomentumParams {
@@ -56,7 +70,7 @@ pub struct MomentumParams {
     pub momentum_period: usize,
     /// Smallest score that opens a position.
     pub entry_threshold: f64,
-    /// Largest score, and largest return since entry, that closes one; between -1 and 0, both excluded.
+    /// Largest score, and largest return since entry, that closes one; from -1 up to, but not, 0.
     pub exit_threshold: f64,
     /// Most tickers held.
     pub max_positions: usize,
@@ -88,7 +102,7 @@ impl Default for MomentumParams {
     }
 }
 
-/// What a trade costs, as fractions of its notional.
+/// What a trade costs, as fractions of its notional. Nothing is rounded and there is no least commission.
 #[derive(Clone, Copy, Debug)]
 pub struct Costs<'a> {
     /// Broker's commission, each side.
@@ -227,6 +241,17 @@ pub enum BacktestFault {
         /// What it must be.
         rule: &'static str,
     },
+    /// There is no such strategy.
+    #[error("no strategy {name}; there are {known}", name = .0, known = STRATEGIES.join(", "))]
+    UnknownStrategy(String),
+    /// The strategy has no such parameter.
+    #[error("no parameter {name}; there are {known}")]
+    UnknownParameter {
+        /// The name given.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
     /// A ticker has no bars.
     #[error("no prices for {0}")]
     NoPrices(String),
@@ -242,3 +267,6 @@ pub enum BacktestFault {
     #[error(transparent)]
     Fees(#[from] FeeFault),
 }
+
+#[cfg(test)]
+mod tests;
