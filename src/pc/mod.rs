@@ -7,10 +7,10 @@ pub mod page;
 pub mod params;
 pub mod prices;
 mod publish;
+pub mod publish;
 pub mod reconcile;
 pub mod reports;
 pub mod vendors;
-pub mod publish;
 
 pub use bundle::BundleDraft;
 pub use bundle::sealed_bundle;
