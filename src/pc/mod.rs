@@ -6,7 +6,6 @@ pub mod chart;
 pub mod page;
 pub mod params;
 pub mod prices;
-mod publish;
 pub mod publish;
 pub mod reconcile;
 pub mod reports;
