@@ -3,14 +3,14 @@
 pub mod backtest;
 pub mod bundle;
 pub mod chart;
+pub mod collect;
 pub mod page;
 pub mod params;
 pub mod prices;
-mod publish;
+pub mod publish;
 pub mod reconcile;
 pub mod reports;
 pub mod vendors;
-pub mod publish;
 
 pub use bundle::BundleDraft;
 pub use bundle::sealed_bundle;
