@@ -25,6 +25,7 @@ pub mod run;
 pub mod safety;
 pub mod strategy_params;
 pub mod summary;
+pub mod sweep;
 pub mod ticket;
 pub mod validation;
 pub mod verdict;

@@ -291,7 +291,7 @@ impl Research<'_> {
     }
 }
 
-fn summary(metrics: &Metrics) -> Summary {
+pub(super) fn summary(metrics: &Metrics) -> Summary {
     let m = rounded(metrics);
     let defined = |value: f64| Some(value).filter(|value| value.is_finite());
     Summary {
