@@ -3,6 +3,7 @@
 pub mod backtest;
 pub mod bundle;
 pub mod chart;
+pub mod collect;
 pub mod page;
 pub mod params;
 pub mod prices;
