@@ -380,7 +380,9 @@ fn each_golden_has_a_page_that_names_its_fields_and_a_row_in_the_index() {
         {
             let document: Value = serde_json::from_str(&line).unwrap_or_else(|fault| panic!("{name}: {fault}"));
             let shown = document["schema"].as_str().unwrap_or_default().to_lowercase();
-            assert!(shown == page || shown.starts_with("execution_receipt_v"), "{name} holds {shown}");
+            // Published forms that never had a schema's name in that key.
+            let nameless = shown.is_empty() && ["daily_ledger_v1", "oos_validation_v1"].contains(&page);
+            assert!(shown == page || nameless || shown.starts_with("execution_receipt_v"), "{name} holds {shown}");
             for key in document.as_object().expect("an object").keys() {
                 assert!(fields.iter().any(|(field, _)| field == key), "{page}.md does not name {key}");
             }

@@ -115,6 +115,7 @@ pub(super) fn backtest(args: &BacktestArgs, global: &Global, output: &mut Output
         (None, strategy) => of_strategy(args, strategy.as_deref().unwrap_or_default(), &dir)?,
     };
     let setup = file.setup(&fees).map_err(refused)?;
+    setup.check().map_err(|fault| refused(fault.into()))?;
     inputs::judge(&files, Window { start: setup.start, end: setup.end, mode: "custom" }).map_err(unusable)?;
     let prices = Prices::of(files);
     let (outcome, took) = timed(&setup, &prices.market)?;
