@@ -1,13 +1,15 @@
 //! The research PC's half of the hand-off: prices, backtest, tuning, reconciliation, reports, bundle, publish.
 
 pub mod backtest;
-mod bundle;
+pub mod bundle;
 pub mod chart;
 pub mod page;
 pub mod params;
 pub mod prices;
-mod publish;
+pub mod publish;
+pub mod reconcile;
+pub mod reports;
+pub mod vendors;
 
 pub use bundle::BundleDraft;
 pub use bundle::sealed_bundle;
-pub use publish::publish;

@@ -4,12 +4,12 @@ use daily_ops::time::Calendar;
 use daily_ops::time::TradingDate;
 use daily_ops::trading::Bars;
 
-pub fn day(text: &str) -> TradingDate {
+pub(crate) fn day(text: &str) -> TradingDate {
     text.parse().expect("a date")
 }
 
 /// One bar a session from `first` to `last`: a trend of `step` won a session with waves of two lengths on it.
-pub fn bars(first: &str, last: &str, (base, step): (i32, i32)) -> Bars {
+pub(crate) fn bars(first: &str, last: &str, (base, step): (i32, i32)) -> Bars {
     let mut bars = Bars::default();
     let sessions = day(first).iter_days().take_while(|date| *date <= day(last));
     let sessions = sessions.filter(|date| Calendar::krx().session(*date).is_ok_and(|session| session.is_some()));
@@ -24,6 +24,6 @@ pub fn bars(first: &str, last: &str, (base, step): (i32, i32)) -> Bars {
 }
 
 /// A market that rises, and one that falls.
-pub fn market(first: &str, last: &str) -> [(&'static str, Bars); 2] {
+pub(crate) fn market(first: &str, last: &str) -> [(&'static str, Bars); 2] {
     [("069500", bars(first, last, (30_000, 45))), ("114800", bars(first, last, (6_000, -4)))]
 }
