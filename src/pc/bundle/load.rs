@@ -11,7 +11,7 @@ use super::signals::Evidence;
 use crate::pc::prices::Normalized;
 use crate::pc::prices::PriceFault;
 use crate::pc::prices::normalize;
-use crate::pc::prices::read_file;
+use crate::pc::prices::read_ticker;
 use crate::time::Calendar;
 use crate::time::TradingDate;
 use crate::trading::Instrument;
@@ -40,7 +40,7 @@ pub struct LoadFault {
 pub struct Loaded {
     /// For the signals; the portfolio is still missing.
     pub evidence: Evidence,
-    /// Each price file that was read by its name, with its SHA-256.
+    /// SHA-256 of each price file that was read, by its ticker.
     pub files: BTreeMap<String, String>,
 }
 
@@ -84,7 +84,7 @@ pub fn load(dir: &Path, universe: &[String], data_source: &str) -> Result<Loaded
             Found::Damaged(why) if is_member => drop(loaded.evidence.damaged.insert(ticker.to_owned(), why)),
             Found::Damaged(_) => {}
             Found::File(file) => {
-                loaded.files.insert(format!("{ticker}.parquet"), file.sha256.clone());
+                loaded.files.insert(ticker.to_owned(), file.sha256.clone());
                 if is_member {
                     loaded.evidence.jumps.insert(ticker.to_owned(), jumps(&file));
                     loaded.evidence.bars.insert(ticker.to_owned(), file.bars);
@@ -96,15 +96,16 @@ pub fn load(dir: &Path, universe: &[String], data_source: &str) -> Result<Loaded
 }
 
 fn file_of(dir: &Path, ticker: &str) -> Found {
-    match read_file(&dir.join(format!("{ticker}.parquet"))) {
+    match read_ticker(dir, ticker) {
         Ok(raw) => {
             let instrument = known(ticker).map_or_else(Instrument::unknown, |(instrument, _)| instrument);
             Found::File(Box::new(normalize(&raw, instrument, Calendar::krx())))
         }
-        Err(PriceFault::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Found::Missing,
-        // The fault names the whole path, which is nobody's business in a published document.
+        Err(PriceFault::NotFound { .. }) => Found::Missing,
+        // These faults name the whole path, which is nobody's business in a published document.
         Err(PriceFault::Read { source, .. }) => Found::Damaged(source.to_string()),
         Err(PriceFault::Shape { why, .. }) => Found::Damaged(why),
+        Err(fault @ (PriceFault::Ticker { .. } | PriceFault::Write(_))) => Found::Damaged(fault.to_string()),
     }
 }
 
