@@ -6,11 +6,10 @@ pub mod chart;
 pub mod page;
 pub mod params;
 pub mod prices;
-mod publish;
+pub mod publish;
 pub mod reconcile;
 pub mod reports;
 pub mod vendors;
 
 pub use bundle::BundleDraft;
 pub use bundle::sealed_bundle;
-pub use publish::publish;

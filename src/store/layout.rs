@@ -142,6 +142,8 @@ pub const TUNE_TELEMETRY: &str = "reports/tune/telemetry";
 pub const TUNE_RUNS: &str = "data/tuning_runs";
 /// Collected prices: `{ticker}.parquet` and `{ticker}.meta.json`.
 pub const PRICES: &str = "data/cache";
+/// The lock of collecting prices.
+pub const PRICES_LOCK: &str = "state/locks/prices.lock";
 /// The lock of a publish.
 pub const PUBLISH_LOCK: &str = "state/pc_publish.lock";
 /// What every publish said.

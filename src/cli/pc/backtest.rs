@@ -182,8 +182,13 @@ fn of_strategy(args: &BacktestArgs, strategy: &str, dir: &Path) -> Result<Prepar
     file.take_account_options().map_err(refused)?;
     let files = inputs::read(dir, &tickers_of(&file)?).map_err(unusable)?;
     (file.case.start, file.case.end) = window(args, &files)?;
-    if let Strategy::MaCross { fast, slow } =
-        Strategy::of_options(strategy, &file.case.params).map_err(|fault| refused(fault.into()))?
+    let parsed = Strategy::of_options(strategy, &file.case.params).map_err(|fault| refused(fault.into()))?;
+    for (name, value) in parsed.options() {
+        if !(name == "adx_threshold" && file.case.params.contains_key("adx_filter_min")) {
+            file.case.params.entry(name).or_insert(value);
+        }
+    }
+    if let Strategy::MaCross { fast, slow } = parsed
         && fast >= slow
     {
         warnings.push(format!("fast ({fast}) is not below slow ({slow}): this buys weakness, not strength"));

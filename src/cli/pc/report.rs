@@ -6,6 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::reconcile::LATEST;
+use super::reconcile::days;
 use super::reconcile::report_failure;
 use crate::cli::args::Global;
 use crate::cli::context::Context;
@@ -94,7 +95,7 @@ fn lines(told: &Told) -> Vec<String> {
         "integrity critical {}, warning {}, info {} days",
         integrity.critical_total, integrity.warning_total, integrity.info_total
     ));
-    lines.extend(integrity.top_codes.iter().map(|code| format!("          {} on {} days", code.code, code.count)));
+    lines.extend(integrity.top_codes.iter().map(|code| format!("          {} on {}", code.code, days(code.count))));
     lines.push(format!("written   {}: {}", told.directory, told.files.join(", ")));
     lines
 }

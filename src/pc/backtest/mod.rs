@@ -267,3 +267,6 @@ pub enum BacktestFault {
     #[error(transparent)]
     Fees(#[from] FeeFault),
 }
+
+#[cfg(test)]
+mod tests;
