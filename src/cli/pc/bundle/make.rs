@@ -18,6 +18,7 @@ use crate::contracts::portfolio::Portfolio;
 use crate::pc::bundle::Held;
 use crate::pc::bundle::Loaded;
 use crate::pc::bundle::PriceDay;
+use crate::pc::bundle::SYNTHETIC;
 use crate::pc::bundle::Seal;
 use crate::pc::bundle::Workshop;
 use crate::pc::bundle::active_surface;
@@ -63,7 +64,8 @@ pub(super) fn make(args: &MakeArgs, global: &Global, output: &Output) -> Result<
         None => keep(&context.store, &made, seal, now)?,
         Some(file) => {
             let (store, name) = place_of(file)?;
-            keep_as(&store, &name, &made, seal, now)?;
+            let told = || format!("--out {}", file.display());
+            keep_as(&store, &name, &made, seal, now).with_context(told)?;
             file.to_string_lossy().into_owned()
         }
     };
@@ -141,6 +143,9 @@ fn portfolio(args: &MakeArgs, store: &Store) -> Result<(Held, Option<String>), F
 /// Refuses prices that are not the last session's; what is let through is warned of.
 fn judged(args: &MakeArgs, loaded: &Loaded, day: PriceDay) -> Result<Vec<String>, Failure> {
     let mut warnings = Vec::new();
+    if loaded.evidence.data_source == SYNTHETIC {
+        warnings.push("SYNTHETIC_PRICES: the prices are made up; the bundle says so and is no advice".to_owned());
+    }
     if !loaded.evidence.damaged.is_empty() {
         let told: Vec<String> =
             loaded.evidence.damaged.iter().map(|(ticker, why)| format!("{ticker}: {why}")).collect();
