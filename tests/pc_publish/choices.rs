@@ -110,7 +110,12 @@ fn a_dry_run_says_what_would_be_done_and_changes_nothing() {
     site.options.mode = PublishMode::DryRun;
     let before = (site.state(), site.main());
     let outcome = site.publish();
-    assert_eq!((outcome.class, outcome.result.result), (PublishClass::Done, PublishEnd::Ok), "{}", outcome.result.message);
+    assert_eq!(
+        (outcome.class, outcome.result.result),
+        (PublishClass::Done, PublishEnd::Ok),
+        "{}",
+        outcome.result.message
+    );
     assert!(outcome.result.dry_run && !outcome.result.pushed && outcome.result.commit.is_none());
     assert_eq!(outcome.result.files.len(), 6);
     assert!(outcome.result.message.starts_with("would commit and push 6 files"), "{}", outcome.result.message);

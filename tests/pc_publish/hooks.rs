@@ -54,13 +54,8 @@ fn each_hook_gets_the_arguments_the_input_and_the_environment_of_git() {
     let args = |note: &[String]| -> Vec<String> {
         note.iter().filter_map(|line| line.strip_prefix("arg ")).map(str::to_owned).collect()
     };
-    let want: [&[&str]; 5] = [
-        &[],
-        &[".git/COMMIT_EDITMSG", "message"],
-        &[".git/COMMIT_EDITMSG"],
-        &[],
-        &["origin", text(&site.bare)],
-    ];
+    let want: [&[&str]; 5] =
+        [&[], &[".git/COMMIT_EDITMSG", "message"], &[".git/COMMIT_EDITMSG"], &[], &["origin", text(&site.bare)]];
     for ((note, name), want) in notes.iter().zip(names).zip(want) {
         assert_eq!(args(note), want, "{name}");
         assert!(note.contains(&cwd), "{name}: {note:?}");
@@ -116,7 +111,9 @@ fn a_hook_after_the_commit_can_only_warn() {
     let site = Site::new();
     site.hook("post-commit", "echo 'mail was not sent'\nexit 1\n");
     let outcome = site.done("warned");
-    assert!(outcome.result.warnings.iter().any(|text| text.contains("post-commit") && text.contains("mail was not sent")));
+    assert!(
+        outcome.result.warnings.iter().any(|text| text.contains("post-commit") && text.contains("mail was not sent"))
+    );
 }
 
 #[test]

@@ -27,7 +27,12 @@ fn without_a_network_the_commit_is_kept_and_the_next_publish_pushes_it() {
     std::fs::rename(&away, &site.bare).expect("renamed");
     site.clock.advance(std::time::Duration::from_secs(7200));
     let again = site.publish();
-    assert_eq!((again.class, again.result.result), (PublishClass::Done, PublishEnd::NoChanges), "{}", again.result.message);
+    assert_eq!(
+        (again.class, again.result.result),
+        (PublishClass::Done, PublishEnd::NoChanges),
+        "{}",
+        again.result.message
+    );
     assert!(again.result.pushed && again.result.commit.is_none());
     assert_eq!(site.main(), kept);
 }

@@ -52,12 +52,18 @@ fn the_program_publishes_once_and_then_has_nothing_to_do() {
     let first = run(&site, &["pc", "publish"]);
     assert_eq!(first.status.code(), Some(0), "{}", shown(&first));
     let out = String::from_utf8_lossy(&first.stdout).into_owned();
-    assert!(out.starts_with("created_at: ") && out.contains("\npush: ok\n") && out.contains("6 files committed"), "{out}");
+    assert!(
+        out.starts_with("created_at: ") && out.contains("\npush: ok\n") && out.contains("6 files committed"),
+        "{out}"
+    );
     assert_eq!(site.main(), head(&site.pc));
     let again = run(&site, &["--json", "pc", "publish"]);
     assert_eq!(again.status.code(), Some(0), "{}", shown(&again));
     let result: Value = serde_json::from_slice(&again.stdout).expect("a document");
-    assert_eq!((result["schema"].as_str(), result["result"].as_str()), (Some("PC_PUBLISH_RESULT_V1"), Some("NO_CHANGES")));
+    assert_eq!(
+        (result["schema"].as_str(), result["result"].as_str()),
+        (Some("PC_PUBLISH_RESULT_V1"), Some("NO_CHANGES"))
+    );
     assert!(!shown(&first).contains(KEY) && !shown(&again).contains(KEY));
 }
 

@@ -62,7 +62,11 @@ fn data_that_arrives_before_our_push_is_never_overwritten() {
         site.race(&theirs[1..]);
         let outcome = site.publish();
         let result = &outcome.result;
-        assert_eq!((outcome.class, result.code), (PublishClass::Refused, Some(PublishCode::PublishPushRejected)), "{name}");
+        assert_eq!(
+            (outcome.class, result.code),
+            (PublishClass::Refused, Some(PublishCode::PublishPushRejected)),
+            "{name}"
+        );
         assert!(result.message.contains(path), "{name}: {}", result.message);
         assert_eq!(site.main(), theirs[1], "{name}: nothing was forced");
         assert_eq!(result.commit.as_deref(), Some(head(&site.pc).to_string().as_str()), "{name}: the commit is kept");

@@ -225,7 +225,8 @@ pub(crate) fn reports(now: KstTime) -> Vec<(&'static str, String)> {
         "provenance": {"sources": [{"name": "LEDGER", "path": "reports/validation/daily_ledger.jsonl",
             "sha256": "945f86fdb9ed90d214bcbf983673a7b1c4cdd49a1c4cde178daa5b2f8abcf241"}]},
     });
-    let kpi = |key: &str, label: &str, value: u32| json!({"key": key, "label_ko": label, "value": value, "unit": "days"});
+    let kpi =
+        |key: &str, label: &str, value: u32| json!({"key": key, "label_ko": label, "value": value, "unit": "days"});
     let human = json!({
         "contract_id": "CONTRACT_5", "schema_version": "REPORT_HUMAN_V1", "generated_at": stamp, "asof": stamp,
         "headline": {
