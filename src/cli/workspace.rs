@@ -51,6 +51,14 @@ const IGNORED: &str = "\
 /state/real_enable_windows/
 ";
 
+/// Provenance hashes text files as they are stored, so git must not convert their line ends on any machine.
+const ATTRIBUTES: &str = "\
+# Documents are hashed as stored: their line ends are LF everywhere, whatever core.autocrlf says.
+*.json text eol=lf
+*.jsonl text eol=lf
+*.parquet binary
+";
+
 const SETTINGS: &str = "\
 # Settings of this workspace. `daily_ops config show` lists every key with its value and its origin.
 
@@ -99,7 +107,7 @@ pub(super) fn make(store: &Store) -> Result<Vec<String>, Failure> {
         store.write("daily_ops.toml", SETTINGS.as_bytes())?;
         made.push("daily_ops.toml".to_owned());
     }
-    for (file, lines) in [(".gitignore", IGNORED)] {
+    for (file, lines) in [(".gitignore", IGNORED), (".gitattributes", ATTRIBUTES)] {
         let before = store.read(file)?.unwrap_or_default();
         if let Some(after) = completed(&String::from_utf8_lossy(&before), lines) {
             store.write(file, after.as_bytes())?;

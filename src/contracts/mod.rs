@@ -3,6 +3,7 @@
 //! This floor knows no path, no clock and no network. It reads bytes and gives values; every reader and every writer of a
 //! document uses the types here, so that a field has one name from the file to the screen.
 
+pub mod backtest;
 pub mod bundle;
 pub mod cycle;
 pub mod document;
@@ -13,15 +14,20 @@ pub mod ids;
 pub mod integrity;
 pub mod json;
 pub mod ops_run;
+pub mod portfolio;
+pub mod price_meta;
 pub mod publish;
 pub mod push;
 pub mod reason;
 pub mod reco;
+pub mod recon;
 pub mod run;
 pub mod safety;
 pub mod strategy_params;
 pub mod summary;
+pub mod sweep;
 pub mod ticket;
+pub mod validation;
 pub mod verdict;
 
 pub use bundle::BundleDecision;
@@ -39,7 +45,10 @@ pub use ids::RunId;
 pub use json::Json;
 pub use json::JsonFault;
 pub use json::Text;
+pub use price_meta::PriceMeta;
+pub use price_meta::VendorName;
 pub use reason::Reason;
+pub use reason::ReconCode;
 pub use reason::RunCode;
 pub use safety::GateMode;
 pub use strategy_params::ParamValues;

@@ -20,7 +20,7 @@ use super::rounding::round;
 use super::rounding::rounded;
 use super::rows::GateSeriesRow;
 use super::rows::PositionRow;
-use super::rows::TradeRow;
+use super::rows::trade_record;
 use crate::contracts::Json;
 use crate::time::TradingDate;
 use crate::trading::FeeTable;
@@ -92,6 +92,15 @@ pub struct CaseFile {
     pub costs: CaseCosts,
 }
 
+/// What a result on standard output has besides the keys of a case file.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    /// Sentences.
+    pub warnings: Vec<String>,
+    /// How long the simulation took, in milliseconds.
+    pub compute_ms: f64,
+}
+
 /// A case cannot be run.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum CaseFault {
@@ -121,7 +130,32 @@ impl CaseFile {
         let costs = value.get_mut("costs").map(Value::take);
         let case = serde_json::from_value(case.unwrap_or(value)).map_err(|why| shape(&format!("case: {why}")))?;
         let costs = costs.map(serde_json::from_value).transpose().map_err(|why| shape(&format!("costs: {why}")))?;
-        Ok(Self { case, costs: costs.unwrap_or_default() })
+        let mut file = Self { case, costs: costs.unwrap_or_default() };
+        file.take_account_options()?;
+        Ok(file)
+    }
+
+    /// Moves what is about the account, not the strategy, from the parameters to its own place: `initial_capital`,
+    /// `commission_rate`, `slippage_rate` and `benchmark` may be given as parameters too.
+    ///
+    /// # Errors
+    /// One of them is of the wrong kind.
+    pub fn take_account_options(&mut self) -> Result<(), CaseFault> {
+        let params = &mut self.case.params;
+        let mut number = |name: &'static str| -> Result<Option<f64>, BacktestFault> {
+            let Some(value) = params.remove(name) else { return Ok(None) };
+            let wrong = || BacktestFault::Parameter { name, value: value.to_string(), rule: "a number" };
+            value.as_f64().ok_or_else(wrong).map(Some)
+        };
+        let capital = number("initial_capital")?;
+        self.costs.commission_rate = number("commission_rate")?.unwrap_or(self.costs.commission_rate);
+        self.costs.slippage_rate = number("slippage_rate")?.unwrap_or(self.costs.slippage_rate);
+        self.case.initial_capital = capital.or(self.case.initial_capital);
+        if let Some(value) = self.case.params.remove("benchmark") {
+            let wrong = || BacktestFault::Parameter { name: "benchmark", value: value.to_string(), rule: "a ticker" };
+            self.case.benchmark = Some(value.as_str().ok_or_else(wrong)?.to_owned());
+        }
+        Ok(())
     }
 
     /// What the simulation takes.
@@ -151,6 +185,22 @@ impl CaseFile {
     /// # Errors
     /// A ticker has no bars.
     pub fn render(&self, outcome: &Outcome, market: &Market) -> Result<String, CaseFault> {
+        Ok(self.sections(outcome, market)?.end())
+    }
+
+    /// The same with what a caller at a prompt wants to know besides. The time is the only value in it that differs
+    /// between two runs.
+    ///
+    /// # Errors
+    /// A ticker has no bars.
+    pub fn render_with(&self, outcome: &Outcome, market: &Market, beside: &Beside) -> Result<String, CaseFault> {
+        let mut text = self.sections(outcome, market)?;
+        text.object("warnings", &beside.warnings);
+        text.object("compute_ms", &beside.compute_ms);
+        Ok(text.end())
+    }
+
+    fn sections(&self, outcome: &Outcome, market: &Market) -> Result<Sections, CaseFault> {
         let window = (self.case.start, self.case.end);
         let mut tickers = BTreeMap::new();
         for ticker in &self.case.universe {
@@ -166,14 +216,14 @@ impl CaseFile {
         text.object("metrics", &rounded(&outcome.metrics));
         text.object("tickers", &tickers);
         text.rows("final_positions", outcome.final_positions.iter().map(PositionRow::of));
-        text.rows("trades", outcome.trades.iter().map(TradeRow::of));
+        text.rows("trades", outcome.trades.iter().map(trade_record));
         text.rows("equity_curve", outcome.days.iter().map(|day| (day.date, round(day.equity, 2))));
         text.rows("ledger", ledger(outcome).into_iter());
         let gates = outcome.days.iter().filter_map(|day| Some(GateSeriesRow::of(day.date, &day.gate?)));
         if outcome.days.iter().any(|day| day.gate.is_some()) {
             text.rows("gate_series", gates);
         }
-        Ok(text.end())
+        Ok(text)
     }
 }
 

@@ -8,13 +8,21 @@ pub mod case;
 mod check;
 mod engine;
 mod holding;
+pub mod inputs;
+mod lanes;
 mod ledger;
 pub mod metrics;
+mod moments;
+pub mod oos;
 mod options;
+pub mod research;
 mod rounding;
 mod rows;
+pub mod screen;
 mod signals;
+pub mod sweep;
 mod timeline;
+pub mod window;
 
 use std::collections::BTreeMap;
 
@@ -31,11 +39,13 @@ use crate::trading::Instrument;
 pub use engine::simulate;
 pub use holding::Holding;
 pub use holding::holding;
-pub use ledger::LedgerRow;
 pub use ledger::ledger;
 use metrics::Metrics;
 pub use options::Options;
 pub use options::STRATEGIES;
+
+/// The version of the rules here. It changes when the same inputs give another result.
+pub const ENGINE_VERSION: &str = "daily-bars-1";
 
 /// Normalised bars by ticker.
 pub type Market = BTreeMap<String, Bars>;
@@ -260,3 +270,6 @@ pub enum BacktestFault {
     #[error(transparent)]
     Fees(#[from] FeeFault),
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,52 +6,36 @@ use super::FinalPosition;
 use super::Side;
 use super::Trade;
 use super::rounding::round;
+use crate::contracts::backtest::TradeRecord;
 use crate::time::TradingDate;
 use crate::trading::GateRow;
 
 /// A fill.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct TradeRow<'a> {
-    seq: usize,
-    signal_date: TradingDate,
-    date: TradingDate,
-    ticker: &'a str,
-    side: Side,
-    qty: i64,
-    ref_price: f64,
-    price: f64,
-    notional: f64,
-    commission: f64,
-    tax: f64,
-    slippage: f64,
-    realized_pnl: Option<f64>,
-    reason: &'static str,
-}
-
-impl<'a> TradeRow<'a> {
-    /// Rounds a fill.
-    pub(super) fn of(trade: &'a Trade) -> Self {
-        Self {
-            seq: trade.seq,
-            signal_date: trade.signal_date,
-            date: trade.date,
-            ticker: &trade.ticker,
-            side: trade.side,
-            qty: trade.qty,
-            ref_price: round(trade.ref_price, 4),
-            price: round(trade.price, 4),
-            notional: round(trade.notional, 2),
-            commission: round(trade.commission, 2),
-            tax: round(trade.tax, 2),
-            slippage: round(trade.slippage, 2),
-            realized_pnl: trade.realized_pnl.map(|pnl| round(pnl, 2)),
-            reason: trade.reason,
-        }
+pub(super) fn trade_record(trade: &Trade) -> TradeRecord {
+    let side = match trade.side {
+        Side::Buy => "BUY",
+        Side::Sell => "SELL",
+    };
+    TradeRecord {
+        seq: trade.seq,
+        signal_date: trade.signal_date,
+        date: trade.date,
+        ticker: trade.ticker.clone(),
+        side: side.to_owned(),
+        qty: trade.qty,
+        ref_price: round(trade.ref_price, 4),
+        price: round(trade.price, 4),
+        notional: round(trade.notional, 2),
+        commission: round(trade.commission, 2),
+        tax: round(trade.tax, 2),
+        slippage: round(trade.slippage, 2),
+        realized_pnl: trade.realized_pnl.map(|pnl| round(pnl, 2)),
+        reason: trade.reason.to_owned(),
     }
 }
 
 /// A position at the end of the window.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Serialize)]
 pub(super) struct PositionRow<'a> {
     ticker: &'a str,
     qty: i64,
@@ -60,7 +44,6 @@ pub(super) struct PositionRow<'a> {
 }
 
 impl<'a> PositionRow<'a> {
-    /// Rounds a position.
     pub(super) fn of(position: &'a FinalPosition) -> Self {
         Self {
             ticker: &position.ticker,
@@ -72,7 +55,7 @@ impl<'a> PositionRow<'a> {
 }
 
 /// The gate at a close.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Serialize)]
 pub(super) struct GateSeriesRow {
     date: TradingDate,
     ma_short: Option<f64>,
@@ -83,7 +66,6 @@ pub(super) struct GateSeriesRow {
 }
 
 impl GateSeriesRow {
-    /// Rounds a gate's row.
     pub(super) fn of(date: TradingDate, row: &GateRow) -> Self {
         let four = |value: Option<f64>| value.map(|value| round(value, 4));
         Self {

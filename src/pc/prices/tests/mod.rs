@@ -1,9 +1,12 @@
 //! Prices: real files with their known defects, and files made for one defect each.
 
+mod files;
 mod normalize;
 mod real;
+mod synthetic;
 
 use super::*;
+use crate::time::TradingDate;
 use crate::trading::Instrument;
 use crate::trading::Kind;
 
