@@ -3,7 +3,12 @@
 //! A bar-level simulator made for speed. It shares bars, instruments, fees, indicators and the gate with
 //! [`crate::trading`]. The same inputs give the same bytes: no clock, no randomness, no hash order anywhere.
 
+mod book;
+mod check;
+mod engine;
 pub mod metrics;
+mod signals;
+mod timeline;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +22,7 @@ use crate::trading::FeeTable;
 use crate::trading::GateParams;
 use crate::trading::GateRow;
 use crate::trading::Instrument;
+pub use engine::simulate;
 use metrics::Metrics;
 
 /// Normalised bars by ticker.
@@ -45,7 +51,7 @@ pub struct MomentumParams {
     pub momentum_period: usize,
     /// Smallest score that opens a position.
     pub entry_threshold: f64,
-    /// Largest score, and largest return since entry, that closes one; between -1 and 0, both excluded.
+    /// Largest score, and largest return since entry, that closes one; from -1 up to, but not, 0.
     pub exit_threshold: f64,
     /// Most tickers held.
     pub max_positions: usize,
@@ -77,7 +83,7 @@ impl Default for MomentumParams {
     }
 }
 
-/// What a trade costs, as fractions of its notional.
+/// What a trade costs, as fractions of its notional. Nothing is rounded and there is no least commission.
 #[derive(Clone, Copy, Debug)]
 pub struct Costs<'a> {
     /// Broker's commission, each side.
