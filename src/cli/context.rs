@@ -97,6 +97,11 @@ fn root_of(global: &Global, env: &BTreeMap<String, String>) -> PathBuf {
     global.root.clone().or_else(named).unwrap_or_else(|| PathBuf::from("."))
 }
 
+/// The workspace that a command names, without looking at it.
+pub(super) fn root_of_process(global: &Global) -> PathBuf {
+    root_of(global, &Settings::process_env())
+}
+
 /// Leaves the proof that a run could not start for its settings: yesterday's code must not stand for today. Only where a
 /// run has left proofs before, because another directory may be named by mistake.
 pub(super) fn prove_usage_fault(global: &Global) {

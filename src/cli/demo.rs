@@ -96,7 +96,8 @@ fn build(site: &DemoSite, now: KstTime) -> Result<(), Failure> {
     let private = hex(&seed);
     let public = SigningKey::ed25519(&private)?.public_text().unwrap_or_default();
     pc.write_secret(PRIVATE_KEY, private.as_bytes())?;
-    remote(&site.pc).publish(&[".gitignore".to_owned()], &format!("Start of the workspace\n\n{}\n", Stamp::of(now)))?;
+    let tracked = [".gitignore", ".gitattributes"].map(str::to_owned);
+    remote(&site.pc).publish(&tracked, &format!("Start of the workspace\n\n{}\n", Stamp::of(now)))?;
     // Cloned last: a host clone that is there means that the site is whole.
     let half = site.host.with_extension("making");
     if half.exists() {

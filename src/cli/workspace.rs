@@ -21,17 +21,25 @@ use crate::store::layout;
 use crate::time::Clock as _;
 use crate::time::SystemClock;
 
-/// What a host generates must not be tracked, or every pull would meet changed files.
+/// What either machine generates for itself must not be tracked, or every pull would meet changed files and every publish
+/// a dirty tree. What the PC publishes is not here.
 const IGNORED: &str = "\
-# Written by daily_ops on the host; never committed there.
+# Written by daily_ops for this machine alone; never committed.
 /logs/
 /metrics/
 /evidence/
 /data/
 /reports/live/
 /reports/ops/
+/reports/pc/
+/reports/backtest/
+/reports/tune/
+/reports/validation/
+/reports/phase_c/snapshots/
 /state/locks/
 /state/secrets/
+/state/portfolio/
+/state/pc_publish.lock
 /state/rollback.json
 /daily_ops.toml
 /state/execution_gate.json
@@ -41,6 +49,14 @@ const IGNORED: &str = "\
 /state/push/
 /state/approvals/
 /state/real_enable_windows/
+";
+
+/// Provenance hashes text files as they are stored, so git must not convert their line ends on any machine.
+const ATTRIBUTES: &str = "\
+# Documents are hashed as stored: their line ends are LF everywhere, whatever core.autocrlf says.
+*.json text eol=lf
+*.jsonl text eol=lf
+*.parquet binary
 ";
 
 const SETTINGS: &str = "\
@@ -87,10 +103,15 @@ pub(super) fn make(store: &Store) -> Result<Vec<String>, Failure> {
             made.push(format!("{directory}/"));
         }
     }
-    for (file, text) in [(".gitignore", IGNORED), ("daily_ops.toml", SETTINGS)] {
-        if store.read(file)?.is_none() {
-            store.write(file, text.as_bytes())?;
-            made.push(file.to_owned());
+    if store.read("daily_ops.toml")?.is_none() {
+        store.write("daily_ops.toml", SETTINGS.as_bytes())?;
+        made.push("daily_ops.toml".to_owned());
+    }
+    for (file, lines) in [(".gitignore", IGNORED), (".gitattributes", ATTRIBUTES)] {
+        let before = store.read(file)?.unwrap_or_default();
+        if let Some(after) = completed(&String::from_utf8_lossy(&before), lines) {
+            store.write(file, after.as_bytes())?;
+            made.push(if before.is_empty() { file.to_owned() } else { format!("lines of {file}") });
         }
     }
     let gates = Gates::new(store);
@@ -109,6 +130,17 @@ pub(super) fn make(store: &Store) -> Result<Vec<String>, Failure> {
         made.push(layout::STOP.to_owned());
     }
     Ok(made)
+}
+
+/// The text with the lines that it lacks at its end; `None` when it has them all. What a person wrote stays as it is.
+fn completed(text: &str, wanted: &str) -> Option<String> {
+    let has = |line: &&str| text.lines().any(|own| own.trim_end() == *line);
+    let missing: Vec<&str> = wanted.lines().filter(|line| !has(line)).collect();
+    if missing.iter().all(|line| line.starts_with('#')) {
+        return None;
+    }
+    let gap = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    Some(format!("{text}{gap}{}\n", missing.join("\n")))
 }
 
 pub(super) fn config(context: &Context, output: &Output) -> Result<u8, Failure> {
@@ -179,4 +211,22 @@ pub(super) fn store(context: &Context, what: StoreCommand, output: &Output) -> R
         }
     }
     Ok(exit::DONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_missing_lines_are_added() {
+        let cases = [
+            ("nothing yet", "", Some("# head\n/a/\n/b/\n")),
+            ("complete, in another order", "/b/\n/a/\nown\n", None),
+            ("one missing, no newline at the end", "# head\n/a/", Some("# head\n/a/\n/b/\n")),
+            ("line ends of the other system", "# head\r\n/a/\r\n/b/\r\n", None),
+        ];
+        for (name, text, want) in cases {
+            assert_eq!(completed(text, "# head\n/a/\n/b/\n").as_deref(), want, "{name}");
+        }
+    }
 }

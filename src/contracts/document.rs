@@ -11,6 +11,8 @@ use super::json::decode;
 pub trait Document: Serialize + DeserializeOwned {
     /// The value of the field `schema`.
     const SCHEMA: &'static str;
+    /// The field that names the schema.
+    const SCHEMA_FIELD: &'static str = "schema";
 
     /// Reads a document: strict JSON, an object, the right schema. Fields of another type than the schema's count as
     /// missing; they are never coerced.
@@ -18,21 +20,7 @@ pub trait Document: Serialize + DeserializeOwned {
     /// # Errors
     /// The bytes are not such a document; the fault names the rule that broke.
     fn parse(bytes: &[u8]) -> Result<Self, DocumentFault> {
-        // The strict reader runs first: it refuses duplicate keys, which serde would let the last one win.
-        let json = Json::parse(bytes)?;
-        if !json.is_object() {
-            return Err(DocumentFault::NotAnObject);
-        }
-        match json.get("schema").and_then(Json::as_str) {
-            Some(schema) if schema == Self::SCHEMA => {}
-            found => {
-                return Err(DocumentFault::WrongSchema {
-                    expected: Self::SCHEMA,
-                    found: found.unwrap_or("none").to_owned(),
-                });
-            }
-        }
-        serde_json::from_str(decode(bytes)?).map_err(|e| DocumentFault::Shape(e.to_string()))
+        parse_strictly(bytes)
     }
 
     /// The bytes as stored: two-space indent, UTF-8 as it is, one newline at the end.
@@ -43,6 +31,35 @@ pub trait Document: Serialize + DeserializeOwned {
         let mut bytes = serde_json::to_vec_pretty(self).map_err(|e| DocumentFault::Shape(e.to_string()))?;
         bytes.push(b'\n');
         Ok(bytes)
+    }
+}
+
+/// What [`Document::parse`] does unless a document adds rules of its own.
+pub(super) fn parse_strictly<D: Document>(bytes: &[u8]) -> Result<D, DocumentFault> {
+    // The strict reader runs first: it refuses duplicate keys, which serde would let the last one win.
+    let json = Json::parse(bytes)?;
+    if !json.is_object() {
+        return Err(DocumentFault::NotAnObject);
+    }
+    match json.get(D::SCHEMA_FIELD).and_then(Json::as_str) {
+        Some(schema) if schema == D::SCHEMA => {}
+        found => {
+            return Err(DocumentFault::WrongSchema { expected: D::SCHEMA, found: found.unwrap_or("none").to_owned() });
+        }
+    }
+    serde_json::from_str(decode(bytes)?).map_err(|e| DocumentFault::Shape(e.to_string()))
+}
+
+/// Like [`parse_strictly`], and refuses a list where an object is due: serde would fill a struct from it.
+pub(super) fn parse_objects<D: Document>(bytes: &[u8]) -> Result<D, DocumentFault> {
+    let document: D = parse_strictly(bytes)?;
+    let shape = |e: serde_json::Error| DocumentFault::Shape(e.to_string());
+    let read = serde_json::from_str(decode(bytes)?).map_err(shape)?;
+    let written = serde_json::to_value(&document).map_err(shape)?;
+    if same_shape(&read, &written) {
+        Ok(document)
+    } else {
+        Err(DocumentFault::Shape("a list stands where an object is due".to_owned()))
     }
 }
 

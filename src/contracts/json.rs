@@ -229,7 +229,7 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Shortest digits that round-trip, always with a point or an exponent; exponent form below 1e-4 and from 1e16.
-fn render_float(value: f64) -> String {
+pub(super) fn render_float(value: f64) -> String {
     // Rust's exponent form has the shortest digits: `6.5e1`, `1e-5`.
     let scientific = format!("{value:e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));

@@ -3,6 +3,7 @@
 //! This floor knows no path, no clock and no network. It reads bytes and gives values; every reader and every writer of a
 //! document uses the types here, so that a field has one name from the file to the screen.
 
+pub mod backtest;
 pub mod bundle;
 pub mod cycle;
 pub mod document;
@@ -16,11 +17,13 @@ pub mod ops_run;
 pub mod push;
 pub mod reason;
 pub mod reco;
+pub mod recon;
 pub mod run;
 pub mod safety;
 pub mod strategy_params;
 pub mod summary;
 pub mod ticket;
+pub mod validation;
 pub mod verdict;
 
 pub use bundle::BundleDecision;
@@ -39,6 +42,7 @@ pub use json::Json;
 pub use json::JsonFault;
 pub use json::Text;
 pub use reason::Reason;
+pub use reason::ReconCode;
 pub use reason::RunCode;
 pub use safety::GateMode;
 pub use strategy_params::ParamValues;

@@ -207,6 +207,28 @@ codes! {
     }
 }
 
+codes! {
+    /// What a reconciliation, or the reports made from it, has to say.
+    ReconCode {
+        DataMissingWithExecution = "IC_DATA_MISSING_WITH_EXECUTION": "Trades were executed on a day without usable market evidence." / "시장 증거가 없는 날에 체결이 있었습니다.",
+        ExecutedButFinalBlock = "IC_EXECUTED_BUT_FINAL_BLOCK": "Trades were executed although the final gate says BLOCK." / "최종 게이트가 BLOCK인데 체결이 있었습니다.",
+        ExecutionOnClosedDay = "IC_EXECUTION_ON_CLOSED_DAY": "Trades were executed on a day without a session." / "휴장일에 체결이 있었습니다.",
+        EvidencePriceJump = "IC_EVIDENCE_PRICE_JUMP": "The evidence's close moved by more than 30.5 % in one day." / "증거 종가가 하루에 30.5 %를 넘게 변했습니다.",
+        CountMismatch = "IC_L1_L2_MISMATCH": "The ledger and the validation count different trades." / "원장과 검증의 거래 수가 다릅니다.",
+        NonDeterministic = "IC_RECON_NON_DETERMINISTIC": "Two runs over the same inputs gave different results." / "같은 입력으로 두 번 실행한 결과가 서로 다릅니다.",
+        ProvenanceMissing = "IC_PROVENANCE_MISSING": "The result names no input that was read." / "결과에 확인된 입력 출처가 없습니다.",
+        CoverageRegression = "EVIDENCE_COVERAGE_REGRESSION": "The evidence covers less than the baseline." / "증거 데이터의 범위가 기준보다 줄었습니다.",
+        OutsideEvidence = "EXECUTION_OUTSIDE_EVIDENCE_COVERAGE": "Trades were executed on days that the evidence does not cover." / "증거 데이터 범위 밖에 체결이 있습니다.",
+        LedgerParse = "LEDGER_PARSE_ERROR": "A line of the ledger cannot be read." / "원장의 한 줄을 읽을 수 없습니다.",
+        EvidenceRead = "EVIDENCE_READ_ERROR": "The evidence file is there but cannot be read." / "증거 파일을 읽을 수 없습니다.",
+        BaselineRead = "BASELINE_READ_ERROR": "The coverage baseline is there but cannot be read." / "기준 범위 파일을 읽을 수 없습니다.",
+        ReconNotReady = "IC_RECON_NOT_READY": "There is no complete result of a reconciliation." / "완전한 대사 결과가 없습니다.",
+        ReportNotReady = "IC_REPORT_NOT_READY": "A report of the pair is missing." / "보고서 쌍 중 하나가 없습니다.",
+        ReportSchemaMismatch = "IC_REPORT_SCHEMA_MISMATCH": "A document is not of the schema that is due, or does not belong to the summary." / "문서의 스키마가 다르거나 요약과 맞지 않습니다.",
+        AiReportBudget = "IC_AI_REPORT_BUDGET_EXCEEDED": "The short report is longer than 1200 characters." / "AI 보고서가 1200자를 넘습니다.",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,6 +242,11 @@ mod tests {
             assert!(is_code(code.as_str()), "{code}");
             assert!(code.english().ends_with('.') && code.korean().ends_with('.'), "{code}");
             assert_eq!(RunCode::parse(code.as_str()), Some(*code));
+        }
+        let codes: BTreeSet<_> = ReconCode::ALL.iter().map(|c| c.as_str()).collect();
+        assert_eq!(codes.len(), ReconCode::ALL.len());
+        for code in ReconCode::ALL {
+            assert!(is_code(code.as_str()) && code.english().ends_with('.') && code.korean().ends_with('.'), "{code}");
         }
     }
 

@@ -2,9 +2,13 @@
 
 pub mod backtest;
 mod bundle;
+pub mod chart;
+pub mod page;
 pub mod params;
 pub mod prices;
 mod publish;
+pub mod reconcile;
+pub mod reports;
 
 pub use bundle::BundleDraft;
 pub use bundle::sealed_bundle;

@@ -1,15 +1,314 @@
-//! `daily_ops pc backtest`
+//! `daily_ops pc backtest`: the workspace's parameters, a case file, or a strategy named on the command line.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
+use clap::ValueEnum;
+use serde_json::Value;
 
 use crate::cli::args::Global;
+use crate::cli::context::Context;
+use crate::cli::exit::DONE;
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
+use crate::pc::backtest::BacktestFault;
+use crate::pc::backtest::Market;
+use crate::pc::backtest::Outcome;
+use crate::pc::backtest::Setup;
+use crate::pc::backtest::Strategy;
+use crate::pc::backtest::case::BENCHMARK;
+use crate::pc::backtest::case::Beside;
+use crate::pc::backtest::case::Case;
+use crate::pc::backtest::case::CaseCosts;
+use crate::pc::backtest::case::CaseFault;
+use crate::pc::backtest::case::CaseFile;
+use crate::pc::backtest::inputs;
+use crate::pc::backtest::inputs::InputFault;
+use crate::pc::backtest::inputs::Prices;
+use crate::pc::backtest::research;
+use crate::pc::backtest::research::Documents;
+use crate::pc::backtest::research::ResearchFault;
+use crate::pc::backtest::research::Terms;
+use crate::pc::backtest::screen::Screen;
+use crate::pc::backtest::simulate;
+use crate::pc::backtest::window::Mode;
+use crate::pc::backtest::window::Window;
+use crate::pc::prices::Normalized;
+use crate::store::Store;
+use crate::store::layout;
+use crate::time::Clock as _;
+use crate::time::SystemClock;
+use crate::time::TradingDate;
+use crate::trading::FeeTable;
+use crate::trading::known;
 
 /// `pc backtest`
 #[derive(Debug, Args)]
-pub(in crate::cli) struct BacktestArgs {}
+pub(in crate::cli) struct BacktestArgs {
+    /// Run a case file (BACKTEST_GOLDEN_V1)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["strategy", "start", "end", "mode"])]
+    case: Option<PathBuf>,
+    /// Run a strategy with parameters from the command line: ma_cross, regime_ma_adx or krx_momentum_v1
+    #[arg(long, value_name = "NAME", requires = "ticker")]
+    strategy: Option<String>,
+    /// A ticker of the universe; repeatable
+    #[arg(long, value_name = "TICKER", requires = "strategy")]
+    ticker: Vec<String>,
+    /// What a ticker is that the built-in table does not know: stock, kosdaq, konex, etf, etn or index
+    #[arg(long, value_name = "KIND", requires = "strategy")]
+    instrument: Option<String>,
+    /// A parameter of the strategy; repeatable
+    #[arg(long, value_name = "KEY=VALUE", requires = "strategy")]
+    param: Vec<String>,
+    /// Run every whole number from A to B, both included; repeatable
+    #[arg(long, value_name = "KEY=A..B", requires = "strategy")]
+    sweep: Vec<String>,
+    /// The directory of price files; by default the workspace's cache
+    #[arg(long, value_name = "DIR")]
+    prices: Option<PathBuf>,
+    /// A table of sale taxes (KRX_FEES_V1) in place of the one that is built in
+    #[arg(long, value_name = "FILE")]
+    fees: Option<PathBuf>,
+    /// Write the result of a case or a strategy to a file
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// First day of the window
+    #[arg(long, value_name = "DATE")]
+    start: Option<TradingDate>,
+    /// Last day of the window
+    #[arg(long, value_name = "DATE")]
+    end: Option<TradingDate>,
+    /// Window up to yesterday: quick is 180 days, full 1095 (the default for the workspace)
+    #[arg(long, value_name = "MODE")]
+    mode: Option<ModeArg>,
+}
 
-pub(super) fn backtest(_args: &BacktestArgs, _global: &Global, _output: &mut Output) -> Result<u8, Failure> {
-    Err(Failure::Usage("not built yet".to_owned()))
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ModeArg {
+    Quick,
+    Full,
+}
+
+impl From<ModeArg> for Mode {
+    fn from(mode: ModeArg) -> Self {
+        match mode {
+            ModeArg::Quick => Self::Quick,
+            ModeArg::Full => Self::Full,
+        }
+    }
+}
+
+pub(super) fn backtest(args: &BacktestArgs, global: &Global, output: &mut Output) -> Result<u8, Failure> {
+    if args.case.is_none() && args.strategy.is_none() {
+        return of_workspace(args, global, output);
+    }
+    if !args.sweep.is_empty() {
+        return Err(Failure::Usage("--sweep is not built yet".to_owned()));
+    }
+    let fees = fee_table(args.fees.as_deref())?;
+    let dir = price_dir(args, global)?;
+    let (file, files, mut warnings) = match (&args.case, &args.strategy) {
+        (Some(case), _) => of_case(case, &dir)?,
+        (None, strategy) => of_strategy(args, strategy.as_deref().unwrap_or_default(), &dir)?,
+    };
+    let setup = file.setup(&fees).map_err(refused)?;
+    inputs::judge(&files, Window { start: setup.start, end: setup.end, mode: "custom" }).map_err(unusable)?;
+    let prices = Prices::of(files);
+    let (outcome, took) = timed(&setup, &prices.market)?;
+    warnings.extend(prices.warnings().cloned());
+    let beside = Beside { warnings, compute_ms: (took.as_secs_f64() * 1e6).round() / 1e3 };
+    if let Some(out) = &args.out {
+        write(out, &file.render(&outcome, &prices.market).map_err(refused)?)?;
+    }
+    if output.is_json() {
+        output.line(file.render_with(&outcome, &prices.market, &beside).map_err(refused)?.trim_end());
+        return Ok(DONE);
+    }
+    let source = args.case.as_deref().map_or("the command line".into(), Path::to_string_lossy);
+    for warning in &beside.warnings[..beside.warnings.len() - prices.warnings().count()] {
+        output.remark(&format!("⚠️ {warning}"));
+    }
+    let screen = Screen { setup: &setup, outcome: &outcome, prices: &prices, source: &source };
+    screen.lines().iter().for_each(|line| output.line(line));
+    output.line(&format!("computed in {:.3} ms", beside.compute_ms));
+    if let Some(out) = &args.out {
+        output.line(&format!("written: {}", out.display()));
+    }
+    Ok(DONE)
+}
+
+/// A case, its prices, and what is to be said about it.
+type Prepared = (CaseFile, Vec<Normalized>, Vec<String>);
+
+fn of_case(path: &Path, dir: &Path) -> Result<Prepared, Failure> {
+    let bytes = std::fs::read(path).map_err(|why| anyhow::anyhow!("cannot read {}: {why}", path.display()))?;
+    let file = CaseFile::parse(&bytes).map_err(|fault| match refused(fault) {
+        Failure::Usage(text) => Failure::Usage(format!("{}: {text}", path.display())),
+        other => Failure::Fault(anyhow::anyhow!("{}: {}", path.display(), other.text())),
+    })?;
+    let files = inputs::read(dir, &tickers_of(&file)?).map_err(unusable)?;
+    Ok((file, files, Vec::new()))
+}
+
+fn of_strategy(args: &BacktestArgs, strategy: &str, dir: &Path) -> Result<Prepared, Failure> {
+    let (instrument, mut warnings) = instruments(args);
+    let mut params = serde_json::Map::new();
+    for pair in &args.param {
+        let (key, value) =
+            pair.split_once('=').ok_or_else(|| Failure::Usage(format!("--param {pair:?} is not KEY=VALUE")))?;
+        let number = serde_json::from_str(value).ok().filter(|value: &Value| value.is_number() || value.is_boolean());
+        let twice = params.insert(key.to_owned(), number.unwrap_or_else(|| value.into())).is_some();
+        if twice {
+            return Err(Failure::Usage(format!("--param {key} is given twice")));
+        }
+    }
+    // The days are known when the prices are; until then any do.
+    let any = TradingDate::default();
+    let case = Case {
+        name: format!("{strategy}_{}", args.ticker.join("_")),
+        strategy: strategy.to_owned(),
+        universe: args.ticker.clone(),
+        benchmark: None,
+        instrument,
+        start: args.start.unwrap_or(any),
+        end: args.end.unwrap_or(any),
+        initial_capital: None,
+        params,
+    };
+    let mut file = CaseFile { case, costs: CaseCosts::default() };
+    file.take_account_options().map_err(refused)?;
+    let files = inputs::read(dir, &tickers_of(&file)?).map_err(unusable)?;
+    (file.case.start, file.case.end) = window(args, &files)?;
+    if let Strategy::MaCross { fast, slow } =
+        Strategy::of_options(strategy, &file.case.params).map_err(|fault| refused(fault.into()))?
+        && fast >= slow
+    {
+        warnings.push(format!("fast ({fast}) is not below slow ({slow}): this buys weakness, not strength"));
+    }
+    Ok((file, files, warnings))
+}
+
+/// The kind of each ticker: the table's, else the flag's, else a stock.
+fn instruments(args: &BacktestArgs) -> (BTreeMap<String, String>, Vec<String>) {
+    let mut warnings = Vec::new();
+    let mut kind = |ticker: &String| {
+        let word = match (known(ticker), &args.instrument) {
+            (Some((what, _)), _) => what.kind.as_str().to_owned(),
+            (None, Some(word)) => word.clone(),
+            (None, None) => {
+                warnings
+                    .push(format!("{ticker} is not in the table of instruments: taxed as a stock of the main board"));
+                "stock".to_owned()
+            }
+        };
+        (ticker.clone(), word)
+    };
+    let kinds = args.ticker.iter().map(&mut kind).collect();
+    (kinds, warnings)
+}
+
+/// The named window, else the one of the mode, else every day that all tickers have in common.
+fn window(args: &BacktestArgs, files: &[Normalized]) -> Result<(TradingDate, TradingDate), Failure> {
+    if let Some(mode) = args.mode {
+        let now = SystemClock::new().now();
+        let found = Window::at(now, mode.into(), (args.start, args.end)).map_err(|fault| refused(fault.into()))?;
+        return Ok((found.start, found.end));
+    }
+    let traded = || files.iter().filter(|file| args.ticker.contains(&file.ticker));
+    let first = traded().filter_map(|file| file.bars.first_date()).max();
+    let last = traded().filter_map(|file| file.bars.last_date()).min();
+    let (Some(first), Some(last)) = (first, last) else {
+        return Err(Failure::Fault(anyhow::anyhow!("a price file has no bar: {}", args.ticker.join(", "))));
+    };
+    Ok((args.start.unwrap_or(first), args.end.unwrap_or(last)))
+}
+
+/// The tickers whose prices a case needs.
+fn tickers_of(file: &CaseFile) -> Result<Vec<String>, Failure> {
+    let mut tickers = file.case.universe.clone();
+    let strategy =
+        Strategy::of_options(&file.case.strategy, &file.case.params).map_err(|fault| refused(fault.into()))?;
+    if let Strategy::KrxMomentum(params) = strategy
+        && params.gate.is_some()
+    {
+        tickers.push(file.case.benchmark.clone().unwrap_or_else(|| BENCHMARK.to_owned()));
+    }
+    tickers.sort_unstable();
+    tickers.dedup();
+    Ok(tickers)
+}
+
+fn timed(setup: &Setup<'_>, market: &Market) -> Result<(Outcome, Duration), Failure> {
+    let clock = SystemClock::new();
+    let before = clock.monotonic();
+    let outcome = simulate(setup, market).map_err(|fault| refused(fault.into()))?;
+    Ok((outcome, clock.monotonic().saturating_sub(before)))
+}
+
+fn price_dir(args: &BacktestArgs, global: &Global) -> Result<PathBuf, Failure> {
+    match &args.prices {
+        Some(dir) if dir.is_dir() => Ok(dir.clone()),
+        Some(dir) => Err(Failure::Usage(format!("--prices {} is no directory", dir.display()))),
+        None => Ok(Context::load(global)?.store.path(layout::PRICES)),
+    }
+}
+
+fn fee_table(file: Option<&Path>) -> Result<FeeTable, Failure> {
+    let Some(file) = file else { return Ok(FeeTable::krx().clone()) };
+    let bytes = std::fs::read(file).map_err(|why| anyhow::anyhow!("cannot read {}: {why}", file.display()))?;
+    FeeTable::parse(&bytes).map_err(|why| Failure::Usage(format!("{}: {why}", file.display())))
+}
+
+fn write(out: &Path, text: &str) -> Result<(), Failure> {
+    let name = out.file_name().ok_or_else(|| Failure::Usage(format!("--out {} names no file", out.display())))?;
+    let dir = out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    Ok(Store::new(dir).write(&name.to_string_lossy(), text.as_bytes())?)
+}
+
+fn of_workspace(args: &BacktestArgs, global: &Global, output: &mut Output) -> Result<u8, Failure> {
+    if args.prices.is_some() || args.out.is_some() {
+        return Err(Failure::Usage("--prices and --out go with --case or --strategy".to_owned()));
+    }
+    let context = Context::load(global)?;
+    output.set_log_format(context.settings.output.log_format);
+    let now = context.clock.now();
+    let mode = args.mode.map_or(Mode::Full, Mode::from);
+    let window = Window::at(now, mode, (args.start, args.end)).map_err(|fault| refused(fault.into()))?;
+    let settings = &context.settings.pc;
+    let named = settings.fee_table_file.first().map(|file| context.store.root().join(file));
+    let fees = fee_table(args.fees.as_deref().or(named.as_deref()))?;
+    let terms = Terms { initial_capital: settings.initial_capital, gate: settings.gate, fees: &fees };
+    let done = research::run(&context.store, terms, (window, now)).map_err(|fault| match fault {
+        ResearchFault::Backtest(fault) => refused(fault.into()),
+        ResearchFault::Input(fault) => unusable(fault),
+        other @ (ResearchFault::Params(_) | ResearchFault::Store(_)) => Failure::Fault(other.into()),
+    })?;
+    let Documents { result, screen, .. } = &done.documents;
+    output.result(result, || {
+        let written = [done.published.snapshot_ref.as_str(), layout::DAILY_LEDGER, layout::OOS_VALIDATION];
+        screen.iter().cloned().chain(written.iter().map(|path| format!("written  {path}"))).collect()
+    });
+    Ok(DONE)
+}
+
+/// A parameter out of its range is wrong usage; prices that are not there are a fault.
+fn refused(fault: CaseFault) -> Failure {
+    match fault {
+        CaseFault::Backtest(
+            fault @ (BacktestFault::Parameter { .. }
+            | BacktestFault::UnknownParameter { .. }
+            | BacktestFault::UnknownStrategy(_)),
+        ) => Failure::Usage(fault.to_string()),
+        other @ (CaseFault::Shape(_) | CaseFault::Backtest(_)) => Failure::Fault(other.into()),
+    }
+}
+
+fn unusable(fault: InputFault) -> Failure {
+    match fault {
+        InputFault::Ticker(_) => Failure::Usage(fault.to_string()),
+        InputFault::NoFile { .. } | InputFault::Price(_) | InputFault::Quality(_) => Failure::Fault(fault.into()),
+    }
 }

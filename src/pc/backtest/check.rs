@@ -38,7 +38,9 @@ fn universe(setup: &Setup<'_>) -> Result<(), BacktestFault> {
     let count = tickers.len();
     let shown = format!("a list of {count}");
     match setup.strategy {
-        Strategy::MaCross { .. } | Strategy::RegimeMaAdx(_) => rule("universe", shown, count == 1, "exactly one ticker"),
+        Strategy::MaCross { .. } | Strategy::RegimeMaAdx(_) => {
+            rule("universe", shown, count == 1, "exactly one ticker")
+        }
         Strategy::KrxMomentum(_) => rule("universe", shown, count > 0, "at least one ticker"),
     }
 }

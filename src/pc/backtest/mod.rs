@@ -4,11 +4,22 @@
 //! [`crate::trading`]. The same inputs give the same bytes: no clock, no randomness, no hash order anywhere.
 
 mod book;
+pub mod case;
 mod check;
 mod engine;
+mod holding;
+pub mod inputs;
+mod ledger;
 pub mod metrics;
+pub mod oos;
+mod options;
+pub mod research;
+mod rounding;
+mod rows;
+pub mod screen;
 mod signals;
 mod timeline;
+pub mod window;
 
 use std::collections::BTreeMap;
 
@@ -23,7 +34,15 @@ use crate::trading::GateParams;
 use crate::trading::GateRow;
 use crate::trading::Instrument;
 pub use engine::simulate;
+pub use holding::Holding;
+pub use holding::holding;
+pub use ledger::ledger;
 use metrics::Metrics;
+pub use options::Options;
+pub use options::STRATEGIES;
+
+/// The version of the rules here. It changes when the same inputs give another result.
+pub const ENGINE_VERSION: &str = "daily-bars-1";
 
 /// Normalised bars by ticker.
 pub type Market = BTreeMap<String, Bars>;
@@ -221,6 +240,17 @@ pub enum BacktestFault {
         value: String,
         /// What it must be.
         rule: &'static str,
+    },
+    /// There is no such strategy.
+    #[error("no strategy {name}; there are {known}", name = .0, known = STRATEGIES.join(", "))]
+    UnknownStrategy(String),
+    /// The strategy has no such parameter.
+    #[error("no parameter {name}; there are {known}")]
+    UnknownParameter {
+        /// The name given.
+        name: String,
+        /// The names there are.
+        known: String,
     },
     /// A ticker has no bars.
     #[error("no prices for {0}")]

@@ -57,7 +57,11 @@ struct Gate {
 }
 
 impl Gate {
-    fn of(params: &GateParams, (ticker, market): (&str, &Market), dates: &[TradingDate]) -> Result<Self, BacktestFault> {
+    fn of(
+        params: &GateParams,
+        (ticker, market): (&str, &Market),
+        dates: &[TradingDate],
+    ) -> Result<Self, BacktestFault> {
         let bars = bars_of(market, ticker)?;
         Ok(Self { rows: gate_rows(bars, params), bar_of_session: places(bars, dates) })
     }
@@ -164,7 +168,8 @@ struct Ranks {
 
 impl Ranks {
     fn of(params: MomentumParams, timeline: &Timeline<'_>) -> Self {
-        let scores = timeline.series.iter().map(|series| momentum(&series.bars.close, params.momentum_period)).collect();
+        let scores =
+            timeline.series.iter().map(|series| momentum(&series.bars.close, params.momentum_period)).collect();
         Self { params, scores, candidates: Vec::with_capacity(timeline.series.len()) }
     }
 
@@ -200,13 +205,15 @@ impl Ranks {
                     (None, Some(score)) => self.candidates.push((score, at)),
                     (None, None) => frozen += 1,
                 }
-            } else if let Some(score) = score.filter(|score| *score >= self.params.entry_threshold) {
-                if bar.is_some_and(|bar| !series.bars.halted[bar]) {
-                    decision.potential_signals += 1;
-                    if may_open {
-                        self.candidates.push((score, at));
-                    }
-                }
+                continue;
+            }
+            let Some(score) = score.filter(|score| *score >= self.params.entry_threshold) else { continue };
+            if bar.is_none_or(|bar| series.bars.halted[bar]) {
+                continue;
+            }
+            decision.potential_signals += 1;
+            if may_open {
+                self.candidates.push((score, at));
             }
         }
         frozen

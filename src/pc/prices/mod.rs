@@ -3,14 +3,51 @@
 //! A file is read as it is stored ([`read_file`]); calculations see bars only after normalisation. Nothing here invents a
 //! bar: a defect is repaired by a stated rule and counted, or reported.
 
+mod columns;
+mod csv;
+mod json;
+mod load;
+mod normalize;
 mod parquet;
+mod quality;
+mod splices;
+mod synthetic;
+mod write;
 
 use std::path::Path;
 use std::path::PathBuf;
 
 use crate::contracts::json::sha256_hex;
-use crate::time::TradingDate;
 use crate::trading::Bars;
+
+pub use json::CachedQuote;
+pub use json::read_history_cache;
+pub use json::read_index_closes;
+pub use json::read_quote_cache;
+pub use load::load_market;
+pub use load::read_ticker;
+pub use normalize::MAX_PRICE;
+pub use normalize::Normalized;
+pub use normalize::normalize;
+pub use normalize::sorted;
+pub use quality::Findings;
+pub use quality::Jump;
+pub use quality::Quality;
+pub use quality::QualityFault;
+pub use quality::WindowCoverage;
+pub use splices::BasisChange;
+pub use splices::Splice;
+pub use splices::SpliceCause;
+pub use splices::Stretch;
+pub use synthetic::Halt;
+pub use synthetic::SYNTHETIC_VENDOR;
+pub use synthetic::SyntheticFault;
+pub use synthetic::SyntheticSpec;
+pub use synthetic::synthetic_bars;
+pub use write::write_layout_a;
+
+/// The first bytes of a Parquet file.
+const PARQUET_MAGIC: &[u8] = b"PAR1";
 
 /// Bars as a file stores them: not sorted, not cleaned.
 #[derive(Clone, Debug)]
@@ -43,51 +80,52 @@ pub enum PriceFault {
         /// The rule that broke, with the column and row it broke at.
         why: String,
     },
+    /// A folder holds no file of the ticker.
+    #[error("no prices in {dir}: looked for {names}")]
+    NotFound {
+        /// The folder.
+        dir: PathBuf,
+        /// The names looked for.
+        names: String,
+    },
+    /// A ticker cannot be the name of a file.
+    #[error("ticker {ticker:?} may only have letters, digits and ^ . - _ =, and no dot in front")]
+    Ticker {
+        /// The ticker.
+        ticker: String,
+    },
+    /// Bars cannot be stored.
+    #[error("bars cannot be stored: {0}")]
+    Write(String),
 }
 
-/// Reads a price file of any layout.
+/// Reads a price file of any layout: Parquet by its first bytes, anything else as CSV.
 ///
 /// # Errors
 /// The file cannot be read, or has no column of date, open, high, low, close or volume.
 pub fn read_file(path: &Path) -> Result<RawBars, PriceFault> {
-    let bytes = std::fs::read(path).map_err(|source| PriceFault::Read { path: path.to_owned(), source })?;
+    let bytes = bytes(path)?;
     let sha256 = sha256_hex(&bytes);
-    let bars = parquet::read(bytes).map_err(|why| PriceFault::Shape { path: path.to_owned(), why })?;
+    let bars = bars_of(path, bytes).map_err(|why| PriceFault::Shape { path: path.to_owned(), why })?;
     let ticker = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     Ok(RawBars { ticker, bars, sha256 })
 }
 
-/// The day in a text such as `2026-01-30`, `20260130` or `2026-01-30T09:00:00`.
-fn date_in(text: &str) -> Option<TradingDate> {
-    let text = text.trim();
-    let day = text.get(..10).filter(|day| day.contains('-')).unwrap_or(text);
-    ["%Y-%m-%d", "%Y%m%d"].iter().find_map(|form| TradingDate::parse_from_str(day, form).ok())
+fn bars_of(path: &Path, bytes: Vec<u8>) -> Result<Bars, String> {
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    if bytes.starts_with(PARQUET_MAGIC) {
+        return parquet::read(bytes);
+    }
+    match ending.as_str() {
+        "parquet" => Err("is no parquet file: it does not begin with PAR1".to_owned()),
+        "json" => Err("is a JSON cache of many tickers, not the file of one".to_owned()),
+        _ => csv::read(&bytes),
+    }
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, PriceFault> {
+    std::fs::read(path).map_err(|source| PriceFault::Read { path: path.to_owned(), source })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_shared_layout_is_read() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-        let cases = [
-            ("prices/069500.parquet", 1472, "2020-01-02", "2025-12-29"),
-            ("prices/000660.parquet", 249, "2024-10-16", "2025-10-24"),
-            ("prices/^KS11.parquet", 246, "2024-11-21", "2025-11-26"),
-            ("reconcile/evidence_069500_capitalised.parquet", 1472, "2020-01-02", "2025-12-29"),
-            ("reconcile/reference_weekday/input/069500.parquet", 1806, "2019-01-01", "2025-12-30"),
-        ];
-        for (file, rows, first, last) in cases {
-            let path = root.join(file);
-            if !path.exists() {
-                continue;
-            }
-            let found = read_file(&path).expect(file);
-            assert_eq!(found.bars.len(), rows, "{file}");
-            assert_eq!(found.bars.first_date().map(|d| d.to_string()).as_deref(), Some(first), "{file}");
-            assert_eq!(found.bars.last_date().map(|d| d.to_string()).as_deref(), Some(last), "{file}");
-            assert!(found.bars.close.iter().all(|close| *close > 0.0), "{file}");
-        }
-    }
-}
+mod tests;

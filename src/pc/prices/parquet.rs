@@ -1,12 +1,14 @@
 //! Parquet files of prices: the layouts that research programs leave behind.
 //!
-//! Columns are found by name, whatever their case and order: `Close`, `close`, `('Close', '^KS11')`. The date is the
-//! column named `date`, `날짜`, `index` or `time`. A missing value is NaN, which normalisation judges.
+//! Columns are found by name, whatever their case, language and order. A missing value is NaN, which normalisation
+//! judges; a text that is no number is a fault. A time stamp in UTC is turned into the day it is in Korea; one without
+//! zone already is a day.
 
 use bytes::Bytes;
 use parquet::basic::ConvertedType;
 use parquet::basic::LogicalType;
 use parquet::basic::TimeUnit;
+use parquet::basic::Type;
 use parquet::column::reader::ColumnReader;
 use parquet::column::reader::ColumnReaderImpl;
 use parquet::data_type::DataType;
@@ -15,12 +17,15 @@ use parquet::file::reader::FileReader as _;
 use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::schema::types::ColumnDescriptor;
 
+use super::columns::Columns;
+use super::columns::date_in;
+use super::columns::date_of_digits;
+use super::columns::number_in;
 use crate::time::TradingDate;
 use crate::trading::Bars;
 
-/// What a column holds after its name.
-const DATE_NAMES: &[&str] = &["date", "날짜", "index", "time", "datetime", "__index_level_0__"];
-const VALUE_NAMES: [&str; 5] = ["open", "high", "low", "close", "volume"];
+/// How far Korea is ahead of UTC, in seconds.
+const KOREA: i64 = 9 * 3600;
 
 /// Reads the rows in the order of the file.
 ///
@@ -28,26 +33,24 @@ const VALUE_NAMES: [&str; 5] = ["open", "high", "low", "close", "volume"];
 pub(super) fn read(bytes: Vec<u8>) -> Result<Bars, String> {
     let reader = SerializedFileReader::new(Bytes::from(bytes)).map_err(|why| unreadable(&why))?;
     let schema = reader.metadata().file_metadata().schema_descr_ptr();
-    let names: Vec<String> = schema.columns().iter().map(|column| plain_name(column.name())).collect();
-    let find = |wanted: &[&str]| names.iter().position(|name| wanted.contains(&name.as_str()));
-    let date_at = find(DATE_NAMES).ok_or_else(|| missing("date", &names))?;
-    let mut value_at = [0; 5];
-    for (slot, name) in value_at.iter_mut().zip(VALUE_NAMES) {
-        *slot = find(&[name]).ok_or_else(|| missing(name, &names))?;
-    }
+    let names: Vec<&str> = schema.columns().iter().map(|column| column.name()).collect();
+    let columns = Columns::find(names.iter().copied())?;
     let mut dates = Vec::new();
     let mut values: [Vec<f64>; 5] = Default::default();
     for group in 0..reader.num_row_groups() {
         let rows = reader.get_row_group(group).map_err(|why| unreadable(&why))?;
         let column = |at: usize| -> Result<Column, String> {
             let reader = rows.get_column_reader(at).map_err(|why| unreadable(&why))?;
-            let count = usize::try_from(rows.metadata().num_rows()).unwrap_or_default();
+            let count = rows.metadata().num_rows();
+            let count = usize::try_from(count).map_err(|_| format!("a row group claims {count} rows"))?;
             Column::read(reader, count).map_err(|why| format!("column {}: {why}", names[at]))
         };
-        let unit = DateUnit::of(&schema.column(date_at))?;
-        dates.extend(column(date_at)?.dates(unit)?);
-        for (values, at) in values.iter_mut().zip(value_at) {
-            values.extend(column(at)?.numbers());
+        let unit = DateUnit::of(&schema.column(columns.date))?;
+        let wrong = |at: usize, (row, rule): Wrong| format!("column {}: row {row} {rule}", names[at]);
+        let first = dates.len();
+        dates.extend(column(columns.date)?.dates(unit, first).map_err(|found| wrong(columns.date, found))?);
+        for (values, at) in values.iter_mut().zip(columns.values) {
+            values.extend(column(at)?.numbers(first).map_err(|found| wrong(at, found))?);
         }
     }
     let halted = vec![false; dates.len()];
@@ -59,21 +62,17 @@ fn unreadable(why: &ParquetError) -> String {
     format!("not a readable parquet file: {why}")
 }
 
-fn missing(name: &str, names: &[String]) -> String {
-    format!("has no column {name} (columns: {})", names.join(", "))
-}
-
-/// The lower-case name; of the text of a pair, such as `('Close', '^KS11')`, its first member.
-fn plain_name(name: &str) -> String {
-    let first = name.strip_prefix("('").and_then(|rest| rest.split_once("',")).map(|(first, _)| first);
-    first.unwrap_or(name).to_lowercase()
-}
+/// The row, from 1, that breaks a rule, and the rule.
+type Wrong = (usize, &'static str);
 
 /// What one step of a date column is.
 #[derive(Clone, Copy)]
 enum DateUnit {
     Day,
-    PerSecond(i64),
+    /// Steps a second, and how far its zero is behind Korea's midnight, in seconds.
+    PerSecond(i64, i64),
+    /// A number such as 20260130.
+    Digits,
     Text,
 }
 
@@ -85,11 +84,14 @@ impl DateUnit {
             TimeUnit::NANOS => 1_000_000_000,
         };
         match (column.logical_type_ref(), column.converted_type()) {
-            (Some(LogicalType::Timestamp(stamp)), _) => Ok(Self::PerSecond(per_second(&stamp.unit))),
+            (Some(LogicalType::Timestamp(stamp)), _) => {
+                Ok(Self::PerSecond(per_second(&stamp.unit), if stamp.is_adjusted_to_u_t_c { KOREA } else { 0 }))
+            }
             (Some(LogicalType::Date), _) | (_, ConvertedType::DATE) => Ok(Self::Day),
             (Some(LogicalType::String), _) | (_, ConvertedType::UTF8) => Ok(Self::Text),
-            (_, ConvertedType::TIMESTAMP_MILLIS) => Ok(Self::PerSecond(1_000)),
-            (_, ConvertedType::TIMESTAMP_MICROS) => Ok(Self::PerSecond(1_000_000)),
+            (_, ConvertedType::TIMESTAMP_MILLIS) => Ok(Self::PerSecond(1_000, 0)),
+            (_, ConvertedType::TIMESTAMP_MICROS) => Ok(Self::PerSecond(1_000_000, 0)),
+            (_, ConvertedType::NONE) if matches!(column.physical_type(), Type::INT32 | Type::INT64) => Ok(Self::Digits),
             _ => Err(format!("column {} holds no dates", column.name())),
         }
     }
@@ -110,7 +112,8 @@ impl Column {
             ColumnReader::FloatColumnReader(reader) => Ok(Self::Floats(all(reader, count, |v| f64::from(*v))?)),
             ColumnReader::DoubleColumnReader(reader) => Ok(Self::Floats(all(reader, count, |v| *v)?)),
             ColumnReader::ByteArrayColumnReader(reader) => {
-                Ok(Self::Texts(all(reader, count, |v| v.as_utf8().unwrap_or_default().to_owned())?))
+                // Bytes that are no text become one that is neither number nor date.
+                Ok(Self::Texts(all(reader, count, |v| v.as_utf8().unwrap_or("?").to_owned())?))
             }
             ColumnReader::BoolColumnReader(_)
             | ColumnReader::Int96ColumnReader(_)
@@ -120,32 +123,39 @@ impl Column {
         }
     }
 
-    fn numbers(self) -> Vec<f64> {
+    /// The values as numbers; `first` rows stand before them in the file.
+    fn numbers(self, first: usize) -> Result<Vec<f64>, Wrong> {
         #[expect(clippy::cast_precision_loss, reason = "prices and volumes are far below 2^53")]
         match self {
-            Self::Integers(values) => values.into_iter().map(|v| v.map_or(f64::NAN, |v| v as f64)).collect(),
-            Self::Floats(values) => values.into_iter().map(|v| v.unwrap_or(f64::NAN)).collect(),
+            Self::Integers(values) => Ok(values.into_iter().map(|v| v.map_or(f64::NAN, |v| v as f64)).collect()),
+            Self::Floats(values) => Ok(values.into_iter().map(|v| v.unwrap_or(f64::NAN)).collect()),
             Self::Texts(values) => {
-                values.into_iter().map(|v| v.and_then(|v| v.trim().parse().ok()).unwrap_or(f64::NAN)).collect()
+                let found = values.iter().map(|v| number_in(v.as_deref().unwrap_or_default()));
+                every(found, first, "is not a number")
             }
         }
     }
 
-    fn dates(self, unit: DateUnit) -> Result<Vec<TradingDate>, String> {
-        let found: Vec<Option<TradingDate>> = match self {
-            Self::Integers(values) => values.into_iter().map(|v| date_of(v?, unit)).collect(),
-            Self::Texts(values) => values.iter().map(|v| super::date_in(v.as_deref()?)).collect(),
-            Self::Floats(values) => vec![None; values.len()],
-        };
-        let bad = found.iter().position(Option::is_none);
-        bad.map_or_else(|| Ok(found.iter().copied().flatten().collect()), |row| Err(format!("row {row} has no date")))
+    fn dates(self, unit: DateUnit, first: usize) -> Result<Vec<TradingDate>, Wrong> {
+        let rule = "has no date";
+        match self {
+            Self::Integers(values) => every(values.into_iter().map(|v| date_of(v?, unit)), first, rule),
+            Self::Texts(values) => every(values.iter().map(|v| date_in(v.as_deref()?)), first, rule),
+            Self::Floats(values) => every(values.iter().map(|_| None), first, rule),
+        }
     }
+}
+
+/// All values, or the number of the first row that has none.
+fn every<T>(found: impl Iterator<Item = Option<T>>, first: usize, rule: &'static str) -> Result<Vec<T>, Wrong> {
+    found.enumerate().map(|(row, value)| value.ok_or((first + row + 1, rule))).collect()
 }
 
 fn date_of(value: i64, unit: DateUnit) -> Option<TradingDate> {
     let days = match unit {
         DateUnit::Day => value,
-        DateUnit::PerSecond(per) => value.div_euclid(per.checked_mul(86_400)?),
+        DateUnit::PerSecond(per, shift) => value.div_euclid(per).checked_add(shift)?.div_euclid(86_400),
+        DateUnit::Digits => return date_of_digits(u32::try_from(value).ok()?),
         DateUnit::Text => return None,
     };
     TradingDate::from_epoch_days(i32::try_from(days).ok()?)
@@ -175,15 +185,10 @@ fn all<T: DataType, V>(
     Ok(levels.iter().map(|level| if *level > 0 { next.next().map(&convert) } else { None }).collect())
 }
 
+/// Names and types of a file's columns, for tests of the writer.
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_column_is_found_by_the_first_part_of_its_name() {
-        let cases = [("Close", "close"), ("('Close', '^KS11')", "close"), ("날짜", "날짜"), ("AdjClose", "adjclose")];
-        for (name, want) in cases {
-            assert_eq!(plain_name(name), want);
-        }
-    }
+pub(super) fn types(bytes: Vec<u8>) -> Vec<String> {
+    let reader = SerializedFileReader::new(Bytes::from(bytes)).expect("a parquet file");
+    let schema = reader.metadata().file_metadata().schema_descr_ptr();
+    schema.columns().iter().map(|column| format!("{} {}", column.name(), column.physical_type())).collect()
 }

@@ -1,0 +1,329 @@
+//! One page that a person would rather look at than read: figures, charts, days, fills. One file, no script, no link out.
+//!
+//! The page is a function of [`PageData`] and a language: the same data give the same bytes.
+
+mod view;
+mod words;
+
+use std::collections::BTreeMap;
+
+use maud::DOCTYPE;
+use maud::Markup;
+use maud::PreEscaped;
+use maud::html;
+
+use super::chart::ChartFault;
+use super::chart::EquityChart;
+use super::chart::Lang;
+use super::chart::MonthlyReturns;
+use super::chart::won;
+use crate::time::TradingDate;
+use words::say;
+
+pub use view::BacktestView;
+pub use view::BundleView;
+pub use view::CodeView;
+pub use view::EquityPoint;
+pub use view::ErrorView;
+pub use view::PageData;
+pub use view::ReconView;
+
+/// How many fills the page lists.
+const FILLS: usize = 20;
+
+/// The page and the charts in it, each also as a file of its own.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The whole page.
+    pub html: String,
+    /// File name and SVG of each chart.
+    pub charts: Vec<(&'static str, String)>,
+}
+
+/// Makes the page.
+///
+/// # Errors
+/// A chart cannot be drawn.
+pub fn page(data: &PageData, lang: Lang) -> Result<Page, ChartFault> {
+    let charts = charts(data, lang)?;
+    let svg = |name: &str| charts.iter().find(|(file, _)| *file == name).map(|(_, svg)| embedded(svg));
+    let l = |pair| say(lang, pair);
+    let html = html! {
+        (DOCTYPE)
+        html lang=(if lang == Lang::Ko { "ko" } else { "en" }) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (l(words::TITLE)) }
+                style { (PreEscaped(include_str!("style.css"))) }
+            }
+            body { main {
+                header {
+                    h1 { (l(words::TITLE)) }
+                    @if !data.badge.is_empty() { span class={ "badge " (class_of(&data.badge)) } { (data.badge) } }
+                    span.when { (data.generated_at) }
+                }
+                @if !data.warnings.is_empty() {
+                    section.warn {
+                        h2 { (l(words::WARNINGS)) }
+                        ul { @for warning in &data.warnings { li { (warning) } } }
+                    }
+                }
+                @if let Some(backtest) = &data.backtest { (figures(backtest, lang)) }
+                @if let Some(svg) = svg("equity.svg") { section { (svg) } }
+                @if let Some(svg) = svg("monthly.svg") { section { (svg) p.note { (l(words::COLORS)) } } }
+                @if let Some(recon) = &data.recon { (reconciliation(recon, lang)) }
+                @if let Some(svg) = svg("sweep.svg") { section { h2 { (l(words::SWEEP)) } (svg) p.note { (l(words::COLORS)) } } }
+                @if let Some(bundle) = &data.bundle { (bundle_section(bundle, lang)) }
+                @if let Some(backtest) = &data.backtest { (holdings(backtest, lang)) (fills(backtest, lang)) }
+                @if data.backtest.is_none() && data.recon.is_none() { section { (l(words::NOTHING)) } }
+                (foot(data))
+            } }
+        }
+    };
+    Ok(Page { html: html.into_string(), charts })
+}
+
+fn charts(data: &PageData, lang: Lang) -> Result<Vec<(&'static str, String)>, ChartFault> {
+    let mut found = Vec::new();
+    if let Some(backtest) = data.backtest.as_ref().filter(|backtest| !backtest.meta.equity_curve.is_empty()) {
+        let curve = &backtest.meta.equity_curve;
+        let dates: Vec<TradingDate> = curve.iter().map(|point| point.date).collect();
+        let equity: Vec<f64> = curve.iter().map(|point| point.equity).collect();
+        let initial = number(&backtest.summary, "initial_capital").or(equity.first().copied()).unwrap_or_default();
+        let held = data.held.as_ref().filter(|(_, closes)| closes.len() == dates.len());
+        let values = held.map(|(_, closes)| scaled(closes, initial)).unwrap_or_default();
+        let held = held.map(|(name, _)| (name.as_str(), values.as_slice()));
+        found.push(("equity.svg", EquityChart { dates: &dates, equity: &equity, held }.svg(lang)?));
+        found.push(("monthly.svg", MonthlyReturns::of(&dates, &equity, initial).svg(lang)?));
+    }
+    if let Some(sweep) = &data.sweep {
+        found.push(("sweep.svg", sweep.svg(lang)?));
+    }
+    Ok(found)
+}
+
+/// What holding came to, starting with the same money.
+fn scaled(closes: &[f64], initial: f64) -> Vec<f64> {
+    let first = closes.first().copied().unwrap_or(1.0);
+    closes.iter().map(|close| close / first * initial).collect()
+}
+
+/// An SVG inside a page needs no XML head.
+fn embedded(svg: &str) -> Markup {
+    PreEscaped(svg.find("<svg").map_or(svg, |at| &svg[at..]).to_owned())
+}
+
+fn number(summary: &BTreeMap<String, serde_json::Value>, key: &str) -> Option<f64> {
+    summary.get(key).and_then(serde_json::Value::as_f64)
+}
+
+/// A badge becomes a class only when it is one of ours.
+fn class_of(badge: &str) -> &str {
+    let known = ["GREEN", "AMBER", "CRITICAL", "ERROR", "BOOTSTRAP"];
+    known.into_iter().find(|word| *word == badge).unwrap_or("BOOTSTRAP")
+}
+
+fn tone(value: f64) -> &'static str {
+    match value {
+        value if value > 0.0 => "gain",
+        value if value < 0.0 => "loss",
+        _ => "",
+    }
+}
+
+fn card(label: &str, value: &str, class: &str) -> Markup {
+    html! { div.card { span { (label) } b class=(class) { (value) } } }
+}
+
+fn figures(backtest: &BacktestView, lang: Lang) -> Markup {
+    let get = |key| number(&backtest.summary, key);
+    let text = |value: Option<f64>, show: &dyn Fn(f64) -> String| value.map_or_else(|| "–".to_owned(), show);
+    let percent = |value: f64| format!("{value:+.2}%");
+    let signed = |key| {
+        let value = get(key);
+        (text(value, &percent), tone(value.unwrap_or_default()))
+    };
+    let (total, total_tone) = signed("total_return");
+    let (cagr, cagr_tone) = signed("cagr");
+    let costs: Option<f64> =
+        ["total_commission", "total_tax", "total_slippage"].into_iter().map(get).sum::<Option<f64>>();
+    let fills = get("total_trades").map_or_else(|| "–".to_owned(), |count| format!("{count:.0}"));
+    let meta = &backtest.meta;
+    html! { section {
+        h2 { (say(lang, words::FIGURES)) " · " (meta.strategy) " · " (meta.start_date) " ~ " (meta.end_date) }
+        div.cards {
+            (card(say(lang, words::FINAL), &text(get("final_value"), &won), ""))
+            (card(say(lang, words::RETURN), &total, total_tone))
+            (card(say(lang, words::CAGR), &cagr, cagr_tone))
+            (card(say(lang, words::MDD), &text(get("mdd"), &|value| format!("-{value:.2}%")), "loss"))
+            (card(say(lang, words::SHARPE), &text(get("sharpe"), &|value| format!("{value:.3}")), ""))
+            (card(say(lang, words::EXPOSURE), &text(get("exposure_ratio"), &|value| format!("{:.1}%", value * 100.0)), ""))
+            (card(say(lang, words::TRADES), &fills, ""))
+            (card(say(lang, words::COSTS), &text(costs, &won), ""))
+        }
+    } }
+}
+
+fn reconciliation(recon: &ReconView, lang: Lang) -> Markup {
+    let l = |pair| say(lang, pair);
+    let kpis = recon.kpis;
+    let rows = [
+        ("open", words::OPEN, kpis.gate_open),
+        ("chop", words::CHOP, kpis.chop_block),
+        ("bear", words::BEAR, kpis.bear_block),
+        ("none", words::NO_DATA, kpis.no_data),
+    ];
+    let all: u32 = rows.iter().map(|(_, _, days)| days).sum::<u32>().max(1);
+    let share = |days: u32| format!("width:{:.2}%", f64::from(days) * 100.0 / f64::from(all));
+    html! { section {
+        h2 { (l(words::RECON)) " · " (recon.period.from) " ~ " (recon.period.to) }
+        @if let Some(error) = &recon.error {
+            p { b { (error.code) } " " (error.message_ko) }
+        } @else {
+            div.days { @for (class, _, days) in rows { div class=(class) style=(share(days)) {} } }
+            div.key {
+                @for (class, name, days) in rows { span { i class=(class) {} (l(name)) " " b { (days) } (l(words::DAYS)) } }
+                span { (l(words::EXECUTED)) " " b { (kpis.executed) } (l(words::DAYS)) }
+                span { (l(words::ACTIONS)) " " b { (recon.counts.actions) " / " (recon.counts.trades) } }
+            }
+            @if recon.integrity.top_codes.is_empty() {
+                p.note { (l(words::CLEAN)) }
+            } @else {
+                table {
+                    tr { th { (l(words::CODES)) } th { (l(words::DAYS)) } }
+                    @for code in &recon.integrity.top_codes { tr { td { (code.code) } td { (code.days) } } }
+                }
+            }
+        }
+    } }
+}
+
+fn bundle_section(bundle: &BundleView, lang: Lang) -> Markup {
+    let picks = bundle.picks.iter().map(|(ticker, score)| format!("{ticker} ({score:.1})")).collect::<Vec<_>>();
+    html! { section {
+        h2 { (say(lang, words::BUNDLE)) }
+        div.key {
+            span { b { (bundle.id) } }
+            span { (bundle.created_at) }
+            span { (say(lang, words::REGIME)) " " b { (bundle.regime) } }
+            span { (say(lang, words::PICKS)) " " b { (picks.join(", ")) } }
+        }
+    } }
+}
+
+fn holdings(backtest: &BacktestView, lang: Lang) -> Markup {
+    let l = |pair| say(lang, pair);
+    let shown = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}%"));
+    let mut rows: Vec<(String, Option<f64>, Option<f64>)> =
+        backtest.tickers.iter().map(|(ticker, held)| (ticker.clone(), held.cagr, held.mdd)).collect();
+    let summary = &backtest.summary;
+    rows.insert(0, (l(words::STRATEGY).to_owned(), number(summary, "cagr"), number(summary, "mdd")));
+    html! { section {
+        h2 { (l(words::HOLDING)) }
+        div.scroll { table {
+            tr { th { (l(words::TICKER)) } th { (l(words::CAGR)) } th { (l(words::MDD)) } }
+            @for (name, cagr, mdd) in rows {
+                tr { td { (name) } td class=(tone(cagr.unwrap_or_default())) { (shown(cagr)) } td { (shown(mdd.map(|mdd| -mdd))) } }
+            }
+        } }
+    } }
+}
+
+fn fills(backtest: &BacktestView, lang: Lang) -> Markup {
+    let l = |pair| say(lang, pair);
+    if backtest.trades.is_empty() {
+        return html! {};
+    }
+    let side = |word: &str| if word == "BUY" { l(words::BUY) } else { l(words::SELL) };
+    html! { section {
+        h2 { (l(words::LAST_TRADES)) }
+        div.scroll { table {
+            tr {
+                th { (l(words::DATE)) } th.text { (l(words::TICKER)) } th.text { (l(words::SIDE)) } th { (l(words::QTY)) }
+                th { (l(words::PRICE)) } th { (l(words::PNL)) } th.text { (l(words::REASON)) }
+            }
+            @for trade in backtest.trades.iter().rev().take(FILLS) {
+                tr {
+                    td { (trade.date) } td.text { (trade.ticker) } td.text { (side(&trade.side)) } td { (trade.qty) }
+                    td { (won(trade.price)) }
+                    td class=(tone(trade.realized_pnl.unwrap_or_default())) { (trade.realized_pnl.map(won).unwrap_or_default()) }
+                    td.text { (trade.reason) }
+                }
+            }
+        } }
+    } }
+}
+
+fn foot(data: &PageData) -> Markup {
+    let asof = data.backtest.as_ref().map(|backtest| backtest.meta.asof.as_str()).unwrap_or_default();
+    html! { footer { "daily_ops " (env!("CARGO_PKG_VERSION")) @if !asof.is_empty() { " · backtest " (asof) } } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn backtest() -> BacktestView {
+        let curve: Vec<_> = (1..=28)
+            .map(|day| serde_json::json!({"date": format!("2024-02-{day:02}"), "equity": 1e7 + f64::from(day) * 1e4}))
+            .collect();
+        serde_json::from_value(serde_json::json!({
+            "summary": {"final_value": 10_280_000.0, "total_return": 2.8, "cagr": -1.5, "mdd": 3.25, "sharpe": 1.234,
+                "total_trades": 7, "exposure_ratio": 0.5, "total_commission": 1.0, "total_tax": 2.0, "total_slippage": 3.0},
+            "tickers": {"069500": {"cagr": 10.0, "mdd": 20.0, "win_rate": 50.0, "score": null}},
+            "trades": [{"date": "2024-02-05", "ticker": "069500", "side": "SELL", "qty": 3, "price": 31000.5,
+                "realized_pnl": -1234.6, "reason": "<b>&"}],
+            "meta": {"strategy": "KRX_MOMENTUM_V1", "start_date": "2024-02-01", "end_date": "2024-02-28", "equity_curve": curve},
+        }))
+        .expect("a view")
+    }
+
+    #[test]
+    fn the_page_holds_everything_and_links_nothing() {
+        let recon = serde_json::from_str(
+            r#"{"period":{"from":"a","to":"b"},"kpis":{"gate_open":3,"no_data":1},"integrity":{"top_codes":[{"code":"IC_X","days":2}]}}"#,
+        );
+        let data = PageData {
+            badge: "GREEN".to_owned(),
+            backtest: Some(backtest()),
+            recon: Some(recon.expect("a view")),
+            warnings: vec!["<script>".to_owned()],
+            ..PageData::default()
+        };
+        for lang in [Lang::Ko, Lang::En] {
+            let made = page(&data, lang).expect("made");
+            for part in [
+                "10,280,000",
+                "+2.80%",
+                "-3.25%",
+                "IC_X",
+                "GREEN",
+                "&lt;b&gt;&amp;",
+                "&lt;script&gt;",
+                "-1,235",
+                "</svg>",
+            ] {
+                assert!(made.html.contains(part), "{part}");
+            }
+            for out in ["<script", "src=", "href=", "@import", "url("] {
+                assert!(!made.html.contains(out), "{out}");
+            }
+            assert_eq!(made.html.matches("<svg").count(), 2);
+            assert_eq!(made.html, page(&data, lang).expect("made").html);
+        }
+    }
+
+    #[test]
+    fn without_results_the_page_says_so() {
+        let made = page(&PageData::default(), Lang::Ko).expect("made");
+        assert!(made.html.contains("표시할 결과가 없습니다") && made.charts.is_empty());
+        let error = ReconView {
+            error: Some(ErrorView { code: "EVIDENCE_COVERAGE_REGRESSION".to_owned(), message_ko: "범위".to_owned() }),
+            ..ReconView::default()
+        };
+        let data = PageData { recon: Some(error), badge: "odd\" x".to_owned(), ..PageData::default() };
+        let made = page(&data, Lang::En).expect("made");
+        assert!(made.html.contains("EVIDENCE_COVERAGE_REGRESSION") && made.html.contains("badge BOOTSTRAP"));
+    }
+}
