@@ -23,6 +23,7 @@ pub mod safety;
 pub mod strategy_params;
 pub mod summary;
 pub mod ticket;
+pub mod tune;
 pub mod validation;
 pub mod verdict;
 

@@ -9,6 +9,7 @@ pub mod prices;
 mod publish;
 pub mod reconcile;
 pub mod reports;
+pub mod tune;
 
 pub use bundle::BundleDraft;
 pub use bundle::sealed_bundle;

@@ -11,6 +11,7 @@ use crate::contracts::JsonFault;
 use crate::contracts::Text;
 use crate::contracts::json::sha256_hex;
 use crate::contracts::tune::TuneSource;
+use crate::pc::backtest::ENGINE_VERSION;
 use crate::pc::backtest::Market;
 use crate::time::TradingDate;
 
@@ -19,8 +20,6 @@ use super::objective::Combine;
 use super::segment::Ground;
 use super::space::Space;
 
-/// The version of simulation and scoring; another one makes other trials.
-pub const ENGINE_VERSION: &str = concat!("daily-ops ", env!("CARGO_PKG_VERSION"), " bar-engine 1");
 /// Trials unless told otherwise.
 pub const DEFAULT_TRIALS: usize = 50;
 /// Seed unless told otherwise.
@@ -89,7 +88,9 @@ pub struct FileFacts {
     pub rows_raw: usize,
     /// Rows as stored that fall on closed days.
     pub rows_on_closed_days: usize,
-    /// Who the prices are from, when the file says.
+    /// Places in the file where rows of another origin begin.
+    pub splices: usize,
+    /// Who the prices are from, when the file beside them says.
     pub vendor: Option<String>,
 }
 
@@ -157,6 +158,7 @@ mod tests {
             sha256: sha256.to_owned(),
             rows_raw: 2,
             rows_on_closed_days: 0,
+            splices: 0,
             vendor: None,
         };
         let data = |files: &[(&str, &str)]| TuneData {

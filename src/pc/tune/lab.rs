@@ -17,6 +17,7 @@ use crate::pc::backtest::MomentumParams;
 use crate::pc::backtest::Outcome;
 use crate::pc::backtest::Setup;
 use crate::pc::backtest::Strategy;
+use crate::pc::backtest::case::BENCHMARK;
 use crate::time::Stamp;
 use crate::trading::FeeTable;
 use crate::trading::GateParams;
@@ -36,9 +37,6 @@ use super::split::Splits;
 
 /// The simulator, as a value: the tests of the sealed test look at what it is handed.
 pub type Simulate<'a> = &'a (dyn Fn(&Setup<'_>, &Market) -> Result<Outcome, BacktestFault> + Sync);
-
-/// The ticker of the market gate.
-pub const BENCHMARK: &str = "069500";
 
 /// A simulation for tuning did not come to figures.
 #[derive(Debug, thiserror::Error)]

@@ -29,6 +29,7 @@ use super::segment::Figures;
 use super::space::Point;
 use super::split::Splits;
 use super::split::Window;
+use super::verdict::Verdict;
 
 /// The version of the manifest's form.
 const MANIFEST_VERSION: &str = "4.1";
@@ -173,7 +174,7 @@ impl Manifest {
             },
             environment: Environment {
                 program: concat!("daily-ops ", env!("CARGO_PKG_VERSION")).to_owned(),
-                engine_version: super::config::ENGINE_VERSION.to_owned(),
+                engine_version: crate::pc::backtest::ENGINE_VERSION.to_owned(),
                 platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             },
             engine_health: EngineHealth { status: "OK".to_owned(), ..EngineHealth::default() },
@@ -316,6 +317,18 @@ impl<'a> RunDir<'a> {
             return Err(damaged(format!("schema_version is {}, expected {MANIFEST_VERSION}", manifest.schema_version)));
         }
         Ok(Some(manifest))
+    }
+
+    /// Reads the verdict; `None` when the run has none yet.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no verdict.
+    pub fn verdict(&self) -> Result<Option<Verdict>, TuneFault> {
+        let name = self.file("verdict.json");
+        let Some(bytes) = self.store.read(&name)? else { return Ok(None) };
+        let damaged = |why: String| TuneFault::Damaged { file: name.clone(), why };
+        Json::parse(&bytes).map_err(|fault| damaged(fault.to_string()))?;
+        serde_json::from_slice(&bytes).map(Some).map_err(|fault| damaged(fault.to_string()))
     }
 
     /// Leaves `crash.json` of a run that died.

@@ -136,8 +136,11 @@ pub fn verdict(manifest: &Manifest, data: &TuneData, trials: &[Trial]) -> Verdic
 fn real_data(data: &TuneData) -> VerdictCheck {
     #![expect(clippy::cast_precision_loss, reason = "counts of rows are far below 2^52")]
     let mut told = Vec::new();
-    let mut wrong = Vec::new();
+    let (mut wrong, mut odd) = (Vec::new(), Vec::new());
     for (ticker, file) in &data.files {
+        if file.splices > 0 {
+            odd.push(format!("{ticker} has {} seams between rows of different origin", file.splices));
+        }
         let share = file.rows_on_closed_days as f64 / file.rows_raw.max(1) as f64;
         told.push(format!("{ticker} {} of {} rows on closed days", file.rows_on_closed_days, file.rows_raw));
         if share > MAX_SHARE {
@@ -150,8 +153,10 @@ fn real_data(data: &TuneData) -> VerdictCheck {
     if data.files.is_empty() {
         wrong.push("there is no price file".to_owned());
     }
+    let failure = if wrong.is_empty() { CheckStatus::Warn } else { CheckStatus::Fail };
+    wrong.append(&mut odd);
     let reason = (!wrong.is_empty()).then(|| wrong.join("; "));
-    outcome(CheckStatus::Fail, reason, told.join(", "))
+    outcome(failure, reason, told.join(", "))
 }
 
 fn universe(manifest: &Manifest, data: &TuneData) -> VerdictCheck {
@@ -248,6 +253,7 @@ mod tests {
             sha256: "0".repeat(64),
             rows_raw,
             rows_on_closed_days,
+            splices: 0,
             vendor: vendor.map(str::to_owned),
         };
         let files = [("069500", facts(0, None)), ("114800", facts(rows_on_closed_days, vendor))];
