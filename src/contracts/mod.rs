@@ -14,6 +14,7 @@ pub mod ids;
 pub mod integrity;
 pub mod json;
 pub mod ops_run;
+pub mod portfolio;
 pub mod push;
 pub mod reason;
 pub mod reco;

@@ -44,12 +44,14 @@ pub fn is_code(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
 }
 
-/// Text that may stand beside a code: one line, double quotes as single ones, at most 240 characters.
+/// Text that may stand beside a code: one line without carriage returns, blanks collapsed, double quotes as single ones,
+/// at most 240 characters.
 #[must_use]
 pub fn detail(text: &str) -> String {
-    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let plain: String = text.chars().filter(|c| *c != '\r').map(|c| if c.is_control() { ' ' } else { c }).collect();
     let words: Vec<&str> = plain.split_whitespace().collect();
-    words.join(" ").replace('"', "'").chars().take(240).collect()
+    let cut: String = words.join(" ").replace('"', "'").chars().take(240).collect();
+    cut.trim_end().to_owned()
 }
 
 impl fmt::Display for Reason {
@@ -261,6 +263,18 @@ mod tests {
             assert_eq!(detail(text), want, "{text:?}");
         }
         assert_eq!(detail(&"가".repeat(500)).chars().count(), 240);
+        assert_eq!(detail("a\rb"), "ab", "a carriage return leaves nothing behind");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn prop_a_detail_is_one_short_line_whatever_comes_in(text in "(?s).{0,400}|[ \"\r\n\t가a]{0,400}") {
+            let said = detail(&text);
+            proptest::prop_assert!(said.chars().count() <= 240);
+            proptest::prop_assert!(!said.chars().any(|c| c.is_control() || c == '"'));
+            proptest::prop_assert!(!said.contains("  ") && said.trim() == said);
+            proptest::prop_assert_eq!(detail(&said), said.clone());
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The research PC's half of the hand-off: prices, backtest, tuning, reconciliation, reports, bundle, publish.
 
 pub mod backtest;
-mod bundle;
+pub mod bundle;
 pub mod chart;
 pub mod page;
 pub mod params;
@@ -10,6 +10,7 @@ mod publish;
 pub mod reconcile;
 pub mod reports;
 pub mod tune;
+pub mod vendors;
 
 pub use bundle::BundleDraft;
 pub use bundle::sealed_bundle;

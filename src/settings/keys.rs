@@ -1,4 +1,4 @@
-//! The keys of bundle signatures, read from their files before each use.
+//! The keys of bundle signatures, read from their files before each use: those that check, and the one that signs.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -9,7 +9,9 @@ use super::fault::SettingFault;
 use super::fault::SettingsFaults;
 use super::model::Settings;
 use crate::contracts::BundlePolicy;
+use crate::contracts::SigningKey;
 use crate::contracts::VerifyingKey;
+use crate::contracts::bundle::Algorithm;
 
 /// A key file is never larger; more is a wrong path.
 const LARGEST_KEY_FILE: u64 = 64 << 10;
@@ -49,6 +51,12 @@ impl Settings {
                 }
             }
         }
+        // Who can sign can also check: the PC judges its own bundles without a second file.
+        for path in &self.bundle.ed25519_key_file {
+            let path = self.root.join(path);
+            let key = private_key(&path).map(|key| key.verifying());
+            take(Place::KeyFile { path }, key);
+        }
         for path in &self.bundle.ed25519_public_key_file {
             let path = self.root.join(path);
             let key = content(&path, Readers::Anyone).and_then(|bytes| {
@@ -68,6 +76,49 @@ impl Settings {
             keys,
         })
     }
+
+    /// The key that signs a bundle; `None` when no key is configured. The first of these that is configured: the shared
+    /// key of the environment, the first file of shared keys, the private ed25519 key. `algorithm` passes over the others.
+    /// The files are read at each call.
+    ///
+    /// # Errors
+    /// The file is missing, unreadable, open to others, or holds no key; or several private keys are named. No message
+    /// repeats what a file holds.
+    pub fn signing_key(&self, algorithm: Option<Algorithm>) -> Result<Option<SigningKey>, SettingsFaults> {
+        let wants = |one: Algorithm| algorithm.is_none_or(|wanted| wanted == one);
+        let faulty = |place: Place, rule: String| SettingsFaults { faults: vec![SettingFault::new(place, rule)] };
+        let shared = |bytes: &[u8]| SigningKey::hmac(bytes).map_err(|why| why.to_string());
+        if wants(Algorithm::HmacSha256) {
+            if let Some(key) = &self.bundle.hmac_key {
+                let place = Place::Env { name: "STRATEGY_BUNDLE_HMAC_KEY".to_owned() };
+                return shared(key.expose().as_bytes()).map(Some).map_err(|rule| faulty(place, rule));
+            }
+            // While a key is being changed, the first file signs and all of them check.
+            if let Some(path) = self.bundle.hmac_key_file.first() {
+                let path = self.root.join(path);
+                let key = content(&path, Readers::Owner).and_then(|bytes| shared(without_newline(&bytes)));
+                return key.map(Some).map_err(|rule| faulty(Place::KeyFile { path }, rule));
+            }
+        }
+        match self.bundle.ed25519_key_file.as_slice() {
+            [path, ..] if wants(Algorithm::Ed25519) => {
+                let path = self.root.join(path);
+                if self.bundle.ed25519_key_file.len() > 1 {
+                    let rule = "is one of several private keys; exactly one may sign".to_owned();
+                    return Err(faulty(Place::KeyFile { path }, rule));
+                }
+                private_key(&path).map(Some).map_err(|rule| faulty(Place::KeyFile { path }, rule))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// A private key from its file of 64 hex digits.
+fn private_key(path: &Path) -> Result<SigningKey, String> {
+    let bytes = content(path, Readers::Owner)?;
+    let text = String::from_utf8_lossy(&bytes);
+    SigningKey::ed25519(text.trim()).map_err(|why| why.to_string())
 }
 
 fn content(path: &Path, readers: Readers) -> Result<Vec<u8>, String> {
@@ -115,7 +166,6 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::contracts::SigningKey;
     use crate::contracts::bundle::Staleness;
 
     const KEY: &str = "test-key-do-not-use";
@@ -230,6 +280,71 @@ mod tests {
             assert!(text.contains(want), "{want} is not in {text}");
         }
         assert!(!text.contains("hidden") && !text.contains(KEY), "{text}");
+    }
+
+    /// The algorithm that signs, and whether a message that it signs is accepted by the policy.
+    fn signer(site: &Site, variables: &[(&str, &str)], wanted: Option<Algorithm>) -> Option<(Algorithm, bool)> {
+        let env = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let settings = Settings::load(site.folder.path(), &env, &BTreeMap::new()).expect("settings");
+        let key = settings.signing_key(wanted).expect("readable")?;
+        let signature = key.sign("message");
+        let keys = settings.bundle_policy().expect("a policy").keys;
+        Some((key.algorithm(), keys.iter().any(|key| key.verifies("message", &signature))))
+    }
+
+    #[test]
+    fn the_first_key_that_is_configured_signs_and_its_own_policy_accepts_it() {
+        const ENV: (&str, &str) = ("STRATEGY_BUNDLE_HMAC_KEY", KEY);
+        const FILES: (&str, &str) = ("STRATEGY_BUNDLE_HMAC_KEY_FILE", "now.key:next.key");
+        const CURVE: (&str, &str) = ("STRATEGY_BUNDLE_ED25519_KEY_FILE", "curve.key");
+        let site = Site::new().file("now.key", KEY, 0o600).file("next.key", NEXT, 0o600).file(
+            "curve.key",
+            &format!("{}\n", "07".repeat(32)),
+            0o600,
+        );
+        let (hmac, curve) = (Algorithm::HmacSha256, Algorithm::Ed25519);
+        let cases: [(&str, &[(&str, &str)], Option<Algorithm>, Option<Algorithm>); 9] = [
+            ("none", &[], None, None),
+            ("environment", &[ENV], None, Some(hmac)),
+            ("files", &[FILES], None, Some(hmac)),
+            ("private key", &[CURVE], None, Some(curve)),
+            ("both: the shared one is first", &[FILES, CURVE], None, Some(hmac)),
+            ("both: chosen", &[FILES, CURVE], Some(curve), Some(curve)),
+            ("environment and private key: chosen", &[ENV, CURVE], Some(curve), Some(curve)),
+            ("chosen but not there", &[FILES], Some(curve), None),
+            ("chosen but not there, the other way", &[CURVE], Some(hmac), None),
+        ];
+        for (name, variables, wanted, want) in cases {
+            assert_eq!(signer(&site, variables, wanted), want.map(|algorithm| (algorithm, true)), "{name}");
+        }
+        // The first file signs: the other key alone does not accept it.
+        let env = BTreeMap::from([(FILES.0.to_owned(), FILES.1.to_owned())]);
+        let settings = Settings::load(site.folder.path(), &env, &BTreeMap::new()).expect("settings");
+        let signature = settings.signing_key(None).expect("readable").expect("a key").sign("message");
+        let next = SigningKey::hmac(NEXT.as_bytes()).expect("a key");
+        assert!(!next.verifying().verifies("message", &signature));
+    }
+
+    #[test]
+    fn a_private_key_is_one_file_that_only_its_owner_reads() {
+        let site = Site::new()
+            .file("open.key", &"07".repeat(32), 0o644)
+            .file("fine.key", &"07".repeat(32), 0o600)
+            .file("bad.key", "hidden", 0o600);
+        let cases = [
+            #[cfg(unix)]
+            ("open.key", "open.key: has mode 0644, must be 0600 or stricter"),
+            ("bad.key", "bad.key: not an ed25519 key of 64 hex digits"),
+            ("missing.key", "missing.key: cannot be read"),
+            ("fine.key:bad.key", "fine.key: is one of several private keys"),
+        ];
+        for (files, want) in cases {
+            let env = BTreeMap::from([("STRATEGY_BUNDLE_ED25519_KEY_FILE".to_owned(), files.to_owned())]);
+            let settings = Settings::load(site.folder.path(), &env, &BTreeMap::new()).expect("settings");
+            let said = settings.signing_key(None).expect_err(files).to_string();
+            assert!(said.contains(want) && !said.contains("hidden") && !said.contains("0707"), "{files}: {said}");
+            assert_eq!(settings.signing_key(Some(Algorithm::HmacSha256)).expect("none").is_none(), true, "{files}");
+        }
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub(super) fn write(
 }
 
 /// Writes a file of mode 600: it has that mode before it has any content.
-pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_private(path: &Path, bytes: &[u8], target: Target) -> io::Result<()> {
     let parent = parent(path)?;
     std::fs::create_dir_all(parent)?;
     let temp = temp_beside(path);
@@ -67,7 +67,10 @@ pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let mut file = options.open(&temp)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        std::fs::rename(&temp, path)?;
+        match target {
+            Target::Replace => std::fs::rename(&temp, path)?,
+            Target::New => rename_new(&temp, path)?,
+        }
         sync_directory(parent)
     })();
     if outcome.is_err() {

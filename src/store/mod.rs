@@ -187,7 +187,17 @@ impl Store {
     /// # Errors
     /// The file cannot be written or its mode not be set; then it is removed.
     pub fn write_secret(&self, relative: &str, bytes: &[u8]) -> Result<(), StoreFault> {
-        atomic::write_private(&self.path(relative), bytes).map_err(StoreFault::new("write", relative))
+        atomic::write_private(&self.path(relative), bytes, atomic::Target::Replace)
+            .map_err(StoreFault::new("write", relative))
+    }
+
+    /// Writes a secret that must not exist yet.
+    ///
+    /// # Errors
+    /// The file exists, cannot be written or its mode not be set.
+    pub fn write_new_secret(&self, relative: &str, bytes: &[u8]) -> Result<(), StoreFault> {
+        atomic::write_private(&self.path(relative), bytes, atomic::Target::New)
+            .map_err(StoreFault::new("write", relative))
     }
 
     /// Replaces a document atomically and durably.

@@ -39,6 +39,30 @@ impl Remote<'_> {
         Ok(head(&open(self.root)?)?.map(|id| id.to_string()))
     }
 
+    /// Tells the branch that the work tree is on, whatever the configured one is; `None` for a detached HEAD.
+    ///
+    /// # Errors
+    ///
+    /// The directory is no work tree, or its HEAD cannot be read.
+    pub fn current_branch(&self) -> Result<Option<String>, GitFault> {
+        let repo = open(self.root)?;
+        let head = repo.find_reference("HEAD").map_err(|e| GitFault::local("cannot read HEAD", &e))?;
+        let target = head.symbolic_target_bytes().map(|name| String::from_utf8_lossy(name).into_owned());
+        Ok(target.map(|name| name.trim_start_matches("refs/heads/").to_owned()))
+    }
+
+    /// Whether git would leave this path of the work tree alone: it is ignored and not tracked.
+    ///
+    /// # Errors
+    ///
+    /// The directory is no work tree, or its rules cannot be read.
+    pub fn ignores(&self, path: &str) -> Result<bool, GitFault> {
+        let repo = open(self.root)?;
+        let failed = |e: git2::Error| GitFault::local("cannot read the ignore rules", &e);
+        let tracked = repo.index().map_err(failed)?.get_path(Path::new(path), 0).is_some();
+        Ok(!tracked && repo.is_path_ignored(path).map_err(failed)?)
+    }
+
     /// Lists what differs from the last commit, ignored files left out, sorted.
     ///
     /// # Errors

@@ -41,6 +41,8 @@ enum Rule {
     OneOf(&'static [&'static str]),
     /// `HH:MM`.
     TimeOfDay,
+    /// `YYYY-MM-DD`.
+    Date,
 }
 
 const VALUES: &[(&str, &str, Rule)] = &[
@@ -154,6 +156,39 @@ pub fn strategy_issues(strategy: &Json) -> Vec<String> {
     }
     for signals in SIGNALS {
         issues.extend(bad_signals(signals, strategy));
+    }
+    issues.extend(bad_regime(strategy));
+    issues.extend(bad_prices(strategy));
+    issues
+}
+
+const REGIMES: &[&str] = &["RISK_ON", "RISK_OFF", "NEUTRAL", "VOLATILE"];
+
+fn bad_regime(strategy: &Json) -> Vec<String> {
+    let Some(regime) = present(strategy, "regime") else { return Vec::new() };
+    if !regime.is_object() {
+        return vec!["TYPE_WRONG: strategy.regime is no object".to_owned()];
+    }
+    let code = broken(&Rule::OneOf(REGIMES), regime.get("code"), "strategy.regime.code");
+    code.into_iter().chain(bad_reason(regime, "strategy.regime")).collect()
+}
+
+/// An order's size comes from these closes: a price that is none must not get that far.
+fn bad_prices(strategy: &Json) -> Vec<String> {
+    let scorer = present(strategy, "scorer").filter(|scorer| scorer.is_object());
+    let Some(prices) = scorer.and_then(|scorer| present(scorer, "prices")) else { return Vec::new() };
+    let Json::Object(prices) = prices else {
+        return vec!["TYPE_WRONG: strategy.scorer.prices is no object".to_owned()];
+    };
+    let universe = strategy.get("universe").and_then(Json::as_array).unwrap_or_default();
+    let mut issues = Vec::new();
+    for (ticker, point) in prices {
+        let name = format!("strategy.scorer.prices.{}", ticker.escape_debug());
+        if !universe.iter().any(|member| member.as_str() == Some(ticker)) {
+            issues.push(format!("TICKER_UNKNOWN: {name} is not in strategy.universe"));
+        }
+        issues.extend(broken(&Rule::Between(0.0, 1e9), point.get("close"), &format!("{name}.close")));
+        issues.extend(broken(&Rule::Date, point.get("date"), &format!("{name}.date")));
     }
     issues
 }
@@ -280,9 +315,14 @@ fn broken(rule: &Rule, value: Option<&Json>, name: &str) -> Option<String> {
         Rule::OneOf(words) => {
             (value.as_str().is_some_and(|t| words.contains(&t)), format!("one of {}", words.join(", ")))
         }
+        Rule::Date => (value.as_str().is_some_and(is_date), "a date YYYY-MM-DD".to_owned()),
         Rule::TimeOfDay => (value.as_str().is_some_and(is_time_of_day), "a time HH:MM".to_owned()),
     };
     (!holds).then(|| format!("RANGE: {name} is {}, must be {wanted}", value.canonical(Text::Raw)))
+}
+
+fn is_date(text: &str) -> bool {
+    text.len() == 10 && chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
 }
 
 fn is_time_of_day(text: &str) -> bool {
@@ -396,6 +436,59 @@ mod tests {
             assert_eq!(said.is_empty(), want.is_empty(), "{name}: {said}");
             assert!(said.starts_with(want), "{name}: {said}");
             assert!(!said.contains(';'), "{name}: one defect, one issue: {said}");
+        }
+    }
+
+    #[test]
+    fn regime_and_prices_are_missing_or_sound() {
+        let cases = [
+            ("none", "null", "null", ""),
+            ("a regime", r#"{"code":"RISK_ON","reason":"ABOVE_MA200_STRONG"}"#, "null", ""),
+            ("a word", r#""RISK_ON""#, "null", "TYPE_WRONG: strategy.regime is no object"),
+            ("no code", "{}", "null", "KEY_MISSING: strategy.regime.code"),
+            ("another code", r#"{"code":"BULL"}"#, "null", "RANGE: strategy.regime.code"),
+            ("a text", r#"{"code":"RISK_ON","reason":"up!"}"#, "null", "CODE_WRONG: strategy.regime.reason"),
+            ("a price", "null", r#"{"069500":{"close":60720,"date":"2026-11-20"}}"#, ""),
+            ("no prices", "null", "{}", ""),
+            ("a list", "null", "[]", "TYPE_WRONG: strategy.scorer.prices is no object"),
+            (
+                "outside",
+                "null",
+                r#"{"005930":{"close":1,"date":"2026-11-20"}}"#,
+                "TICKER_UNKNOWN: strategy.scorer.prices.005930",
+            ),
+            (
+                "zero",
+                "null",
+                r#"{"069500":{"close":0,"date":"2026-11-20"}}"#,
+                "RANGE: strategy.scorer.prices.069500.close",
+            ),
+            (
+                "a text for a close",
+                "null",
+                r#"{"069500":{"close":"1","date":"2026-11-20"}}"#,
+                "RANGE: strategy.scorer.prices.069500.close",
+            ),
+            ("no day", "null", r#"{"069500":{"close":1}}"#, "KEY_MISSING: strategy.scorer.prices.069500.date"),
+            (
+                "no such day",
+                "null",
+                r#"{"069500":{"close":1,"date":"2026-02-30"}}"#,
+                "RANGE: strategy.scorer.prices.069500.date",
+            ),
+            (
+                "a number",
+                "null",
+                r#"{"069500":{"close":1,"date":20261120}}"#,
+                "RANGE: strategy.scorer.prices.069500.date",
+            ),
+        ];
+        for (name, regime, prices, want) in cases {
+            let text = format!(r#"{{"universe":["069500"],"regime":{regime},"scorer":{{"prices":{prices}}}}}"#);
+            let strategy = Json::parse(text.as_bytes()).expect("valid");
+            let said: Vec<String> = bad_regime(&strategy).into_iter().chain(bad_prices(&strategy)).collect();
+            assert_eq!(said.is_empty(), want.is_empty(), "{name}: {said:?}");
+            assert!(said.iter().all(|issue| issue.starts_with(want)), "{name}: {said:?}");
         }
     }
 

@@ -255,6 +255,7 @@ fn evidence_of(path: &Path, root: &Path) -> (Source, Result<Option<prices::RawBa
         }
         Err(prices::PriceFault::Shape { why, .. }) => unreadable(why, shown),
         Err(prices::PriceFault::Read { source, .. }) => unreadable(source.to_string(), shown),
+        Err(fault) => unreadable(fault.to_string(), shown),
     }
 }
 

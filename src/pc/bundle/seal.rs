@@ -1,4 +1,4 @@
-//! Making a strategy bundle: hashed over its strategy, signed over id, time and hash.
+//! Sealing a strategy bundle: hashed over its strategy, signed over id, time and hash.
 
 use serde_json::Value;
 use serde_json::json;
@@ -6,11 +6,15 @@ use serde_json::json;
 use crate::contracts::DocumentFault;
 use crate::contracts::Json;
 use crate::contracts::SigningKey;
+use crate::contracts::bundle::Algorithm;
 use crate::contracts::bundle::BUNDLE_SCHEMA;
 use crate::contracts::integrity::payload_sha256;
 use crate::contracts::signed_message;
 use crate::time::KstTime;
 use crate::time::Stamp;
+
+/// What is written for what nobody knows.
+pub(super) const UNKNOWN: &str = "unknown";
 
 /// What goes into a bundle.
 #[derive(Clone, Debug)]
@@ -27,11 +31,31 @@ pub struct BundleDraft {
     pub evidence_refs: Vec<String>,
 }
 
+/// How a bundle is sealed.
+#[derive(Clone, Copy, Debug)]
+pub enum Seal<'a> {
+    /// With a key of the PC.
+    Signed(&'a SigningKey),
+    /// With the text `auto-` and sixteen hex digits of the hash, which proves nothing. Hosts refuse it unless they are told
+    /// to tolerate it.
+    Unsigned,
+}
+
 /// Fills in id, time, hash and signature; the document's bytes as they are stored.
 ///
 /// # Errors
 /// The strategy holds a number that is not finite.
 pub fn sealed_bundle(draft: &BundleDraft, key: &SigningKey, now: KstTime) -> Result<Vec<u8>, DocumentFault> {
+    sealed(draft, UNKNOWN, Seal::Signed(key), now)
+}
+
+/// The same with the hash of the files that the signals were made from, and with or without a key.
+pub(super) fn sealed(
+    draft: &BundleDraft,
+    surface: &str,
+    seal: Seal<'_>,
+    now: KstTime,
+) -> Result<Vec<u8>, DocumentFault> {
     let bundle_id = uuid::Uuid::new_v4().to_string();
     let created_at = Stamp::of(now);
     let mut bundle = json!({
@@ -42,7 +66,7 @@ pub fn sealed_bundle(draft: &BundleDraft, key: &SigningKey, now: KstTime) -> Res
             "pc_host": draft.pc_host,
             "git_commit": draft.git_commit,
             "git_branch": draft.git_branch,
-            "active_surface_sha256": "unknown",
+            "active_surface_sha256": surface,
         },
         "strategy": draft.strategy,
         "compat": {"min_oci_version": "1.49", "expected_python": "3.10+"},
@@ -50,12 +74,16 @@ pub fn sealed_bundle(draft: &BundleDraft, key: &SigningKey, now: KstTime) -> Res
         "integrity": {},
     });
     let sha = payload_sha256(&Json::of(&bundle)?).unwrap_or_default();
-    let signature = key.sign(&signed_message(&bundle_id, created_at.as_str(), &sha));
+    let (signature, algorithm) = match seal {
+        Seal::Signed(key) => (key.sign(&signed_message(&bundle_id, created_at.as_str(), &sha)), key.algorithm()),
+        // Older programs name this algorithm for what is no signature at all; readers expect the pair.
+        Seal::Unsigned => (format!("auto-{}", sha.get(..16).unwrap_or_default()), Algorithm::HmacSha256),
+    };
     bundle["integrity"] = json!({
         "payload_sha256": sha,
         "signed_by": "PC_LOCAL",
         "signature": signature,
-        "algorithm": key.algorithm().as_str(),
+        "algorithm": algorithm.as_str(),
     });
     let mut bytes = serde_json::to_vec_pretty(&bundle).map_err(|fault| DocumentFault::Shape(fault.to_string()))?;
     bytes.push(b'\n');

@@ -1,0 +1,129 @@
+//! The prices of a bundle from a directory: one file a ticker, normalised.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::holding::Held;
+use super::regime::MarketSeries;
+use super::regime::Series;
+use super::signals::Evidence;
+use crate::pc::prices::Normalized;
+use crate::pc::prices::PriceFault;
+use crate::pc::prices::normalize;
+use crate::pc::prices::read_ticker;
+use crate::time::Calendar;
+use crate::time::TradingDate;
+use crate::trading::Instrument;
+use crate::trading::known;
+
+/// The index whose closes give the regime when its file is there.
+const INDEX: &str = "^KS11";
+/// The fund that stands for the index.
+const BENCHMARK: &str = "069500";
+/// A seam within this many bars before the end spoils the means of the regime.
+const REGIME_BARS: usize = 200;
+
+/// The directory cannot be used at all.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the prices in {path}: {source}")]
+pub struct LoadFault {
+    /// The directory.
+    pub path: String,
+    /// Why.
+    #[source]
+    pub source: std::io::Error,
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// For the signals; the portfolio is still missing.
+    pub evidence: Evidence,
+    /// SHA-256 of each price file that was read, by its ticker.
+    pub files: BTreeMap<String, String>,
+}
+
+/// One ticker's file.
+enum Found {
+    Missing,
+    Damaged(String),
+    File(Box<Normalized>),
+}
+
+/// Reads the universe's prices and the market's series. A missing file is no fault, a damaged one is told apart from it.
+///
+/// # Errors
+/// The directory cannot be read. One that does not exist holds no prices.
+pub fn load(dir: &Path, universe: &[String], data_source: &str) -> Result<Loaded, LoadFault> {
+    match std::fs::read_dir(dir) {
+        Ok(_) => {}
+        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => {}
+        Err(source) => return Err(LoadFault { path: dir.display().to_string(), source }),
+    }
+    let wanted: BTreeSet<&str> = universe.iter().map(String::as_str).chain([INDEX, BENCHMARK]).collect();
+    let found: BTreeMap<&str, Found> = wanted.into_iter().map(|ticker| (ticker, file_of(dir, ticker))).collect();
+    let mut loaded = Loaded {
+        evidence: Evidence {
+            bars: BTreeMap::new(),
+            damaged: BTreeMap::new(),
+            jumps: BTreeMap::new(),
+            market: MarketSeries {
+                index: (INDEX.to_owned(), series(&found[INDEX])),
+                benchmark: (BENCHMARK.to_owned(), series(&found[BENCHMARK])),
+            },
+            held: Held::Missing,
+            data_source: data_source.to_owned(),
+        },
+        files: BTreeMap::new(),
+    };
+    for (ticker, found) in found {
+        let is_member = universe.iter().any(|member| member == ticker);
+        match found {
+            Found::Missing => {}
+            Found::Damaged(why) if is_member => drop(loaded.evidence.damaged.insert(ticker.to_owned(), why)),
+            Found::Damaged(_) => {}
+            Found::File(file) => {
+                loaded.files.insert(ticker.to_owned(), file.sha256.clone());
+                if is_member {
+                    loaded.evidence.jumps.insert(ticker.to_owned(), jumps(&file));
+                    loaded.evidence.bars.insert(ticker.to_owned(), file.bars);
+                }
+            }
+        }
+    }
+    Ok(loaded)
+}
+
+fn file_of(dir: &Path, ticker: &str) -> Found {
+    match read_ticker(dir, ticker) {
+        Ok(raw) => {
+            let instrument = known(ticker).map_or_else(Instrument::unknown, |(instrument, _)| instrument);
+            Found::File(Box::new(normalize(&raw, instrument, Calendar::krx())))
+        }
+        Err(PriceFault::NotFound { .. }) => Found::Missing,
+        // These faults name the whole path, which is nobody's business in a published document.
+        Err(PriceFault::Read { source, .. }) => Found::Damaged(source.to_string()),
+        Err(PriceFault::Shape { why, .. }) => Found::Damaged(why),
+        Err(fault @ (PriceFault::Ticker { .. } | PriceFault::Write(_))) => Found::Damaged(fault.to_string()),
+    }
+}
+
+fn series(found: &Found) -> Series {
+    match found {
+        Found::Missing => Series::Missing,
+        Found::Damaged(why) => Series::Damaged(why.clone()),
+        Found::File(file) => {
+            let from = file.bars.len().saturating_sub(REGIME_BARS);
+            let seam = file.findings.jumps.iter().find(|jump| file.bars.first_from(jump.date) > from);
+            match seam {
+                Some(jump) => Series::Damaged(format!("the close of {} is beyond the daily limit", jump.date)),
+                None => Series::Bars(file.bars.clone()),
+            }
+        }
+    }
+}
+
+fn jumps(file: &Normalized) -> BTreeSet<TradingDate> {
+    file.findings.jumps.iter().map(|jump| jump.date).collect()
+}

@@ -1,0 +1,132 @@
+//! The vendors of market data: how each is asked, what its answer looks like, and what can go wrong.
+//!
+//! Every vendor answers with the bars that it has, as it has them; whether they are good enough is decided by the cache's
+//! rules (`pc::collect`) and by normalisation (`pc::prices`). Nothing is ever made up from a current price.
+
+mod client;
+mod naver;
+mod realtime;
+mod yahoo;
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+pub use client::Client;
+pub use client::VendorFault;
+pub use naver::Naver;
+pub use realtime::Quote;
+pub use realtime::Realtime;
+pub use yahoo::Yahoo;
+
+use crate::time::Clock;
+use crate::time::TradingDate;
+use crate::trading::Bars;
+use crate::trading::Kind;
+use crate::trading::known;
+
+/// Where the bars of a file come from; one vendor a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VendorName {
+    /// Naver's daily prices, adjusted.
+    Naver,
+    /// Yahoo's chart, adjusted by its own factor.
+    Yahoo,
+    /// This program's generator; no market data.
+    Synthetic,
+}
+
+impl VendorName {
+    /// The word in documents.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Naver => "naver",
+            Self::Yahoo => "yahoo",
+            Self::Synthetic => "synthetic",
+        }
+    }
+}
+
+impl fmt::Display for VendorName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The days asked for, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The first day.
+    pub from: TradingDate,
+    /// The last day.
+    pub to: TradingDate,
+}
+
+impl Span {
+    fn holds(self, date: TradingDate) -> bool {
+        self.from <= date && date <= self.to
+    }
+}
+
+/// One that sells daily bars.
+pub trait DailyVendor {
+    /// Its name in documents.
+    fn name(&self) -> VendorName;
+
+    /// Whether it has anything for such a ticker.
+    fn serves(&self, ticker: &str) -> bool;
+
+    /// The bars of a ticker in a span, as the vendor orders them, in the ticker's normal price unit.
+    ///
+    /// # Errors
+    /// There was no usable answer; there is at least one bar otherwise.
+    fn daily(&self, ticker: &str, span: Span, clock: &dyn Clock) -> Result<Bars, VendorFault>;
+}
+
+/// Whether a text can be a ticker: six digits or capital letters of the exchange, or `^` and the name of an index. It
+/// becomes part of an address and of a file's name, so nothing else may pass.
+#[must_use]
+pub fn is_ticker(text: &str) -> bool {
+    let plain = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
+    match text.strip_prefix('^') {
+        Some(index) => (1..=10).contains(&index.len()) && plain(index),
+        None => text.len() == 6 && plain(text),
+    }
+}
+
+/// Whether a ticker is an index: levels with decimals, no adjustment, not sold by every vendor.
+#[must_use]
+pub fn is_index(ticker: &str) -> bool {
+    known(ticker).is_some_and(|(what, _)| what.kind == Kind::Index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_codes_and_index_names_are_tickers() {
+        let cases = [
+            ("005930", true),
+            ("0086B0", true),
+            ("^KS11", true),
+            ("^KS200", true),
+            ("", false),
+            ("^", false),
+            ("5930", false),
+            ("005930.KS", false),
+            ("../etc", false),
+            ("00593a", false),
+            ("^KS/11", false),
+            ("00 930", false),
+            ("삼성", false),
+        ];
+        for (text, want) in cases {
+            assert_eq!(is_ticker(text), want, "{text:?}");
+        }
+        assert!(is_index("^KS11") && is_index("^N225") && !is_index("005930"));
+    }
+}
