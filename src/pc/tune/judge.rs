@@ -24,7 +24,7 @@ use super::split::Splits;
 
 /// Completed trials, best first; equal scores by number.
 #[must_use]
-pub fn ranked(trials: &[Trial]) -> Vec<&Trial> {
+pub(super) fn ranked(trials: &[Trial]) -> Vec<&Trial> {
     let mut ranked: Vec<&Trial> = trials.iter().filter(|trial| trial.completed().is_some()).collect();
     let score = |trial: &Trial| trial.score.unwrap_or(f64::NEG_INFINITY);
     ranked.sort_by(|a, b| score(b).total_cmp(&score(a)).then(a.trial.cmp(&b.trial)));
@@ -33,7 +33,7 @@ pub fn ranked(trials: &[Trial]) -> Vec<&Trial> {
 
 /// What the simulator refused during the search.
 #[must_use]
-pub fn engine_health(trials: &[Trial]) -> EngineHealth {
+pub(super) fn engine_health(trials: &[Trial]) -> EngineHealth {
     let reasons = trials.iter().filter_map(|trial| trial.prune_reason.as_deref()?.strip_prefix("RUN_FAILED: "));
     let mut faults: Vec<String> = reasons.map(str::to_owned).collect();
     let failed_trials = faults.len();

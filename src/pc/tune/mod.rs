@@ -9,6 +9,7 @@
 
 pub mod config;
 pub mod guard;
+pub mod input;
 mod judge;
 pub mod lab;
 pub mod objective;
