@@ -27,6 +27,7 @@ pub mod strategy_params;
 pub mod summary;
 pub mod sweep;
 pub mod ticket;
+pub mod tune;
 pub mod validation;
 pub mod verdict;
 

@@ -127,7 +127,8 @@ impl Metrics {
             moments: on_best(WholeCurve(curve.equity)),
             deepest: deepest_fall(curve.equity),
         };
-        Self::of_shape(&shape, totals).unwrap_or_else(|spread| Self::with_spread(&shape, totals, spread.of(curve.equity)))
+        Self::of_shape(&shape, totals)
+            .unwrap_or_else(|spread| Self::with_spread(&shape, totals, spread.of(curve.equity)))
     }
 
     /// The figures without the curve itself; for a curve whose squares do not tell its spread, that fact.

@@ -97,7 +97,8 @@ fn four(places: &[f64; BLOCK + 1], at: usize) -> [f64; LANES] {
     [places[at], places[at + 1], places[at + 2], places[at + 3]]
 }
 
-const RAMP: [[f64; LANES]; 4] = [[0.0, 1.0, 2.0, 3.0], [4.0, 5.0, 6.0, 7.0], [8.0, 9.0, 10.0, 11.0], [12.0, 13.0, 14.0, 15.0]];
+const RAMP: [[f64; LANES]; 4] =
+    [[0.0, 1.0, 2.0, 3.0], [4.0, 5.0, 6.0, 7.0], [8.0, 9.0, 10.0, 11.0], [12.0, 13.0, 14.0, 15.0]];
 
 impl Moments {
     /// The moments of a whole curve.

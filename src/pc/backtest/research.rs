@@ -131,7 +131,7 @@ pub fn run(store: &Store, terms: Terms<'_>, (window, now): (Window, KstTime)) ->
     if terms.gate && !tickers.iter().any(|ticker| ticker == BENCHMARK) {
         tickers.push(BENCHMARK.to_owned());
     }
-    let files = read(&store.path(layout::PRICES), &tickers)?;
+    let files = read(&store.path(layout::PRICES), &tickers, &BTreeMap::new())?;
     judge(&files, window)?;
     let prices = Prices::of(files);
     let documents = Research { params: &params, prices: &prices, window, terms, now }.documents()?;

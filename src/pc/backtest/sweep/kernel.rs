@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 
+use super::stretch::Extremes;
 use crate::pc::backtest::BacktestFault;
 use crate::pc::backtest::Costs;
 use crate::pc::backtest::Market;
@@ -30,7 +31,6 @@ use crate::pc::backtest::moments::Moments;
 use crate::pc::backtest::moments::Sums;
 use crate::pc::backtest::timeline::Series;
 use crate::pc::backtest::timeline::Timeline;
-use super::stretch::Extremes;
 use crate::time::TradingDate;
 use crate::trading::indicator::RunningSums;
 

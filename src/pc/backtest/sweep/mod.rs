@@ -12,6 +12,7 @@ mod surface;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
@@ -71,6 +72,12 @@ pub enum Cell {
     Done(Metrics),
     /// Why it makes no sense.
     Skipped(String),
+}
+
+impl fmt::Debug for Control<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Control").field("threads", &self.threads).finish_non_exhaustive()
+    }
 }
 
 impl Cell {

@@ -20,7 +20,8 @@ pub(super) struct Extremes {
 
 impl Extremes {
     pub(super) fn of(close: &[f64]) -> Self {
-        let mut rows = vec![close.iter().map(|close| Extreme { highest: *close, lowest: *close, ratio: 1.0 }).collect()];
+        let mut rows =
+            vec![close.iter().map(|close| Extreme { highest: *close, lowest: *close, ratio: 1.0 }).collect()];
         let mut half = 1;
         while half * 2 <= close.len() {
             let shorter: &[Extreme] = rows.last().map_or(&[], Vec::as_slice);

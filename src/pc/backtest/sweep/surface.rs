@@ -105,8 +105,7 @@ impl Sweep {
     /// How a measure is spread; `None` without cells.
     #[must_use]
     pub fn surface(&self, measure: Measure) -> Option<Surface> {
-        let mut values: Vec<f64> =
-            self.cells.iter().filter_map(|cell| Some(measure.of(cell.metrics()?))).collect();
+        let mut values: Vec<f64> = self.cells.iter().filter_map(|cell| Some(measure.of(cell.metrics()?))).collect();
         values.sort_unstable_by(f64::total_cmp);
         let (lowest, highest) = (*values.first()?, *values.last()?);
         let above = values.iter().filter(|value| **value > 0.0).count();
