@@ -3,6 +3,7 @@
 //! Each stage is the command of its name, run in this process and told in one line. What a stage would do alone, it does
 //! here; what it would exit with alone, the work ends with here. Nothing is published unless every stage before it is done.
 
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
@@ -68,7 +69,26 @@ struct Ended {
 pub(super) fn day(args: &RunArgs, global: &Global, output: &mut Output) -> Result<u8, Failure> {
     let context = Context::load(global)?;
     output.set_log_format(context.settings.output.log_format);
-    let _lock = lock(&context)?;
+    let run = work(args, global, &context, output)?;
+    output.result(&run, || vec![ending(&run)]);
+    Ok(run.exit_code)
+}
+
+/// The day's work of a workspace on generated prices, told by what it gives.
+pub(in crate::cli) fn generated_day(root: &Path, seed: u64) -> Result<PcRun, Failure> {
+    let global = Global { root: Some(root.to_owned()), json: true, quiet: true, set: Vec::new() };
+    let args = RunArgs {
+        offline: false,
+        synthetic: Some(seed),
+        dry_run: false,
+        allow_error: false,
+        only_before_session: false,
+    };
+    work(&args, &global, &Context::load(&global)?, &Output::keeping())
+}
+
+fn work(args: &RunArgs, global: &Global, context: &Context, output: &Output) -> Result<PcRun, Failure> {
+    let _lock = lock(context)?;
     let now = context.clock.now();
     let started = context.clock.monotonic();
     output.story(&format!("pc run  {} KST  {}", line_stamp(now), context.store.root().display()));
@@ -85,9 +105,9 @@ pub(super) fn day(args: &RunArgs, global: &Global, output: &mut Output) -> Resul
     for stage in stages(args) {
         let ended = match run.failed_stage {
             Some(_) => skipped(&stage),
-            None => performed(&stage, &context, global),
+            None => performed(&stage, context, global),
         };
-        output.story(&line(&ended.row));
+        output.story(&stage_line(&ended.row));
         for remark in ended.row.remarks.iter().filter(|_| !output.is_json()) {
             output.remark(&format!("             {remark}"));
         }
@@ -102,8 +122,7 @@ pub(super) fn day(args: &RunArgs, global: &Global, output: &mut Output) -> Resul
     }
     run.duration_ms = millis(context.clock.monotonic() - started);
     context.store.write_document(layout::PC_RUN, &run)?;
-    output.result(&run, || vec![ending(&run)]);
-    Ok(run.exit_code)
+    Ok(run)
 }
 
 /// One day's work at a time.
@@ -302,7 +321,8 @@ fn publish_summary(told: &Value) -> String {
     }
 }
 
-fn line(row: &PcStage) -> String {
+/// A stage as people read it.
+pub(in crate::cli) fn stage_line(row: &PcStage) -> String {
     let mark = match row.end {
         PcEnd::Done => '✓',
         PcEnd::Blocked | PcEnd::Fault | PcEnd::Usage => '❌',
