@@ -64,6 +64,10 @@ impl Output {
         self.form == Form::Json
     }
 
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// A line of the result.
     pub(super) fn line(&self, text: &str) {
         if let Some(kept) = &self.kept {

@@ -7,6 +7,7 @@ mod day;
 mod publish;
 mod reconcile;
 mod report;
+mod sweep;
 mod tune;
 
 use clap::Subcommand;
