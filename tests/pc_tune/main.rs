@@ -1,0 +1,16 @@
+//! Tuning runs from start to promotion on a made-up market: documents, determinism, the sealed test, kills and resumes.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
+
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod leakage;
+#[cfg(test)]
+mod promotion;
+#[cfg(test)]
+mod resume;
+#[cfg(test)]
+mod runs;
