@@ -40,8 +40,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("telemetry", &["contracts", "time"]),
     ("store", &["contracts", "time"]),
     ("gates", &["contracts", "time", "store"]),
-    // The store is not needed: sync works on a work tree, not on a workspace.
-    ("sync", &["contracts", "time"]),
+    // The store writes the one file that the hooks of a commit read: its message.
+    ("sync", &["contracts", "time", "store"]),
     // Settings are keeping: a policy is a plain value from there.
     ("ops", &["contracts", "time", "store", "settings", "gates"]),
     // Functions of values so far; the engine will want keeping and gates.

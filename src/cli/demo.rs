@@ -15,18 +15,27 @@ use super::output::Output;
 use super::run;
 use super::serve::Embedded;
 use super::workspace;
+use crate::contracts::BundlePolicy;
 use crate::contracts::RunId;
 use crate::contracts::SigningKey;
 use crate::contracts::json::hex;
+use crate::contracts::publish::PublishCode;
 use crate::contracts::run::Trigger;
 use crate::pc;
 use crate::pc::BundleDraft;
+use crate::pc::publish::KeyMaterial;
+use crate::pc::publish::PublishClass;
+use crate::pc::publish::PublishOptions;
+use crate::pc::publish::PublishOutcome;
+use crate::pc::publish::Publisher;
 use crate::pipeline::Mode;
 use crate::pipeline::Pull;
 use crate::pipeline::RunOptions;
 use crate::store::Store;
 use crate::store::layout;
 use crate::sync;
+use crate::sync::HOOK_LIMIT;
+use crate::sync::Hooks;
 use crate::sync::Identity;
 use crate::sync::Remote;
 use crate::sync::TRANSFER_LIMIT;
@@ -120,7 +129,8 @@ fn remote(root: &Path) -> Remote<'_> {
 fn publish(site: &DemoSite, now: KstTime, output: &Output) -> Result<RunId, Failure> {
     let store = Store::new(&site.pc);
     let key = store.read(PRIVATE_KEY)?.context("the PC's key is missing; remove the demo's directory")?;
-    let key = SigningKey::ed25519(&String::from_utf8_lossy(&key))?;
+    let private = String::from_utf8_lossy(&key).into_owned();
+    let key = SigningKey::ed25519(&private)?;
     let revision = remote(&site.pc).revision()?.unwrap_or_default();
     let draft = BundleDraft {
         strategy: strategy(),
@@ -136,10 +146,25 @@ fn publish(site: &DemoSite, now: KstTime, output: &Output) -> Result<RunId, Fail
     for (path, bytes) in &files {
         store.write(path, bytes)?;
     }
-    let paths: Vec<String> = files.into_iter().map(|(path, _)| path).collect();
     let run_id = RunId::new(now, salt());
-    let published = pc::publish(&remote(&site.pc), &paths, &run_id, now)?;
-    output.story(&format!("pc: {} files committed and pushed as {:.10}", published.files.len(), published.revision));
+    let policy = BundlePolicy { keys: vec![key.verifying()], ..BundlePolicy::default() };
+    let publisher = Publisher {
+        store: &store,
+        clock: &SystemClock::new(),
+        remote: "origin",
+        branch: BRANCH,
+        git_limit: TRANSFER_LIMIT,
+        hooks: Hooks { limit: HOOK_LIMIT, hidden: &[] },
+        policy: &policy,
+        keys: &[KeyMaterial::new(PRIVATE_KEY, private.trim())],
+        options: PublishOptions::default(),
+    };
+    let PublishOutcome { result, class, .. } = publisher.publish(&run_id);
+    let Some(commit) = result.commit.filter(|_| class == PublishClass::Done) else {
+        let code = result.code.map_or("PUBLISH", PublishCode::as_str);
+        return Err(anyhow::anyhow!("the demo's publish ended early: {code}: {}", result.message).into());
+    };
+    output.story(&format!("pc: {} files committed and pushed as {commit:.10}", result.files.len()));
     Ok(run_id)
 }
 
@@ -173,20 +198,33 @@ fn reports(now: KstTime) -> Vec<(String, Vec<u8>)> {
     let summary = json!({
         "schema": "RECON_SUMMARY_V1", "generated_at": at, "period": {"from": day, "to": day},
         "counts": {"L1_actions": 0, "L2_trades": 0, "L1_L2_delta": 0},
-        "kpis": {"gate_open": 0, "chop_block": 0, "bear_block": 0, "executed": 0, "no_data": 0},
+        "kpis": {"gate_open": 1, "chop_block": 0, "bear_block": 0, "executed": 0, "no_data": 0},
         "integrity": {"critical_days": 0, "warning_days": 0, "info_days": 0, "top_codes": []},
         "note": "made by the demo",
     });
+    let kpi =
+        |key: &str, label: &str, value: u32| json!({"key": key, "label_ko": label, "value": value, "unit": "days"});
     let human = json!({
-        "contract_id": "CONTRACT_5", "schema_version": "REPORT_HUMAN_V1", "generated_at": at, "asof": day,
-        "headline": {"period": {"from": day, "to": day}, "status_badge": "GREEN", "trade_count": {"L1_actions": 0, "L2_trades": 0, "delta": 0}},
+        "contract_id": "CONTRACT_5", "schema_version": "REPORT_HUMAN_V1", "generated_at": at, "asof": at,
+        "headline": {
+            "period": format!("{day}~{day}"), "status_badge": "GREEN",
+            "trade_count": {"L1_actions": 0, "L2_trades": 0, "delta": 0},
+        },
+        "integrity_summary": {"critical_total": 0, "warning_total": 0, "info_total": 0, "top_codes": []},
+        "kpis": [
+            kpi("gate_open_days", "시장 개장", 1), kpi("executed_days", "체결 발생", 0),
+            kpi("chop_blocked_days", "횡보장 방어", 0), kpi("bear_blocked_days", "하락장 방어", 0),
+            kpi("no_data_days", "데이터 누락", 0),
+        ],
     });
     let ai = json!({
-        "contract_id": "CONTRACT_5", "schema_version": "REPORT_AI_V1", "generated_at": at, "asof": day,
-        "kpi_vector": {"gate_open_days": 0, "executed_days": 0, "L2_trades": 0, "no_data_days": 0},
-        "integrity_flags": {"critical_total": 0, "critical_codes": []},
+        "contract_id": "CONTRACT_5", "schema_version": "REPORT_AI_V1", "generated_at": at, "asof": at,
+        "kpi_vector": {"gate_open_days": 1, "executed_days": 0, "L2_trades": 0, "no_data_days": 0},
+        "integrity_flags": {"critical_total": 0, "critical_codes": []}, "status": "GREEN",
     });
-    let daily = json!({"trade_date": day, "l1": {"actions": 0}, "execution": {"executed": false}});
+    let daily = json!({
+        "schema": "RECON_DAILY_V1", "trade_date": day, "l1": {"actions": 0}, "execution": {"executed": false},
+    });
     let pretty = |value: &serde_json::Value| format!("{value:#}\n").into_bytes();
     vec![
         (layout::RECON_SUMMARY.to_owned(), pretty(&summary)),

@@ -3,10 +3,11 @@
 pub mod backtest;
 pub mod bundle;
 pub mod chart;
+pub mod collect;
 pub mod page;
 pub mod params;
 pub mod prices;
-mod publish;
+pub mod publish;
 pub mod reconcile;
 pub mod reports;
 pub mod tune;
@@ -14,4 +15,3 @@ pub mod vendors;
 
 pub use bundle::BundleDraft;
 pub use bundle::sealed_bundle;
-pub use publish::publish;

@@ -111,6 +111,8 @@ pub const BACKTEST: Family = Family {
     latest: "reports/backtest/latest/backtest_result.json",
     snapshots: "reports/backtest/snapshots",
 };
+/// SWEEP_RESULT_V1: the newest sweep of parameters on the PC.
+pub const SWEEP: &str = "reports/backtest/latest/sweep_result.json";
 /// TUNE_RESULT_V1, written on the PC.
 pub const TUNE: Family =
     Family { kind: "tune_result", latest: "reports/tune/latest/tune_result.json", snapshots: "reports/tune/snapshots" };
@@ -142,6 +144,8 @@ pub const TUNE_TELEMETRY: &str = "reports/tune/telemetry";
 pub const TUNE_RUNS: &str = "data/tuning_runs";
 /// Collected prices: `{ticker}.parquet` and `{ticker}.meta.json`.
 pub const PRICES: &str = "data/cache";
+/// The lock of collecting prices.
+pub const PRICES_LOCK: &str = "state/locks/prices.lock";
 /// The lock of a publish.
 pub const PUBLISH_LOCK: &str = "state/pc_publish.lock";
 /// What every publish said.

@@ -22,11 +22,13 @@ use super::remote::link_above;
 use super::remote::named;
 use super::remote::open;
 
-/// A move of `branch` from one commit to a descendant of it.
+/// A move of `branch` from one commit to another: a descendant of it, or the same data on newer ground.
 pub(super) struct Step<'a> {
     pub(super) branch: &'a str,
     pub(super) from: Option<Oid>,
     pub(super) to: Oid,
+    /// What the reflog says.
+    pub(super) why: &'static str,
 }
 
 impl Step<'_> {
@@ -43,7 +45,7 @@ impl Step<'_> {
         let changes = Changes::between(repo, old.as_ref(), &new)?;
         changes.refuse_staged(repo)?;
         changes.write(repo, &new)?;
-        let moved = lock.set_target(self.branch, self.to, None, "pull: fast-forward").and_then(|()| lock.commit());
+        let moved = lock.set_target(self.branch, self.to, None, self.why).and_then(|()| lock.commit());
         moved.map_err(|e| changes.taken_back(repo, GitFault::local("cannot move the branch", &e)))
     }
 }
@@ -251,7 +253,7 @@ mod tests {
         let (_dir, root, from, to) = site();
         let lock = root.join(".git/index.lock");
         File::create(&lock).unwrap();
-        let step = Step { branch: BRANCH, from: Some(from), to };
+        let step = Step { branch: BRANCH, from: Some(from), to, why: "test" };
         let fault = step.take(&open(&root).unwrap()).unwrap_err();
         assert_eq!(fault.detail, GitDetail::Locked, "{fault}");
         assert!(!fault.message.contains("newer"), "{fault}");
@@ -267,7 +269,7 @@ mod tests {
     #[test]
     fn a_branch_that_moved_meanwhile_is_left_alone() {
         let (_dir, root, from, to) = site();
-        let step = Step { branch: BRANCH, from: Some(to), to: from };
+        let step = Step { branch: BRANCH, from: Some(to), to: from, why: "test" };
         assert_eq!(step.take(&open(&root).unwrap()).unwrap_err().detail, GitDetail::Locked);
         assert_eq!(remote(&root).revision().unwrap(), Some(from.to_string()));
     }

@@ -78,7 +78,7 @@ fn described(commit: &git2::Commit<'_>) -> Commit {
     }
 }
 
-fn run_of(message: &str) -> Option<RunId> {
+pub(super) fn run_of(message: &str) -> Option<RunId> {
     let trailers = git2::message_trailers_strs(message).ok()?;
     let mut runs = trailers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(RUN_TRAILER));
     runs.find_map(|(_, value)| RunId::try_from(String::from_str(value.trim()).ok()?).ok())

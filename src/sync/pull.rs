@@ -111,12 +111,12 @@ impl Remote<'_> {
             }
         }
         repair::unlocked(&repair::locks(&repo, self.name, self.branch, SystemClock::new().now()))?;
-        Step { branch: &branch, from, to }.take(&repo)?;
+        Step { branch: &branch, from, to, why: "pull: fast-forward" }.take(&repo)?;
         Ok(url)
     }
 
     /// Moves the remote-tracking branch, which is for people; nothing depends on it.
-    fn remember(&self, repo: &Repository, tip: Oid, notes: &mut Vec<String>) {
+    pub(super) fn remember(&self, repo: &Repository, tip: Oid, notes: &mut Vec<String>) {
         let name = format!("refs/remotes/{}/{}", self.name, self.branch);
         if repo.refname_to_id(&name).ok() == Some(tip) {
             return;

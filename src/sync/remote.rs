@@ -69,15 +69,59 @@ impl Remote<'_> {
     ///
     /// The directory is no work tree, or its state cannot be read.
     pub fn changed_paths(&self) -> Result<Vec<String>, GitFault> {
+        Ok(self.changes()?.into_iter().map(|change| change.path).collect())
+    }
+
+    /// Lists what differs from the last commit and how, ignored files left out, sorted by path.
+    ///
+    /// # Errors
+    ///
+    /// The directory is no work tree, or its state cannot be read.
+    pub fn changes(&self) -> Result<Vec<Change>, GitFault> {
         let repo = open(self.root)?;
         let mut options = git2::StatusOptions::new();
         options.include_untracked(true).recurse_untracked_dirs(true).exclude_submodules(true);
         let found = repo.statuses(Some(&mut options)).map_err(|e| GitFault::local("cannot read the state", &e))?;
-        let mut paths: Vec<_> =
-            found.iter().map(|entry| one_line(&String::from_utf8_lossy(entry.path_bytes()))).collect();
-        paths.sort();
-        paths.dedup();
-        Ok(paths)
+        let change = |entry: git2::StatusEntry<'_>| Change {
+            path: one_line(&String::from_utf8_lossy(entry.path_bytes())),
+            how: Changed::of(entry.status()),
+        };
+        let mut changes: Vec<_> = found.iter().map(change).collect();
+        changes.sort_by(|a, b| a.path.cmp(&b.path));
+        changes.dedup_by(|a, b| a.path == b.path);
+        Ok(changes)
+    }
+}
+
+/// A path that differs from the last commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The path with slashes.
+    pub path: String,
+    /// How it differs.
+    pub how: Changed,
+}
+
+/// How a path differs from the last commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// The last commit lacks it.
+    New,
+    /// The last commit has it with another content or kind.
+    Modified,
+    /// The work tree lacks it.
+    Deleted,
+}
+
+impl Changed {
+    fn of(status: git2::Status) -> Self {
+        if status.contains(git2::Status::WT_DELETED) || status == git2::Status::INDEX_DELETED {
+            Self::Deleted
+        } else if status.intersects(git2::Status::WT_NEW | git2::Status::INDEX_NEW) && !status.is_index_deleted() {
+            Self::New
+        } else {
+            Self::Modified
+        }
     }
 }
 

@@ -74,6 +74,12 @@ pub(super) fn push(remote: &Remote<'_>, url: &str, local: Oid) -> Result<Pushed,
     within(remote, url, move |stop| errand.push(stop, local))
 }
 
+/// Asks where the branch of the address that is pushed to stands; `None` when there is no such branch.
+pub(super) fn tip(remote: &Remote<'_>, url: &str) -> Result<Option<Oid>, GitFault> {
+    let errand = Errand::of(remote, url);
+    within(remote, url, move |stop| errand.tip(stop))
+}
+
 fn within<T: Send + 'static>(
     remote: &Remote<'_>,
     url: &str,
@@ -148,6 +154,18 @@ impl Errand {
             repo.find_commit(tip)?;
         }
         Ok(tip)
+    }
+
+    fn tip(&self, stop: Arc<AtomicBool>) -> Result<Option<Oid>, GitFault> {
+        let repo = open(&self.root)?;
+        let line = Line { stop, keys: Rc::default() };
+        let listed = || {
+            let mut remote = repo.find_remote(&self.name)?;
+            let connection = remote.connect_auth(Direction::Push, Some(line.callbacks()), Some(proxy()))?;
+            let wanted = format!("refs/heads/{}", self.branch);
+            Ok(connection.list()?.iter().find(|head| head.name() == wanted).map(|head| head.oid()))
+        };
+        listed().map_err(|e| self.fault(&line, &e))
     }
 
     fn push(&self, stop: Arc<AtomicBool>, local: Oid) -> Result<Pushed, GitFault> {

@@ -353,8 +353,11 @@ fn lines(told: &Told<'_>) -> Vec<String> {
         ));
         let counts = summary.counts.unwrap_or_default();
         lines.push(format!(
-            "trades    on {} days; ledger {}, validation {}, difference {}",
-            kpis.executed, counts.l1_actions, counts.l2_trades, counts.l1_l2_delta
+            "trades    on {}; ledger {}, validation {}, difference {}",
+            days(kpis.executed),
+            counts.l1_actions,
+            counts.l2_trades,
+            counts.l1_l2_delta
         ));
     }
     lines.extend(integrity_lines(summary));
@@ -362,6 +365,11 @@ fn lines(told: &Told<'_>) -> Vec<String> {
     lines.push(format!("written   {}: {}", told.directory, names(&told.files)));
     lines.extend(told.snapshot.iter().map(|snapshot| format!("snapshot  {snapshot}")));
     lines
+}
+
+/// A number of days in words.
+pub(super) fn days(count: u64) -> String {
+    if count == 1 { "1 day".to_owned() } else { format!("{count} days") }
 }
 
 fn names(files: &[String]) -> String {
@@ -375,7 +383,7 @@ fn integrity_lines(summary: &ReconSummary) -> Vec<String> {
         "integrity critical {}, warning {}, info {} days",
         integrity.critical_days, integrity.warning_days, integrity.info_days
     )];
-    lines.extend(integrity.top_codes.iter().map(|code| format!("          {} on {} days", code.code, code.days)));
+    lines.extend(integrity.top_codes.iter().map(|code| format!("          {} on {}", code.code, days(code.days))));
     let global = integrity.global_codes.iter().flatten();
     lines.extend(global.map(|code| format!("          {} {}: {}", code.severity.as_str(), code.code, code.detail)));
     lines

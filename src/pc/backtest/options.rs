@@ -4,6 +4,7 @@
 
 use serde_json::Map;
 use serde_json::Value;
+use serde_json::json;
 
 use super::BacktestFault;
 use super::Frequency;
@@ -71,6 +72,42 @@ impl Strategy {
             _ => Self::KrxMomentum(read.momentum()?),
         })
     }
+}
+
+impl Strategy {
+    /// Every parameter of the strategy by name, defaults included; read back, it is the same strategy.
+    #[must_use]
+    pub fn options(&self) -> Options {
+        let value = match self {
+            Self::MaCross { fast, slow } => json!({"fast": fast, "slow": slow}),
+            Self::RegimeMaAdx(gate) => gate_options(gate),
+            Self::KrxMomentum(params) => {
+                let mut value = gate_options(&params.gate.unwrap_or_default());
+                value["momentum_period"] = json!(params.momentum_period);
+                value["entry_threshold"] = json!(params.entry_threshold);
+                value["exit_threshold"] = json!(params.exit_threshold);
+                value["max_positions"] = json!(params.max_positions);
+                value["max_position_pct"] = json!(params.max_position_pct);
+                value["min_cash_pct"] = json!(params.min_cash_pct);
+                value["rebalance_threshold"] = json!(params.rebalance_threshold);
+                value["frequency"] = json!(params.rebalance);
+                value["gate"] = json!(params.gate.is_some());
+                value
+            }
+        };
+        value.as_object().cloned().unwrap_or_default()
+    }
+}
+
+fn gate_options(gate: &GateParams) -> Value {
+    let method = match gate.adx_method {
+        AdxMethod::Simple => "simple",
+        AdxMethod::Wilder => "wilder",
+    };
+    json!({
+        "ma_short": gate.ma_short, "ma_long": gate.ma_long, "adx_period": gate.adx_period,
+        "adx_threshold": gate.adx_threshold, "adx_method": method,
+    })
 }
 
 /// Reads values by name and kind.
@@ -181,7 +218,10 @@ mod tests {
         ];
         for (name, text, want) in cases {
             match (Strategy::of_options(name, &options(text)), want) {
-                (found, Ok(want)) => assert_eq!(found, Ok(want), "{name} {text}"),
+                (found, Ok(want)) => {
+                    assert_eq!(found, Ok(want.clone()), "{name} {text}");
+                    assert_eq!(Strategy::of_options(name, &want.options()), Ok(want), "{name} {text}: read back");
+                }
                 (Err(fault), Err(want)) => assert!(fault.to_string().contains(want), "{name} {text}: {fault}"),
                 (Ok(found), Err(_)) => panic!("{name} {text}: {found:?}"),
             }

@@ -2,13 +2,10 @@
 
 use super::metrics::Metrics;
 
-/// `value` to `decimals` places, halves away from zero.
-pub(super) fn round(value: f64, decimals: i32) -> f64 {
-    let scale = 10_f64.powi(decimals);
-    let scaled = value * scale;
-    // Beyond this the scaled value has no fraction left to round.
-    let rounded = if scaled.abs() < 9e15 { scaled.round() / scale } else { value };
-    rounded + 0.0
+/// `value` to `decimals` places: the decimal number nearest to the exact value of the float, as documents of other
+/// programs have it. What is not finite stays as it is.
+pub(super) fn round(value: f64, decimals: usize) -> f64 {
+    format!("{value:.decimals$}").parse().map_or(value, |rounded: f64| rounded + 0.0)
 }
 
 /// Every figure to six decimals.
@@ -41,11 +38,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_rounded_half_away_from_zero() {
-        let cases = [(1.005, 1, 1.0), (2.5, 0, 3.0), (-2.5, 0, -3.0), (1e18, 6, 1e18), (81_681.600_000_1, 4, 81_681.6)];
+    fn figures_are_rounded_by_their_exact_value() {
+        let cases = [
+            // 1.005 is a little less than its text, 23551.425 too.
+            (1.005, 2, 1.0),
+            (23_551.425, 2, 23_551.42),
+            (2.675_1, 2, 2.68),
+            (1e18, 6, 1e18),
+            (81_681.600_000_1, 4, 81_681.6),
+        ];
         for (value, decimals, want) in cases {
             assert_eq!(round(value, decimals).to_bits(), f64::to_bits(want), "{value} to {decimals}");
         }
         assert!(round(-0.000_000_1, 2).is_sign_positive());
+        assert!(round(f64::NAN, 2).is_nan() && round(f64::INFINITY, 2).is_infinite());
     }
 }

@@ -8,10 +8,7 @@ mod naver;
 mod realtime;
 mod yahoo;
 
-use std::fmt;
-
-use serde::Deserialize;
-use serde::Serialize;
+use std::fmt::Debug;
 
 pub use client::Client;
 pub use client::VendorFault;
@@ -20,41 +17,12 @@ pub use realtime::Quote;
 pub use realtime::Realtime;
 pub use yahoo::Yahoo;
 
+use crate::contracts::VendorName;
 use crate::time::Clock;
 use crate::time::TradingDate;
 use crate::trading::Bars;
 use crate::trading::Kind;
 use crate::trading::known;
-
-/// Where the bars of a file come from; one vendor a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum VendorName {
-    /// Naver's daily prices, adjusted.
-    Naver,
-    /// Yahoo's chart, adjusted by its own factor.
-    Yahoo,
-    /// This program's generator; no market data.
-    Synthetic,
-}
-
-impl VendorName {
-    /// The word in documents.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Naver => "naver",
-            Self::Yahoo => "yahoo",
-            Self::Synthetic => "synthetic",
-        }
-    }
-}
-
-impl fmt::Display for VendorName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// The days asked for, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +40,7 @@ impl Span {
 }
 
 /// One that sells daily bars.
-pub trait DailyVendor {
+pub trait DailyVendor: Debug {
     /// Its name in documents.
     fn name(&self) -> VendorName;
 

@@ -1,0 +1,246 @@
+//! Step 5: every file that would travel is read back and checked, first for secrets, then by the rules of its kind.
+
+use serde_json::Value;
+
+use super::Publisher;
+use super::gather::Gathered;
+use super::pair::Reports;
+use super::secrets;
+use super::words;
+use crate::contracts::BundleDecision;
+use crate::contracts::BundlePolicy;
+use crate::contracts::Json;
+use crate::contracts::Validation;
+use crate::contracts::bundle::validate;
+use crate::store::layout;
+use crate::time::KstTime;
+use crate::time::Stamp;
+
+/// A bundle is published shortly after it was made.
+const FRESH_SECONDS: i64 = 600;
+
+/// What breaks a rule: file and rule, never a value.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    pub(super) rows: Vec<String>,
+}
+
+impl Findings {
+    pub(super) fn add(&mut self, file: &str, rule: &str) {
+        let row = format!("{file}: {rule}");
+        if !self.rows.contains(&row) {
+            self.rows.push(row);
+        }
+    }
+
+    pub(super) fn require(&mut self, file: &str, rule: &str, holds: bool) {
+        if !holds {
+            self.add(file, rule);
+        }
+    }
+}
+
+/// What a publish says about its content when it is sound.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Content {
+    /// The newest bundle.
+    pub(super) bundle: Option<Value>,
+    /// The badge of the reconciliation.
+    pub(super) badge: Option<&'static str>,
+    /// What is to be looked at.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Whether the files are about to be committed, or are all in the last commit already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Novelty {
+    New,
+    Committed,
+}
+
+impl Publisher<'_> {
+    /// Reads and checks every file that would travel.
+    pub(super) fn validated(&self, files: &Gathered, novelty: Novelty, found: &mut Findings) -> Content {
+        let read = self.read(files, found);
+        for (file, bytes) in &read {
+            for rule in secrets::findings(bytes, self.keys) {
+                found.add(file, &format!("holds what must not travel: {rule}"));
+            }
+        }
+        // What holds a secret is not looked at any further: a rule's text could repeat it.
+        if !found.rows.is_empty() {
+            return Content::default();
+        }
+        let mut content = Content::default();
+        let documents: Vec<(&str, Value)> = read
+            .iter()
+            .filter(|(file, _)| file.ends_with(".json"))
+            .filter_map(|(file, bytes)| Some((file.as_str(), parsed(file, bytes, found)?)))
+            .collect();
+        let document = |file: &str| documents.iter().find(|(name, _)| *name == file).map(|(_, value)| value.clone());
+        if files.what.has_path(layout::RECON_SUMMARY) {
+            let summary = document(layout::RECON_SUMMARY);
+            content.badge = summary.as_ref().map(super::pair::badge);
+            let daily = read.iter().find(|(file, _)| file == layout::RECON_DAILY).map(|(_, bytes)| bytes.clone());
+            let (human, ai) = (document(layout::REPORT_HUMAN), document(layout::REPORT_AI));
+            Reports { summary, human, ai, daily }.check(self.options.error_summary, found);
+            if let Some(params) = document(layout::DECISION_PARAMS) {
+                decision_params(&params, found);
+            }
+        }
+        if files.what.has_path(layout::BUNDLE.latest) {
+            self.bundles(&read, novelty, (&mut content, found));
+            content.bundle = document(layout::BUNDLE.latest);
+        }
+        content
+    }
+
+    /// The content of every file; what has to be there and is not is a finding.
+    fn read(&self, files: &Gathered, found: &mut Findings) -> Vec<(String, Vec<u8>)> {
+        for file in super::paths::fixed(files.what) {
+            let may_miss = file == layout::RECON_DAILY;
+            found.require(&file, "is missing", may_miss || files.present.contains(&file));
+        }
+        if files.what == super::PublishWhat::State && files.present.is_empty() && files.removed.is_empty() {
+            return Vec::new();
+        }
+        let mut read = Vec::new();
+        for file in &files.present {
+            match self.store.read(file) {
+                Ok(Some(bytes)) => read.push((file.clone(), bytes)),
+                Ok(None) => found.add(file, "is missing"),
+                Err(fault) => found.add(file, &format!("cannot be read: {}", fault.source)),
+            }
+        }
+        read
+    }
+
+    fn bundles(&self, read: &[(String, Vec<u8>)], novelty: Novelty, (content, found): (&mut Content, &mut Findings)) {
+        let now = self.clock.now();
+        for (file, bytes) in
+            read.iter().filter(|(file, _)| super::paths::kind(file) == Some(super::paths::Kind::Bundle))
+        {
+            let Ok(bundle) = serde_json::from_slice::<Value>(bytes) else { continue };
+            let made = bundle["created_at"].as_str().map(Stamp::from).and_then(|at| at.instant());
+            let is_latest = file == layout::BUNDLE.latest;
+            // Age is asked of what is published now; an older snapshot and a commit that only waits for its push were
+            // young enough in their time.
+            let asked = if is_latest && novelty == Novelty::New { now } else { made.map_or(now, |made| made.min(now)) };
+            let judged = validate(Some(bytes), self.policy, asked);
+            content.warnings.extend(verdict(file, &judged, self.policy, found));
+            if is_latest && novelty == Novelty::New {
+                fresh(file, made, now, found);
+            }
+            words::check(file, &bundle, found);
+        }
+    }
+}
+
+/// PASS, or what its policy tolerates by name: an unproved origin.
+fn verdict(file: &str, judged: &Validation, policy: &BundlePolicy, found: &mut Findings) -> Vec<String> {
+    let tolerated = policy.allow_unsigned && judged.warnings.iter().all(|warning| warning.starts_with("SIGNATURE_"));
+    match judged.decision {
+        BundleDecision::Pass => {}
+        BundleDecision::Warn if tolerated && !judged.stale => {
+            return judged.warnings.iter().map(|warning| format!("{file}: {warning}")).collect();
+        }
+        BundleDecision::Warn | BundleDecision::Fail | BundleDecision::NoBundle => {
+            let why = judged.issues.iter().chain(&judged.warnings).chain(&judged.stale_reason);
+            let why: Vec<_> = why.map(String::as_str).collect();
+            found.add(file, &format!("the bundle is {}: {}", judged.decision.as_str(), why.join("; ")));
+        }
+    }
+    Vec::new()
+}
+
+fn fresh(file: &str, made: Option<KstTime>, now: KstTime, found: &mut Findings) {
+    let age = made.map(|made| (now - made).num_seconds());
+    if !age.is_some_and(|age| age.abs() <= FRESH_SECONDS) {
+        let age = age.map_or_else(|| "unknown".to_owned(), |age| format!("{age} s"));
+        found.add(
+            file,
+            &format!("created_at must be within {FRESH_SECONDS} s of the publish, its age is {age}; make it again"),
+        );
+    }
+}
+
+/// A document read strictly: no duplicate keys, no numbers that are none.
+fn parsed(file: &str, bytes: &[u8], found: &mut Findings) -> Option<Value> {
+    let strict = Json::parse(bytes).map_err(|fault| fault.to_string());
+    match strict {
+        Ok(json) if json.is_object() => {
+            serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok()
+        }
+        Ok(_) => {
+            found.add(file, "must be a JSON object");
+            None
+        }
+        Err(why) => {
+            found.add(file, &format!("cannot be read as a document: {why}"));
+            None
+        }
+    }
+}
+
+/// DECISION_PARAMS_V1, by the rules that the host checks again.
+fn decision_params(document: &Value, found: &mut Findings) {
+    let params = &document["params"];
+    let share = |value: &Value| value.as_f64().is_some_and(|share| (0.0..=1.0).contains(&share));
+    let (buy, sell) = (params["rsi_buy_threshold"].as_i64(), params["rsi_sell_threshold"].as_i64());
+    let ordered = buy.zip(sell).is_some_and(|(buy, sell)| 0 < buy && buy < sell && sell < 100);
+    let dated = document["asof"].as_str().map(Stamp::from).is_some_and(|at| at.has_offset());
+    let regime = params["regime_current"].as_str();
+    let rules = [
+        ("schema must be DECISION_PARAMS_V1", document["schema"] == "DECISION_PARAMS_V1"),
+        ("asof must be a time with an offset", dated),
+        ("generated_by must be PC_BACKTEST", document["generated_by"] == "PC_BACKTEST"),
+        ("params.regime_current must be BULL, BEAR or CHOP", matches!(regime, Some("BULL" | "BEAR" | "CHOP"))),
+        ("0 < params.rsi_buy_threshold < params.rsi_sell_threshold < 100 must hold", ordered),
+        ("params.position_size_pct must be from 0 to 1", share(&params["position_size_pct"])),
+        ("params.stop_loss_pct must be from 0 to 1", share(&params["stop_loss_pct"])),
+        ("confidence_score must be from 0 to 1", share(&document["confidence_score"])),
+    ];
+    for (rule, holds) in rules {
+        found.require(layout::DECISION_PARAMS, rule, holds);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn decision_parameters_keep_their_ranges() {
+        let sound = json!({
+            "schema": "DECISION_PARAMS_V1", "asof": "2026-11-20T19:00:00+09:00", "generated_by": "PC_BACKTEST",
+            "params": {"regime_current": "BULL", "rsi_buy_threshold": 30, "rsi_sell_threshold": 70,
+                "position_size_pct": 0.2, "stop_loss_pct": 0.05},
+            "confidence_score": 0.7,
+        });
+        let rows = |document: &Value| {
+            let mut found = Findings::default();
+            decision_params(document, &mut found);
+            found.rows
+        };
+        assert_eq!(rows(&sound), Vec::<String>::new());
+        let cases = [
+            ("/schema", json!("X"), "schema"),
+            ("/asof", json!("2026-11-20T19:00:00"), "offset"),
+            ("/generated_by", json!("ME"), "PC_BACKTEST"),
+            ("/params/regime_current", json!("UP"), "regime_current"),
+            ("/params/rsi_buy_threshold", json!(70), "rsi_buy_threshold"),
+            ("/params/rsi_sell_threshold", json!(100), "rsi_sell_threshold"),
+            ("/params/position_size_pct", json!(20), "position_size_pct"),
+            ("/params/stop_loss_pct", json!(-0.1), "stop_loss_pct"),
+            ("/confidence_score", json!("0.7"), "confidence_score"),
+        ];
+        for (pointer, value, want) in cases {
+            let mut document = sound.clone();
+            *document.pointer_mut(pointer).expect("there") = value;
+            let rows = rows(&document);
+            assert!(rows.len() == 1 && rows[0].contains(want), "{pointer}: {rows:?}");
+        }
+    }
+}
