@@ -92,7 +92,7 @@ fn a_gate_a_rule_a_fault_and_a_typo_have_their_own_codes() {
         ("gates say no", falling.dir.path(), usual.clone(), 2, "verdict  FAIL"),
         ("generated prices", synthetic.dir.path(), usual.clone(), 2, "has generated prices"),
         ("too short", good.dir.path(), run(["--end", "2024-03-29"]), 2, "tuning needs at least 16"),
-        ("no prices", empty.dir.path(), usual.clone(), 3, "no prices for 069500"),
+        ("no prices", empty.dir.path(), usual.clone(), 3, "069500.parquet"),
         ("no parameters", bare.path(), usual, 3, "no parameters"),
         ("after the last bar", good.dir.path(), run(["--end", "2026-01-30"]), 3, "last session of the window"),
         (

@@ -186,11 +186,13 @@ pub(crate) struct Try<'a> {
     pub(crate) simulate: Simulate<'a>,
     pub(crate) stop: &'a (dyn Fn(usize) -> bool + Sync),
     pub(crate) timeout: Option<Duration>,
+    /// Two unless told otherwise; one where a stop after k trials must be exact.
+    pub(crate) threads: usize,
 }
 
 impl Default for Try<'_> {
     fn default() -> Self {
-        Self { how: How::Start, simulate: &simulate, stop: &|_| false, timeout: None }
+        Self { how: How::Start, simulate: &simulate, stop: &|_| false, timeout: None, threads: 2 }
     }
 }
 
@@ -205,10 +207,11 @@ impl Try<'_> {
             progress: &|_| bench.clock.advance(Duration::from_millis(0)),
             timeout: self.timeout,
         };
-        match self.how {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build().expect("a pool");
+        pool.install(|| match self.how {
             How::Start => tune::run(&site, RUN, (config, data)),
             How::Resume => tune::resume(&site, RUN, (config, data)),
-        }
+        })
     }
 }
 

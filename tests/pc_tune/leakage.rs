@@ -18,9 +18,9 @@ use crate::fixture::TICKERS;
 use crate::fixture::Try;
 use crate::fixture::data_of;
 use crate::fixture::day;
+use crate::fixture::falling;
 use crate::fixture::files;
 use crate::fixture::finished;
-use crate::fixture::falling;
 use crate::fixture::good;
 use crate::fixture::market;
 
@@ -33,7 +33,7 @@ fn truncated(market: &Market, last: TradingDate) -> Market {
 
 #[test]
 fn truncating_the_future_leaves_earlier_trades_unchanged() {
-    let market = market(0.0008);
+    let market = market(0.0002);
     let setup = |end| Setup {
         strategy: Strategy::KrxMomentum(MomentumParams::default()),
         universe: TICKERS.map(str::to_owned).to_vec(),

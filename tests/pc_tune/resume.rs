@@ -19,9 +19,9 @@ use crate::fixture::How;
 use crate::fixture::RUN;
 use crate::fixture::Try;
 use crate::fixture::done;
+use crate::fixture::falling;
 use crate::fixture::files;
 use crate::fixture::finished;
-use crate::fixture::falling;
 use crate::fixture::good;
 use crate::fixture::killer;
 
@@ -45,10 +45,10 @@ fn an_interrupted_run_ends_with_the_same_bytes_and_repeats_no_trial() {
     for stop_at in [0, 1, 5, 11] {
         let bench = Bench::new();
         let config = bench.config();
-        let stop = Try { stop: &|done| done >= stop_at, ..Try::default() };
+        let stop = Try { stop: &|done| done >= stop_at, threads: 1, ..Try::default() };
         let end = stop.on(&bench, (config.clone(), good())).expect("no fault");
         let End::Interrupted { done, total } = end else { panic!("{stop_at}: not interrupted") };
-        assert!(done >= stop_at && done < 12 && total == 12, "{stop_at}: {done} of {total}");
+        assert_eq!((done, total), (stop_at, 12));
         assert_eq!(logged(&bench), done, "{stop_at}: what counts is on disk");
         assert!(!bench.store.path("reports/tune/latest").exists(), "{stop_at}: no result yet");
         let seen = Mutex::new(BTreeSet::new());
@@ -95,7 +95,7 @@ fn a_half_written_line_costs_one_trial() {
     let (whole, _) = done();
     let bench = Bench::new();
     let config = bench.config();
-    let stop = Try { stop: &|done| done >= 6, ..Try::default() };
+    let stop = Try { stop: &|done| done >= 6, threads: 1, ..Try::default() };
     stop.on(&bench, (config.clone(), good())).expect("interrupted");
     let log = format!("data/tuning_runs/{RUN}/trials.jsonl");
     let text = bench.text(&log);
@@ -111,7 +111,7 @@ fn a_half_written_line_costs_one_trial() {
 fn interrupted() -> Bench {
     let bench = Bench::new();
     let config = bench.config();
-    Try { stop: &|done| done >= 3, ..Try::default() }.on(&bench, (config, good())).expect("interrupted");
+    Try { stop: &|done| done >= 3, threads: 1, ..Try::default() }.on(&bench, (config, good())).expect("interrupted");
     bench
 }
 

@@ -21,9 +21,9 @@ use crate::fixture::RUN;
 use crate::fixture::Try;
 use crate::fixture::day;
 use crate::fixture::done;
+use crate::fixture::falling;
 use crate::fixture::files;
 use crate::fixture::finished;
-use crate::fixture::falling;
 use crate::fixture::good;
 
 #[test]
@@ -82,8 +82,7 @@ fn the_same_seed_gives_the_same_bytes_on_any_number_of_cores() {
     let run = |threads: usize| {
         let bench = Bench::new();
         let config = bench.config();
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
-        finished(pool.install(|| Try::default().on(&bench, (config, good()))));
+        finished(Try { threads, ..Try::default() }.on(&bench, (config, good())));
         files(bench.dir.path())
     };
     let first = run(1);
