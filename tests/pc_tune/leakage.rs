@@ -72,7 +72,7 @@ fn the_simulator_gets_no_bar_of_the_sealed_test_before_gate_2() {
         finished(Try { simulate: watch, ..Try::default() }.on(&bench, (config, data)));
         let beyond = beyond.into_inner().expect("whole");
         // The judged trial and the parameters in force; nothing else may look.
-        assert_eq!(beyond.len() > 0, is_revealed, "{name}");
+        assert_eq!(!beyond.is_empty(), is_revealed, "{name}");
         assert!(beyond.len() <= 2 && beyond.iter().all(|after_gate_2| *after_gate_2), "{name}: {beyond:?}");
     }
 }

@@ -1,7 +1,5 @@
 //! Tuning runs from start to promotion on a made-up market: documents, determinism, the sealed test, kills and resumes.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
-
 #[cfg(test)]
 mod commands;
 #[cfg(test)]

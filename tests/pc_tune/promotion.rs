@@ -58,13 +58,12 @@ fn set(manifest: &mut Manifest, name: &str, value: i64) {
 /// One row: name, edit, decision, ids of the failed checks.
 type Case = (&'static str, fn(&mut Manifest), PromotionDecision, &'static [&'static str]);
 
-#[test]
-fn each_check_has_its_weight_and_the_worst_decides() {
+fn cases() -> [Case; 17] {
     use PromotionDecision::Error;
     use PromotionDecision::Hold;
     use PromotionDecision::Promote;
     use PromotionDecision::Reject;
-    let cases: [Case; 17] = [
+    [
         ("fine", |_| (), Promote, &[]),
         ("a quarter more", |m| set(m, "momentum_period", 25), Promote, &[]),
         (
@@ -110,8 +109,12 @@ fn each_check_has_its_weight_and_the_worst_decides() {
         ),
         ("no baseline", |m| m.results.baseline = None, Error, &["MISSING_KEY: manifest.json results.baseline"]),
         ("nothing judged", |m| m.results.judged = None, Error, &["MISSING_KEY: manifest.json results.judged"]),
-    ];
-    for (name, edit, want, reasons) in cases {
+    ]
+}
+
+#[test]
+fn each_check_has_its_weight_and_the_worst_decides() {
+    for (name, edit, want, reasons) in cases() {
         let bench = run_with(edit);
         let before = bench.bytes(layout::STRATEGY_PARAMS.latest);
         let done = tried(&bench, None);
@@ -120,7 +123,7 @@ fn each_check_has_its_weight_and_the_worst_decides() {
             (want, &reasons.iter().map(|r| (*r).to_owned()).collect::<Vec<_>>()[..]),
             "{name}"
         );
-        let is_promoted = want == Promote;
+        let is_promoted = want == PromotionDecision::Promote;
         assert_eq!((done.decision.applied, done.published.is_some()), (is_promoted, is_promoted), "{name}");
         assert_eq!(bench.bytes(layout::STRATEGY_PARAMS.latest) != before, is_promoted, "{name}");
         let stored = bench.run_file("gatekeeper_decision.json");

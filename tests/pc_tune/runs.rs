@@ -40,7 +40,11 @@ fn a_run_that_passes_every_gate_leaves_every_document() {
     assert!(result.trials_top10.is_sorted_by(|a, b| a.score >= b.score));
     assert_eq!(result.best_params, result.trials_top10[0].params);
     assert!(result.judged.test.is_some());
+}
 
+#[test]
+fn the_run_directory_holds_manifest_verdict_report_and_table() {
+    let (bench, _) = done();
     let manifest: Value = serde_json::from_str(&bench.run_file("manifest.json")).expect("JSON");
     assert_eq!((manifest["schema_version"].as_str(), manifest["stage"].as_str()), (Some("4.1"), Some("final")));
     for key in ["run_id", "created_at", "config", "data", "results", "environment", "engine_health"] {
