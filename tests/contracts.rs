@@ -450,9 +450,11 @@ fn each_golden_has_a_page_that_names_its_fields_and_a_row_in_the_index() {
             if name.ends_with(".jsonl") { text(name).lines().map(str::to_owned).collect() } else { vec![text(name)] }
         {
             let document: Value = serde_json::from_str(&line).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+            // Published forms that never had their page's name in them.
+            let nameless = ["daily_ledger_v1", "oos_validation_v1"].contains(&page) && document.get("schema").is_none();
             let name_of = |key: &str| document.get(key).and_then(Value::as_str);
             let shown = name_of("schema").or_else(|| name_of("schema_version")).unwrap_or_default().to_lowercase();
-            assert!(shown == page || shown.starts_with("execution_receipt_v"), "{name} holds {shown}");
+            assert!(shown == page || nameless || shown.starts_with("execution_receipt_v"), "{name} holds {shown}");
             for key in document.as_object().expect("an object").keys() {
                 assert!(fields.iter().any(|(field, _)| field == key), "{page}.md does not name {key}");
             }

@@ -19,10 +19,12 @@ use daily_ops::cli::schedule::systemd_units;
 use daily_ops::time::Stamp;
 use daily_ops::time::host_zone;
 
-const WRAPPERS: [(&str, &str); 3] = [
-    ("daily_ops.sh", "run"),
-    ("check_live_cycle.sh", "check live-cycle"),
-    ("check_ops_summary.sh", "check ops-summary"),
+/// A wrapper's folder under `deploy`, its name, and the words of the command that it starts.
+const WRAPPERS: [(&str, &str, &str); 4] = [
+    ("oci", "daily_ops.sh", "run"),
+    ("oci", "check_live_cycle.sh", "check live-cycle"),
+    ("oci", "check_ops_summary.sh", "check ops-summary"),
+    ("pc", "daily_ops_pc.sh", "pc run"),
 ];
 
 /// A program that one thread still writes cannot be started while another thread's child holds the open file.
@@ -34,6 +36,10 @@ fn alone() -> MutexGuard<'static, ()> {
 
 fn deploy() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/oci")
+}
+
+fn committed(folder: &str, name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(folder).join(name)
 }
 
 /// The installation that the README documents.
@@ -57,9 +63,9 @@ struct Site {
 impl Site {
     fn new() -> Self {
         let site = Self { folder: tempfile::tempdir().expect("a folder"), _alone: alone() };
-        for (name, _) in WRAPPERS {
-            let text = std::fs::read_to_string(deploy().join(name)).expect(name);
-            executable(&site.wrapper(name), &text);
+        for (folder, name, _) in WRAPPERS {
+            let text = std::fs::read_to_string(committed(folder, name)).expect(name);
+            executable(&site.wrapper(folder, name), &text);
         }
         let program = "#!/bin/sh\nprintf '%s|' \"$DAILY_OPS_ROOT\" \"${KRX_API_URL:-}\" \"$@\"\nexit \"$FAKE_CODE\"\n";
         executable(&site.root().join("bin/daily_ops"), program);
@@ -70,8 +76,8 @@ impl Site {
         self.folder.path().canonicalize().expect("a path").join("it's a site")
     }
 
-    fn wrapper(&self, name: &str) -> PathBuf {
-        self.root().join("deploy/oci").join(name)
+    fn wrapper(&self, folder: &str, name: &str) -> PathBuf {
+        self.root().join("deploy").join(folder).join(name)
     }
 
     fn command(&self, script: &Path) -> Command {
@@ -105,8 +111,8 @@ fn the_committed_crontab_is_what_the_generator_prints_for_a_host_in_utc() {
 #[test]
 fn every_wrapper_is_a_valid_script_and_may_be_executed() {
     let _alone = alone();
-    for (name, _) in WRAPPERS {
-        let path = deploy().join(name);
+    for (folder, name, _) in WRAPPERS {
+        let path = committed(folder, name);
         assert!(Command::new("sh").arg("-n").arg(&path).status().expect("a shell").success(), "{name}");
         let mode = std::fs::metadata(&path).expect(name).permissions().mode();
         assert_eq!(mode & 0o111, 0o111, "{name} is not executable");
@@ -117,9 +123,9 @@ fn every_wrapper_is_a_valid_script_and_may_be_executed() {
 fn a_wrapper_passes_arguments_on_and_keeps_the_exit_code() {
     let site = Site::new();
     let root = site.root().display().to_string();
-    for (name, words) in WRAPPERS {
+    for (folder, name, words) in WRAPPERS {
         for code in [0, 2, 3, 64] {
-            let mut command = site.command(&site.wrapper(name));
+            let mut command = site.command(&site.wrapper(folder, name));
             command
                 .env("FAKE_CODE", code.to_string())
                 .env("KRX_API_URL", "http://127.0.0.1:9/")
@@ -144,9 +150,12 @@ fn a_wrapper_finds_its_workspace_through_a_link_and_leaves_a_chosen_one() {
 #[test]
 fn a_missing_program_is_a_fault_and_says_so() {
     let site = Site::new();
-    for (name, _) in WRAPPERS {
-        let output =
-            site.command(&site.wrapper(name)).env("DAILY_OPS_BIN", "/nowhere/daily_ops").output().expect("started");
+    for (folder, name, _) in WRAPPERS {
+        let output = site
+            .command(&site.wrapper(folder, name))
+            .env("DAILY_OPS_BIN", "/nowhere/daily_ops")
+            .output()
+            .expect("started");
         assert_eq!(output.status.code(), Some(3), "{name}");
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(text.contains(name) && text.contains("/nowhere/daily_ops"), "{name}: {text}");
@@ -167,4 +176,32 @@ fn the_printed_cron_command_runs_in_a_shell_and_makes_its_log() {
     assert_eq!(shell.status().expect("a shell").code(), Some(2), "{command}");
     let log = std::fs::read_to_string(site.root().join("logs/cron.log")).expect("a log");
     assert_eq!(log, "||run|");
+}
+
+/// There is no PowerShell here to run it: what it must and must not hold is looked up in its text.
+#[test]
+fn the_wrapper_for_windows_finds_its_program_and_keeps_the_exit_code() {
+    let bytes = std::fs::read(committed("pc", "daily_ops_pc.ps1")).expect("readable");
+    assert!(bytes.is_ascii(), "Windows PowerShell reads a script without a mark in the code page of the machine");
+    let text = String::from_utf8(bytes).expect("ASCII");
+    let code: Vec<&str> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    assert_eq!(code[code.len() - 2..], ["& $found.Source pc run @args", "exit $LASTEXITCODE"], "nothing comes between");
+    for part in
+        ["$PSScriptRoot", "$env:DAILY_OPS_ROOT", "$env:DAILY_OPS_BIN", "exit 3", "$env:GIT_TERMINAL_PROMPT = '0'"]
+    {
+        assert!(code.iter().any(|line| line.contains(part)), "{part}");
+    }
+    for part in ["Invoke-Expression", "Read-Host", "param(", "/home/", "git push", "git add"] {
+        assert!(!code.iter().any(|line| line.contains(part)), "{part}");
+    }
+    let pairs = [('{', '}'), ('(', ')'), ('[', ']')];
+    for (open, close) in pairs {
+        let count = |wanted| code.iter().flat_map(|line| line.chars()).filter(|c| *c == wanted).count();
+        assert_eq!(count(open), count(close), "{open}{close}");
+    }
+    for word in ["New-ScheduledTaskAction", "New-ScheduledTaskTrigger", "Register-ScheduledTask", "-StartWhenAvailable"]
+    {
+        assert!(text.contains(word), "the registration is told: {word}");
+    }
 }

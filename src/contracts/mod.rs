@@ -25,7 +25,9 @@ pub mod run;
 pub mod safety;
 pub mod strategy_params;
 pub mod summary;
+pub mod sweep;
 pub mod ticket;
+pub mod tune;
 pub mod validation;
 pub mod verdict;
 

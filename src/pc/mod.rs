@@ -3,12 +3,14 @@
 pub mod backtest;
 pub mod bundle;
 pub mod chart;
+pub mod collect;
 pub mod page;
 pub mod params;
 pub mod prices;
 pub mod publish;
 pub mod reconcile;
 pub mod reports;
+pub mod tune;
 pub mod vendors;
 
 pub use bundle::BundleDraft;

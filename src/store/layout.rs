@@ -111,6 +111,8 @@ pub const BACKTEST: Family = Family {
     latest: "reports/backtest/latest/backtest_result.json",
     snapshots: "reports/backtest/snapshots",
 };
+/// SWEEP_RESULT_V1: the newest sweep of parameters on the PC.
+pub const SWEEP: &str = "reports/backtest/latest/sweep_result.json";
 /// TUNE_RESULT_V1, written on the PC.
 pub const TUNE: Family =
     Family { kind: "tune_result", latest: "reports/tune/latest/tune_result.json", snapshots: "reports/tune/snapshots" };

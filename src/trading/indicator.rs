@@ -63,6 +63,49 @@ pub fn sma(values: &[f64], n: usize) -> Line {
     Line { values: means }
 }
 
+/// Sums from the first value on, for means of many lengths over the same values.
+///
+/// ```
+/// use daily_ops::trading::indicator::RunningSums;
+/// use daily_ops::trading::indicator::sma;
+/// let values = [1.0, 2.0, 6.0];
+/// let sums = RunningSums::of(&values).ok_or("a value is undefined")?;
+/// assert_eq!(sums.mean(2).raw()[1..], sma(&values, 2).raw()[1..]);
+/// # Ok::<(), &str>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct RunningSums(Vec<f64>);
+
+impl RunningSums {
+    /// Adds the values up; `None` when one of them is undefined.
+    #[must_use]
+    pub fn of(values: &[f64]) -> Option<Self> {
+        let mut sums = Vec::with_capacity(values.len() + 1);
+        let mut total = 0.0;
+        sums.push(total);
+        for value in values {
+            total += value;
+            sums.push(total);
+        }
+        (!total.is_nan()).then_some(Self(sums))
+    }
+
+    /// The mean of the last `n` values: the same bits as [`sma`].
+    #[must_use]
+    pub fn mean(&self, n: usize) -> Line {
+        #[expect(clippy::cast_precision_loss, reason = "a window is far below 2^52 bars")]
+        let count = n as f64;
+        let length = self.0.len() - 1;
+        let mut values = Vec::with_capacity(length);
+        values.resize(n.saturating_sub(1).min(length), f64::NAN);
+        match self.0.get(n..) {
+            Some(ends) if n > 0 => values.extend(ends.iter().zip(&self.0).map(|(end, start)| (end - start) / count)),
+            _ => values.resize(length, f64::NAN),
+        }
+        Line { values }
+    }
+}
+
 /// The true range of each bar; the first bar has no previous close and takes its own range.
 #[must_use]
 pub fn true_range(bars: &Bars) -> Vec<f64> {
@@ -274,6 +317,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn running_sums_give_the_bits_of_the_mean(closes in prop::collection::vec(0.01_f64..900_000.0, 0..60), n in 0_usize..70) {
+            let sums = RunningSums::of(&closes).expect("every value is a number");
+            let bits = |line: &Line| line.raw().iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&sums.mean(n)), bits(&sma(&closes, n)));
+        }
+
         #[test]
         fn the_future_changes_no_value(closes in prop::collection::vec(1_u32..900_000, 2..120), cut in 1_usize..120) {
             let rows: Vec<[f64; 3]> = closes.iter().map(|c| f64::from(*c)).map(|c| [c * 1.01, c * 0.99, c]).collect();

@@ -33,6 +33,7 @@ use daily_ops::settings::PipelineSettings;
 use daily_ops::store::Store;
 use daily_ops::store::layout;
 use daily_ops::sync::Identity;
+use daily_ops::sync::RUN_TRAILER;
 use daily_ops::sync::Remote;
 use daily_ops::sync::clone;
 use daily_ops::sync::create_bare;
@@ -139,7 +140,9 @@ impl World {
             store.write(path, bytes).expect("written");
         }
         let paths: Vec<String> = files.into_iter().map(|(path, _)| path).collect();
-        pc::publish(&remote(&self.pc), &paths, &RunId::new(now, salt), now).expect("published");
+        let message =
+            format!("Daily recon update - {}\n\n{RUN_TRAILER}: {}\n", now.date_naive(), RunId::new(now, salt));
+        remote(&self.pc).publish(&paths, &message).expect("published");
     }
 
     fn url(&self, order: &Order) -> String {

@@ -19,7 +19,6 @@ use crate::pc::backtest::Market;
 use crate::pc::backtest::Outcome;
 use crate::pc::backtest::Setup;
 use crate::pc::backtest::Strategy;
-use crate::pc::backtest::case::BENCHMARK;
 use crate::pc::backtest::case::Beside;
 use crate::pc::backtest::case::Case;
 use crate::pc::backtest::case::CaseCosts;
@@ -37,6 +36,7 @@ use crate::pc::backtest::simulate;
 use crate::pc::backtest::window::Mode;
 use crate::pc::backtest::window::Window;
 use crate::pc::prices::Normalized;
+use crate::pc::prices::PriceFault;
 use crate::store::Store;
 use crate::store::layout;
 use crate::time::Clock as _;
@@ -115,6 +115,7 @@ pub(super) fn backtest(args: &BacktestArgs, global: &Global, output: &mut Output
         (None, strategy) => of_strategy(args, strategy.as_deref().unwrap_or_default(), &dir)?,
     };
     let setup = file.setup(&fees).map_err(refused)?;
+    setup.check().map_err(|fault| refused(fault.into()))?;
     inputs::judge(&files, Window { start: setup.start, end: setup.end, mode: "custom" }).map_err(unusable)?;
     let prices = Prices::of(files);
     let (outcome, took) = timed(&setup, &prices.market)?;
@@ -149,7 +150,7 @@ fn of_case(path: &Path, dir: &Path) -> Result<Prepared, Failure> {
         Failure::Usage(text) => Failure::Usage(format!("{}: {text}", path.display())),
         other => Failure::Fault(anyhow::anyhow!("{}: {}", path.display(), other.text())),
     })?;
-    let files = inputs::read(dir, &tickers_of(&file)?).map_err(unusable)?;
+    let files = prices_of(&file, dir)?;
     Ok((file, files, Vec::new()))
 }
 
@@ -180,7 +181,7 @@ fn of_strategy(args: &BacktestArgs, strategy: &str, dir: &Path) -> Result<Prepar
     };
     let mut file = CaseFile { case, costs: CaseCosts::default() };
     file.take_account_options().map_err(refused)?;
-    let files = inputs::read(dir, &tickers_of(&file)?).map_err(unusable)?;
+    let files = prices_of(&file, dir)?;
     (file.case.start, file.case.end) = window(args, &files)?;
     let parsed = Strategy::of_options(strategy, &file.case.params).map_err(|fault| refused(fault.into()))?;
     for (name, value) in parsed.options() {
@@ -231,19 +232,16 @@ fn window(args: &BacktestArgs, files: &[Normalized]) -> Result<(TradingDate, Tra
     Ok((args.start.unwrap_or(first), args.end.unwrap_or(last)))
 }
 
-/// The tickers whose prices a case needs.
-fn tickers_of(file: &CaseFile) -> Result<Vec<String>, Failure> {
-    let mut tickers = file.case.universe.clone();
-    let strategy =
-        Strategy::of_options(&file.case.strategy, &file.case.params).map_err(|fault| refused(fault.into()))?;
-    if let Strategy::KrxMomentum(params) = strategy
+/// The prices that a case needs: of its universe, and of the benchmark when a gate asks for it.
+fn prices_of(file: &CaseFile, dir: &Path) -> Result<Vec<Normalized>, Failure> {
+    let setup = file.setup(FeeTable::krx()).map_err(refused)?;
+    let mut tickers = setup.universe;
+    if let Strategy::KrxMomentum(params) = setup.strategy
         && params.gate.is_some()
     {
-        tickers.push(file.case.benchmark.clone().unwrap_or_else(|| BENCHMARK.to_owned()));
+        tickers.push(setup.benchmark);
     }
-    tickers.sort_unstable();
-    tickers.dedup();
-    Ok(tickers)
+    inputs::read(dir, &tickers, &setup.instruments).map_err(unusable)
 }
 
 fn timed(setup: &Setup<'_>, market: &Market) -> Result<(Outcome, Duration), Failure> {
@@ -313,7 +311,7 @@ fn refused(fault: CaseFault) -> Failure {
 
 fn unusable(fault: InputFault) -> Failure {
     match fault {
-        InputFault::Ticker(_) => Failure::Usage(fault.to_string()),
-        InputFault::NoFile { .. } | InputFault::Price(_) | InputFault::Quality(_) => Failure::Fault(fault.into()),
+        InputFault::Price(PriceFault::Ticker { .. }) => Failure::Usage(fault.to_string()),
+        InputFault::Price(_) | InputFault::Quality(_) => Failure::Fault(fault.into()),
     }
 }

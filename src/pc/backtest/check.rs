@@ -30,6 +30,16 @@ pub(super) fn check(setup: &Setup<'_>) -> Result<(), BacktestFault> {
     rule("end", setup.end, setup.start <= setup.end, "not before start")
 }
 
+impl Setup<'_> {
+    /// Checks everything that does not need prices.
+    ///
+    /// # Errors
+    /// A parameter breaks its rule.
+    pub fn check(&self) -> Result<(), BacktestFault> {
+        check(self)
+    }
+}
+
 fn universe(setup: &Setup<'_>) -> Result<(), BacktestFault> {
     let mut tickers: Vec<&String> = setup.universe.iter().collect();
     tickers.sort_unstable();

@@ -11,27 +11,14 @@ use crate::contracts::backtest::PriceJump;
 use crate::pc::prices::Normalized;
 use crate::pc::prices::PriceFault;
 use crate::pc::prices::QualityFault;
-use crate::pc::prices::normalize;
-use crate::pc::prices::read_file;
+use crate::pc::prices::load_market;
 use crate::time::Calendar;
 use crate::trading::Instrument;
-use crate::trading::known;
 
 /// Prices cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum InputFault {
-    /// A ticker that cannot be the name of a file.
-    #[error("ticker {0:?} must have letters, digits, ^, - and _ only")]
-    Ticker(String),
-    /// There is no file of a ticker.
-    #[error("no prices for {ticker}: there is no file {path}")]
-    NoFile {
-        /// The ticker.
-        ticker: String,
-        /// Where it was looked for.
-        path: String,
-    },
-    /// A file cannot be read.
+    /// A file is missing or cannot be read.
     #[error(transparent)]
     Price(#[from] PriceFault),
     /// A file does not cover the window.
@@ -50,26 +37,17 @@ pub struct Prices {
     pub quality: BTreeMap<String, DataQuality>,
 }
 
-/// Reads and normalises the files of tickers in a directory.
+/// Reads and normalises the files of tickers in a directory, in ascending order. What `instruments` does not name is what
+/// the built-in table says.
 ///
 /// # Errors
 /// A file is missing or cannot be read.
-pub fn read(dir: &Path, tickers: &[String]) -> Result<Vec<Normalized>, InputFault> {
-    tickers.iter().map(|ticker| read_one(dir, ticker)).collect()
-}
-
-fn read_one(dir: &Path, ticker: &str) -> Result<Normalized, InputFault> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "^-_".contains(c);
-    if ticker.is_empty() || !ticker.chars().all(plain) {
-        return Err(InputFault::Ticker(ticker.to_owned()));
-    }
-    let path = dir.join(format!("{ticker}.parquet"));
-    if !path.exists() {
-        let path = path.to_string_lossy().replace('\\', "/");
-        return Err(InputFault::NoFile { ticker: ticker.to_owned(), path });
-    }
-    let instrument = known(ticker).map_or_else(Instrument::unknown, |(what, _)| what);
-    Ok(normalize(&read_file(&path)?, instrument, Calendar::krx()))
+pub fn read(
+    dir: &Path,
+    tickers: &[String],
+    instruments: &BTreeMap<String, Instrument>,
+) -> Result<Vec<Normalized>, InputFault> {
+    Ok(load_market(dir, tickers, instruments, Calendar::krx())?.into_values().collect())
 }
 
 /// Refuses prices that do not cover the window: its last session is missing, or more than one session in a hundred.

@@ -2,6 +2,11 @@
 
 use serde::Serialize;
 
+use super::lanes::Lanes;
+use super::lanes::Work;
+use super::lanes::on_best;
+use super::moments::Fall;
+use super::moments::Moments;
 use crate::time::TradingDate;
 
 /// Sessions in a year.
@@ -94,32 +99,64 @@ pub struct Curve<'a> {
     pub equity: &'a [f64],
 }
 
+/// What the figures need of an equity curve.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    pub(super) first: TradingDate,
+    pub(super) last: TradingDate,
+    pub(super) initial_capital: f64,
+    /// Sessions.
+    pub(super) count: usize,
+    /// Equity at the last close.
+    pub(super) last_value: f64,
+    pub(super) moments: Moments,
+    /// The deepest fall as a fraction.
+    pub(super) deepest: f64,
+}
+
 impl Metrics {
     /// Computes every figure.
     #[must_use]
     pub fn of(curve: &Curve<'_>, totals: &Totals) -> Self {
-        #![expect(clippy::cast_precision_loss, reason = "counts of days and trades are far below 2^52")]
-        let equity = curve.equity;
-        let calendar_days = (curve.last - curve.first).num_days();
-        let years = calendar_days as f64 / 365.25;
-        let last = equity.last().copied().unwrap_or(curve.initial_capital);
-        let growth = last / curve.initial_capital;
-        let returns = Returns::of(equity);
-        let mdd = max_drawdown(equity);
-        let cagr = if years > 0.0 { (growth.powf(1.0 / years) - 1.0) * 100.0 } else { 0.0 };
-        let mean_equity = equity.iter().sum::<f64>() / equity.len().max(1) as f64;
-        let share = |part: usize, whole: usize| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
-        Self {
+        let shape = Shape {
+            first: curve.first,
+            last: curve.last,
             initial_capital: curve.initial_capital,
-            final_value: last,
+            count: curve.equity.len(),
+            last_value: curve.equity.last().copied().unwrap_or(curve.initial_capital),
+            moments: on_best(WholeCurve(curve.equity)),
+            deepest: deepest_fall(curve.equity),
+        };
+        Self::of_shape(&shape, totals)
+            .unwrap_or_else(|spread| Self::with_spread(&shape, totals, spread.of(curve.equity)))
+    }
+
+    /// The figures without the curve itself; for a curve whose squares do not tell its spread, that fact.
+    pub(super) fn of_shape(shape: &Shape, totals: &Totals) -> Result<Self, NeedsCurve> {
+        let spread = Spread::of(shape)?;
+        Ok(Self::with_spread(shape, totals, spread))
+    }
+
+    fn with_spread(shape: &Shape, totals: &Totals, spread: Spread) -> Self {
+        let calendar_days = (shape.last - shape.first).num_days();
+        let years = number_of_days(calendar_days) / 365.25;
+        let growth = shape.last_value / shape.initial_capital;
+        let mdd = shape.deepest * 100.0;
+        let cagr = if years > 0.0 { (growth.powf(1.0 / years) - 1.0) * 100.0 } else { 0.0 };
+        // Every step raises the equity of its own session and all later ones.
+        let mean_equity = shape.last_value - shape.moments.weighted / number(shape.count.max(1));
+        let share = |part: f64, whole: usize| if whole == 0 { 0.0 } else { part / number(whole) };
+        Self {
+            initial_capital: shape.initial_capital,
+            final_value: shape.last_value,
             total_return: (growth - 1.0) * 100.0,
             cagr,
-            volatility: returns.sd * SESSIONS_PER_YEAR.sqrt() * 100.0,
-            sharpe: if returns.sd > 0.0 { returns.mean / returns.sd * SESSIONS_PER_YEAR.sqrt() } else { 0.0 },
+            volatility: spread.sd * SESSIONS_PER_YEAR.sqrt() * 100.0,
+            sharpe: if spread.sd > 0.0 { spread.mean / spread.sd * SESSIONS_PER_YEAR.sqrt() } else { 0.0 },
             mdd,
             calmar: if mdd > 0.0 { cagr / mdd } else { 0.0 },
-            win_rate: share(returns.above_zero, returns.count) * 100.0,
-            trade_win_rate: share(totals.winning_sells, totals.sells) * 100.0,
+            win_rate: share(shape.moments.above, shape.count.saturating_sub(1)) * 100.0,
+            trade_win_rate: share(number(totals.winning_sells), totals.sells) * 100.0,
             total_trades: totals.trades,
             sell_trades: totals.sells,
             total_realized_pnl: totals.realized_pnl,
@@ -127,49 +164,98 @@ impl Metrics {
             total_tax: totals.tax,
             total_slippage: totals.slippage,
             turnover: if years > 0.0 { totals.notional / (2.0 * mean_equity) / years } else { 0.0 },
-            exposure_ratio: share(totals.held_sessions, equity.len()),
+            exposure_ratio: share(number(totals.held_sessions), shape.count),
             calendar_days,
-            trading_days: equity.len(),
+            trading_days: shape.count,
             years,
             signal_days: totals.signal_days,
         }
     }
 }
 
-/// Moments of daily returns.
+/// Mean and standard deviation of daily returns, denominator n-1; 0 for fewer than two.
 #[derive(Clone, Copy, Debug)]
-struct Returns {
-    count: usize,
-    above_zero: usize,
+struct Spread {
     mean: f64,
-    /// With denominator n-1; 0 for fewer than two returns.
     sd: f64,
 }
 
-impl Returns {
-    fn of(equity: &[f64]) -> Self {
-        #![expect(clippy::cast_precision_loss, reason = "counts of days are far below 2^52")]
-        let returns = || equity.windows(2).map(|pair| pair[1] / pair[0] - 1.0);
-        let count = equity.len().saturating_sub(1);
-        let above_zero = returns().filter(|r| *r > 0.0).count();
-        let mean = if count > 0 { returns().sum::<f64>() / count as f64 } else { 0.0 };
-        let sd = if count > 1 {
-            (returns().map(|r| (r - mean) * (r - mean)).sum::<f64>() / (count - 1) as f64).sqrt()
-        } else {
-            0.0
-        };
-        Self { count, above_zero, mean, sd }
+/// The sums of a curve do not tell its spread: nearly all of the squares is the mean's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NeedsCurve {
+    mean: f64,
+}
+
+/// How small a part of the squares the spread may be. Ten of sixteen digits are left there.
+const WEAK: f64 = 1e-6;
+
+/// A spread that is a smaller part of the mean is the rounding of equal returns.
+const NOISE: f64 = 1e-13;
+
+impl Spread {
+    fn of(shape: &Shape) -> Result<Self, NeedsCurve> {
+        let count = shape.count.saturating_sub(1);
+        if count == 0 {
+            return Ok(Self { mean: 0.0, sd: 0.0 });
+        }
+        let Moments { sum, squares, .. } = shape.moments;
+        let mean = sum / number(count);
+        if count == 1 {
+            return Ok(Self { mean, sd: 0.0 });
+        }
+        let spread = squares - mean * sum;
+        let tells = spread >= WEAK * squares && spread.is_finite();
+        if tells { Ok(Self { mean, sd: (spread / number(count - 1)).sqrt() }) } else { Err(NeedsCurve { mean }) }
     }
+}
+
+impl NeedsCurve {
+    /// The spread by a second pass.
+    fn of(self, equity: &[f64]) -> Spread {
+        let mean = self.mean;
+        let square = |pair: &[f64]| {
+            let off = (pair[1] - pair[0]) / pair[0] - mean;
+            off * off
+        };
+        let sum: f64 = equity.windows(2).map(square).sum();
+        let sd = (sum / number(equity.len().saturating_sub(2).max(1))).sqrt();
+        Spread { mean, sd: if sd > NOISE * mean.abs() { sd } else { 0.0 } }
+    }
+}
+
+/// The moments of a whole curve on this processor's lanes.
+struct WholeCurve<'a>(&'a [f64]);
+
+impl Work for WholeCurve<'_> {
+    type Output = Moments;
+
+    #[inline(always)]
+    fn on<L: Lanes>(self, lanes: L) -> Moments {
+        Moments::of(lanes, self.0)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of days and trades are far below 2^52")]
+fn number(count: usize) -> f64 {
+    count as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of days are far below 2^52")]
+fn number_of_days(days: i64) -> f64 {
+    days as f64
 }
 
 /// The deepest fall from a running maximum, in percent, positive.
 #[must_use]
 pub fn max_drawdown(equity: &[f64]) -> f64 {
-    let step = |(peak, deepest): (f64, f64), value: &f64| {
-        let peak = peak.max(*value);
-        (peak, deepest.max(1.0 - value / peak))
-    };
-    equity.iter().fold((f64::NEG_INFINITY, 0.0), step).1 * 100.0
+    deepest_fall(equity) * 100.0
+}
+
+/// The same as a fraction.
+fn deepest_fall(equity: &[f64]) -> f64 {
+    let mut fall = Fall::new();
+    fall.see_all(equity);
+    fall.deepest
 }
 
 #[cfg(test)]

@@ -9,8 +9,10 @@ mod check;
 mod engine;
 mod holding;
 pub mod inputs;
+mod lanes;
 mod ledger;
 pub mod metrics;
+mod moments;
 pub mod oos;
 mod options;
 pub mod research;
@@ -18,6 +20,7 @@ mod rounding;
 mod rows;
 pub mod screen;
 mod signals;
+pub mod sweep;
 mod timeline;
 pub mod window;
 

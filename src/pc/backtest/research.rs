@@ -131,7 +131,7 @@ pub fn run(store: &Store, terms: Terms<'_>, (window, now): (Window, KstTime)) ->
     if terms.gate && !tickers.iter().any(|ticker| ticker == BENCHMARK) {
         tickers.push(BENCHMARK.to_owned());
     }
-    let files = read(&store.path(layout::PRICES), &tickers)?;
+    let files = read(&store.path(layout::PRICES), &tickers, &BTreeMap::new())?;
     judge(&files, window)?;
     let prices = Prices::of(files);
     let documents = Research { params: &params, prices: &prices, window, terms, now }.documents()?;
@@ -291,7 +291,7 @@ impl Research<'_> {
     }
 }
 
-fn summary(metrics: &Metrics) -> Summary {
+pub(super) fn summary(metrics: &Metrics) -> Summary {
     let m = rounded(metrics);
     let defined = |value: f64| Some(value).filter(|value| value.is_finite());
     Summary {

@@ -2,10 +2,8 @@
 //!
 //! The page is a function of [`PageData`] and a language: the same data give the same bytes.
 
-mod view;
+mod data;
 mod words;
-
-use std::collections::BTreeMap;
 
 use maud::DOCTYPE;
 use maud::Markup;
@@ -17,16 +15,14 @@ use super::chart::EquityChart;
 use super::chart::Lang;
 use super::chart::MonthlyReturns;
 use super::chart::won;
+use crate::contracts::backtest::BacktestResult;
+use crate::contracts::recon::ReconSummary;
 use crate::time::TradingDate;
 use words::say;
 
-pub use view::BacktestView;
-pub use view::BundleView;
-pub use view::CodeView;
-pub use view::EquityPoint;
-pub use view::ErrorView;
-pub use view::PageData;
-pub use view::ReconView;
+pub use data::BundleHead;
+pub use data::PageData;
+pub use data::gather;
 
 /// How many fills the page lists.
 const FILLS: usize = 20;
@@ -60,7 +56,7 @@ pub fn page(data: &PageData, lang: Lang) -> Result<Page, ChartFault> {
             body { main {
                 header {
                     h1 { (l(words::TITLE)) }
-                    @if !data.badge.is_empty() { span class={ "badge " (class_of(&data.badge)) } { (data.badge) } }
+                    @if let Some(badge) = data.badge { span class={ "badge " (badge.as_str()) } { (badge.as_str()) } }
                     span.when { (data.generated_at) }
                 }
                 @if !data.warnings.is_empty() {
@@ -90,7 +86,7 @@ fn charts(data: &PageData, lang: Lang) -> Result<Vec<(&'static str, String)>, Ch
         let curve = &backtest.meta.equity_curve;
         let dates: Vec<TradingDate> = curve.iter().map(|point| point.date).collect();
         let equity: Vec<f64> = curve.iter().map(|point| point.equity).collect();
-        let initial = number(&backtest.summary, "initial_capital").or(equity.first().copied()).unwrap_or_default();
+        let initial = backtest.summary.initial_capital;
         let held = data.held.as_ref().filter(|(_, closes)| closes.len() == dates.len());
         let values = held.map(|(_, closes)| scaled(closes, initial)).unwrap_or_default();
         let held = held.map(|(name, _)| (name.as_str(), values.as_slice()));
@@ -114,16 +110,6 @@ fn embedded(svg: &str) -> Markup {
     PreEscaped(svg.find("<svg").map_or(svg, |at| &svg[at..]).to_owned())
 }
 
-fn number(summary: &BTreeMap<String, serde_json::Value>, key: &str) -> Option<f64> {
-    summary.get(key).and_then(serde_json::Value::as_f64)
-}
-
-/// A badge becomes a class only when it is one of ours.
-fn class_of(badge: &str) -> &str {
-    let known = ["GREEN", "AMBER", "CRITICAL", "ERROR", "BOOTSTRAP"];
-    known.into_iter().find(|word| *word == badge).unwrap_or("BOOTSTRAP")
-}
-
 fn tone(value: f64) -> &'static str {
     match value {
         value if value > 0.0 => "gain",
@@ -136,48 +122,47 @@ fn card(label: &str, value: &str, class: &str) -> Markup {
     html! { div.card { span { (label) } b class=(class) { (value) } } }
 }
 
-fn figures(backtest: &BacktestView, lang: Lang) -> Markup {
-    let get = |key| number(&backtest.summary, key);
+fn figures(backtest: &BacktestResult, lang: Lang) -> Markup {
+    let l = |pair| say(lang, pair);
+    let sum = &backtest.summary;
     let text = |value: Option<f64>, show: &dyn Fn(f64) -> String| value.map_or_else(|| "–".to_owned(), show);
     let percent = |value: f64| format!("{value:+.2}%");
-    let signed = |key| {
-        let value = get(key);
-        (text(value, &percent), tone(value.unwrap_or_default()))
-    };
-    let (total, total_tone) = signed("total_return");
-    let (cagr, cagr_tone) = signed("cagr");
-    let costs: Option<f64> =
-        ["total_commission", "total_tax", "total_slippage"].into_iter().map(get).sum::<Option<f64>>();
-    let fills = get("total_trades").map_or_else(|| "–".to_owned(), |count| format!("{count:.0}"));
+    let signed = |value: Option<f64>| (text(value, &percent), tone(value.unwrap_or_default()));
+    let ((total, total_tone), (cagr, cagr_tone)) = (signed(sum.total_return), signed(sum.cagr));
+    let costs = sum.total_commission + sum.total_tax + sum.total_slippage;
     let meta = &backtest.meta;
     html! { section {
-        h2 { (say(lang, words::FIGURES)) " · " (meta.strategy) " · " (meta.start_date) " ~ " (meta.end_date) }
+        h2 { (l(words::FIGURES)) " · " (meta.strategy) " · " (meta.start_date) " ~ " (meta.end_date) }
         div.cards {
-            (card(say(lang, words::FINAL), &text(get("final_value"), &won), ""))
-            (card(say(lang, words::RETURN), &total, total_tone))
-            (card(say(lang, words::CAGR), &cagr, cagr_tone))
-            (card(say(lang, words::MDD), &text(get("mdd"), &|value| format!("-{value:.2}%")), "loss"))
-            (card(say(lang, words::SHARPE), &text(get("sharpe"), &|value| format!("{value:.3}")), ""))
-            (card(say(lang, words::EXPOSURE), &text(get("exposure_ratio"), &|value| format!("{:.1}%", value * 100.0)), ""))
-            (card(say(lang, words::TRADES), &fills, ""))
-            (card(say(lang, words::COSTS), &text(costs, &won), ""))
+            (card(l(words::FINAL), &won(sum.final_value), ""))
+            (card(l(words::RETURN), &total, total_tone))
+            (card(l(words::CAGR), &cagr, cagr_tone))
+            (card(l(words::MDD), &text(sum.mdd, &|value| format!("-{value:.2}%")), "loss"))
+            (card(l(words::SHARPE), &text(sum.sharpe, &|value| format!("{value:.3}")), ""))
+            (card(l(words::EXPOSURE), &format!("{:.1}%", sum.exposure_ratio * 100.0), ""))
+            (card(l(words::TRADES), &sum.total_trades.to_string(), ""))
+            (card(l(words::COSTS), &won(costs), ""))
         }
     } }
 }
 
-fn reconciliation(recon: &ReconView, lang: Lang) -> Markup {
+fn reconciliation(recon: &ReconSummary, lang: Lang) -> Markup {
     let l = |pair| say(lang, pair);
-    let kpis = recon.kpis;
+    let kpis = recon.kpis.unwrap_or_default();
+    let counts = recon.counts.unwrap_or_default();
+    let period = recon.period.clone().unwrap_or_default();
+    let codes = recon.integrity.as_ref().map(|integrity| integrity.top_codes.as_slice()).unwrap_or_default();
     let rows = [
         ("open", words::OPEN, kpis.gate_open),
         ("chop", words::CHOP, kpis.chop_block),
         ("bear", words::BEAR, kpis.bear_block),
         ("none", words::NO_DATA, kpis.no_data),
     ];
-    let all: u32 = rows.iter().map(|(_, _, days)| days).sum::<u32>().max(1);
-    let share = |days: u32| format!("width:{:.2}%", f64::from(days) * 100.0 / f64::from(all));
+    let all = rows.iter().map(|(_, _, days)| days).sum::<u64>().max(1);
+    // Tenths of a percent in whole numbers: a width, not a figure.
+    let share = |days: u64| format!("width:{}.{}%", days * 100 / all, days * 1000 / all % 10);
     html! { section {
-        h2 { (l(words::RECON)) " · " (recon.period.from) " ~ " (recon.period.to) }
+        h2 { (l(words::RECON)) " · " (period.from) " ~ " (period.to) }
         @if let Some(error) = &recon.error {
             p { b { (error.code) } " " (error.message_ko) }
         } @else {
@@ -185,21 +170,21 @@ fn reconciliation(recon: &ReconView, lang: Lang) -> Markup {
             div.key {
                 @for (class, name, days) in rows { span { i class=(class) {} (l(name)) " " b { (days) } (l(words::DAYS)) } }
                 span { (l(words::EXECUTED)) " " b { (kpis.executed) } (l(words::DAYS)) }
-                span { (l(words::ACTIONS)) " " b { (recon.counts.actions) " / " (recon.counts.trades) } }
+                span { (l(words::ACTIONS)) " " b { (counts.l1_actions) " / " (counts.l2_trades) } }
             }
-            @if recon.integrity.top_codes.is_empty() {
+            @if codes.is_empty() {
                 p.note { (l(words::CLEAN)) }
             } @else {
                 table {
                     tr { th { (l(words::CODES)) } th { (l(words::DAYS)) } }
-                    @for code in &recon.integrity.top_codes { tr { td { (code.code) } td { (code.days) } } }
+                    @for code in codes { tr { td { (code.code) } td { (code.days) } } }
                 }
             }
         }
     } }
 }
 
-fn bundle_section(bundle: &BundleView, lang: Lang) -> Markup {
+fn bundle_section(bundle: &BundleHead, lang: Lang) -> Markup {
     let picks = bundle.picks.iter().map(|(ticker, score)| format!("{ticker} ({score:.1})")).collect::<Vec<_>>();
     html! { section {
         h2 { (say(lang, words::BUNDLE)) }
@@ -212,13 +197,13 @@ fn bundle_section(bundle: &BundleView, lang: Lang) -> Markup {
     } }
 }
 
-fn holdings(backtest: &BacktestView, lang: Lang) -> Markup {
+fn holdings(backtest: &BacktestResult, lang: Lang) -> Markup {
     let l = |pair| say(lang, pair);
     let shown = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}%"));
     let mut rows: Vec<(String, Option<f64>, Option<f64>)> =
         backtest.tickers.iter().map(|(ticker, held)| (ticker.clone(), held.cagr, held.mdd)).collect();
     let summary = &backtest.summary;
-    rows.insert(0, (l(words::STRATEGY).to_owned(), number(summary, "cagr"), number(summary, "mdd")));
+    rows.insert(0, (l(words::STRATEGY).to_owned(), summary.cagr, summary.mdd));
     html! { section {
         h2 { (l(words::HOLDING)) }
         div.scroll { table {
@@ -230,7 +215,7 @@ fn holdings(backtest: &BacktestView, lang: Lang) -> Markup {
     } }
 }
 
-fn fills(backtest: &BacktestView, lang: Lang) -> Markup {
+fn fills(backtest: &BacktestResult, lang: Lang) -> Markup {
     let l = |pair| say(lang, pair);
     if backtest.trades.is_empty() {
         return html! {};
@@ -263,20 +248,29 @@ fn foot(data: &PageData) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contracts::Document as _;
+    use crate::contracts::backtest::EquityPoint;
+    use crate::contracts::backtest::Summary;
+    use crate::contracts::recon::Badge;
+    use crate::contracts::recon::ReconError;
 
-    fn backtest() -> BacktestView {
-        let curve: Vec<_> = (1..=28)
-            .map(|day| serde_json::json!({"date": format!("2024-02-{day:02}"), "equity": 1e7 + f64::from(day) * 1e4}))
-            .collect();
-        serde_json::from_value(serde_json::json!({
-            "summary": {"final_value": 10_280_000.0, "total_return": 2.8, "cagr": -1.5, "mdd": 3.25, "sharpe": 1.234,
-                "total_trades": 7, "exposure_ratio": 0.5, "total_commission": 1.0, "total_tax": 2.0, "total_slippage": 3.0},
-            "tickers": {"069500": {"cagr": 10.0, "mdd": 20.0, "win_rate": 50.0, "score": null}},
-            "trades": [{"date": "2024-02-05", "ticker": "069500", "side": "SELL", "qty": 3, "price": 31000.5,
-                "realized_pnl": -1234.6, "reason": "<b>&"}],
-            "meta": {"strategy": "KRX_MOMENTUM_V1", "start_date": "2024-02-01", "end_date": "2024-02-28", "equity_curve": curve},
-        }))
-        .expect("a view")
+    /// The golden document with a curve of one month and one fill that needs escaping.
+    fn backtest() -> BacktestResult {
+        let mut result =
+            BacktestResult::parse(include_bytes!("../../../contracts/backtest_result_v1.json")).expect("golden");
+        let day = |day| TradingDate::from_ymd_opt(2024, 2, day).expect("a date");
+        let point = |d: u32| EquityPoint { date: day(d), equity: 1e7 + f64::from(d) * 1e4 };
+        result.meta.equity_curve = (1..=28).map(point).collect();
+        result.summary = Summary {
+            initial_capital: 1e7,
+            final_value: 10_280_000.0,
+            total_return: Some(2.8),
+            mdd: Some(3.25),
+            ..Summary::default()
+        };
+        let trade = result.trades.last_mut().expect("a fill");
+        (trade.reason, trade.realized_pnl) = ("<b>&".to_owned(), Some(-1234.6));
+        result
     }
 
     #[test]
@@ -285,9 +279,9 @@ mod tests {
             r#"{"period":{"from":"a","to":"b"},"kpis":{"gate_open":3,"no_data":1},"integrity":{"top_codes":[{"code":"IC_X","days":2}]}}"#,
         );
         let data = PageData {
-            badge: "GREEN".to_owned(),
+            badge: Some(Badge::Green),
             backtest: Some(backtest()),
-            recon: Some(recon.expect("a view")),
+            recon: Some(recon.expect("a summary")),
             warnings: vec!["<script>".to_owned()],
             ..PageData::default()
         };
@@ -318,12 +312,14 @@ mod tests {
     fn without_results_the_page_says_so() {
         let made = page(&PageData::default(), Lang::Ko).expect("made");
         assert!(made.html.contains("표시할 결과가 없습니다") && made.charts.is_empty());
-        let error = ReconView {
-            error: Some(ErrorView { code: "EVIDENCE_COVERAGE_REGRESSION".to_owned(), message_ko: "범위".to_owned() }),
-            ..ReconView::default()
+        let error = ReconSummary {
+            error: Some(ReconError {
+                code: "EVIDENCE_COVERAGE_REGRESSION".to_owned(), message_ko: "범위".to_owned()
+            }),
+            ..ReconSummary::default()
         };
-        let data = PageData { recon: Some(error), badge: "odd\" x".to_owned(), ..PageData::default() };
+        let data = PageData { recon: Some(error), badge: Some(Badge::Error), ..PageData::default() };
         let made = page(&data, Lang::En).expect("made");
-        assert!(made.html.contains("EVIDENCE_COVERAGE_REGRESSION") && made.html.contains("badge BOOTSTRAP"));
+        assert!(made.html.contains("EVIDENCE_COVERAGE_REGRESSION") && made.html.contains("badge ERROR"));
     }
 }

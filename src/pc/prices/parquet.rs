@@ -42,7 +42,7 @@ pub(super) fn read(bytes: Vec<u8>) -> Result<Bars, String> {
         let column = |at: usize| -> Result<Column, String> {
             let reader = rows.get_column_reader(at).map_err(|why| unreadable(&why))?;
             let count = rows.metadata().num_rows();
-            let count = usize::try_from(count).map_err(|_| format!("a row group claims {count} rows"))?;
+            let count = usize::try_from(count).ok().ok_or_else(|| format!("a row group claims {count} rows"))?;
             Column::read(reader, count).map_err(|why| format!("column {}: {why}", names[at]))
         };
         let unit = DateUnit::of(&schema.column(columns.date))?;

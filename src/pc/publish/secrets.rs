@@ -207,7 +207,7 @@ fn plain(name: &str) -> String {
 
 fn is_named(name: &str, names: &[&str]) -> bool {
     let plain = plain(name);
-    names.iter().any(|secret| plain == *secret || (secret.len() > 6 && plain.ends_with(secret)))
+    names.iter().any(|secret| plain == *secret || (secret.len() >= 6 && plain.ends_with(secret)))
 }
 
 fn is_hash_name(name: &str) -> bool {

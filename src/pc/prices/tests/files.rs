@@ -3,12 +3,14 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::store::Store;
 use crate::time::Calendar;
 
 fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a folder");
+    let store = Store::new(dir.path());
     for (name, bytes) in files {
-        std::fs::write(dir.path().join(name), bytes).expect("written");
+        store.write_view(name, bytes).expect("written");
     }
     dir
 }

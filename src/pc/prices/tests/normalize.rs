@@ -17,83 +17,75 @@ fn bar(bars: &Bars, at: usize) -> [f64; 5] {
     [bars.open[at], bars.high[at], bars.low[at], bars.close[at], bars.volume[at]]
 }
 
+const GOOD: [f64; 5] = [100.0, 110.0, 90.0, 105.0, 7.0];
+
+/// What becomes of a row.
+enum Fate {
+    Kept,
+    Halted,
+    Changed([f64; 5]),
+    Repaired([f64; 5]),
+    LeftOut,
+}
+
+/// A good row with other values at some places.
+fn but(changes: &[(usize, f64)]) -> [f64; 5] {
+    let mut row = GOOD;
+    for (at, value) in changes {
+        row[*at] = *value;
+    }
+    row
+}
+
 #[test]
 fn each_rule_of_the_table_touches_its_rows_and_counts_them() {
-    let good = [100.0, 110.0, 90.0, 105.0, 7.0];
-    let day_before = ("2024-01-03", good);
+    let (open, high, low, close, volume) = (0, 1, 2, 3, 4);
     let cases = [
-        ("a good row", SHARE, good, Some(good), (0, 0)),
-        ("no open: halted", SHARE, [0.0, 0.0, 0.0, 105.0, 0.0], Some([105.0, 105.0, 105.0, 105.0, 0.0]), (1, 0)),
-        (
-            "a price below zero",
-            SHARE,
-            [100.0, 110.0, -1.0, 105.0, 7.0],
-            Some([105.0, 105.0, 105.0, 105.0, 0.0]),
-            (1, 0),
-        ),
-        (
-            "no number for high",
-            SHARE,
-            [100.0, f64::NAN, 90.0, 105.0, 7.0],
-            Some([105.0, 105.0, 105.0, 105.0, 0.0]),
-            (1, 0),
-        ),
-        (
-            "a price beyond reason",
-            SHARE,
-            [100.0, 1e12, 90.0, 105.0, 7.0],
-            Some([105.0, 105.0, 105.0, 105.0, 0.0]),
-            (1, 0),
-        ),
-        (
-            "no volume of a share",
-            SHARE,
-            [100.0, 110.0, 90.0, 105.0, 0.0],
-            Some([105.0, 105.0, 105.0, 105.0, 0.0]),
-            (1, 0),
-        ),
-        (
-            "no volume of a fund",
-            FUND,
-            [100.0, 110.0, 90.0, 105.0, f64::NAN],
-            Some([105.0, 105.0, 105.0, 105.0, 0.0]),
-            (1, 0),
-        ),
-        (
-            "no volume of an index",
-            INDEX,
-            [100.0, 110.0, 90.0, 105.0, 0.0],
-            Some([100.0, 110.0, 90.0, 105.0, 0.0]),
-            (0, 0),
-        ),
-        (
-            "unknown volume of an index",
-            INDEX,
-            [100.0, 110.0, 90.0, 105.0, f64::NAN],
-            Some([100.0, 110.0, 90.0, 105.0, 0.0]),
-            (0, 0),
-        ),
-        ("close above high", SHARE, [100.0, 104.0, 90.0, 105.0, 7.0], Some([100.0, 105.0, 90.0, 105.0, 7.0]), (0, 1)),
-        ("open below low", SHARE, [80.0, 110.0, 90.0, 105.0, 7.0], Some([80.0, 110.0, 80.0, 105.0, 7.0]), (0, 1)),
-        ("high below low", SHARE, [100.0, 90.0, 110.0, 105.0, 7.0], Some([100.0, 110.0, 90.0, 105.0, 7.0]), (0, 1)),
-        ("no close", SHARE, [100.0, 110.0, 90.0, f64::NAN, 7.0], None, (0, 0)),
-        ("close of zero", SHARE, [0.0, 0.0, 0.0, 0.0, 0.0], None, (0, 0)),
-        ("close below zero", SHARE, [100.0, 110.0, 90.0, -105.0, 7.0], None, (0, 0)),
-        ("endless close", SHARE, [100.0, 110.0, 90.0, f64::INFINITY, 7.0], None, (0, 0)),
-        ("close beyond reason", SHARE, [100.0, 110.0, 90.0, 1e10, 7.0], None, (0, 0)),
+        ("a good row", SHARE, GOOD, Fate::Kept),
+        ("suspended", SHARE, [0.0, 0.0, 0.0, 105.0, 0.0], Fate::Halted),
+        ("a price below zero", SHARE, but(&[(low, -1.0)]), Fate::Halted),
+        ("no number for high", SHARE, but(&[(high, f64::NAN)]), Fate::Halted),
+        ("a price beyond reason", SHARE, but(&[(high, 1e12)]), Fate::Halted),
+        ("no volume of a share", SHARE, but(&[(volume, 0.0)]), Fate::Halted),
+        ("volume of a fund below zero", FUND, but(&[(volume, -3.0)]), Fate::Halted),
+        ("unknown volume of a fund", FUND, but(&[(volume, f64::NAN)]), Fate::Halted),
+        ("no open of an index", INDEX, but(&[(open, 0.0)]), Fate::Halted),
+        ("no volume of an index", INDEX, but(&[(volume, 0.0)]), Fate::Kept),
+        ("unknown volume of an index", INDEX, but(&[(volume, f64::NAN)]), Fate::Changed(but(&[(volume, 0.0)]))),
+        ("close above high", SHARE, but(&[(high, 104.0)]), Fate::Repaired(but(&[(high, 105.0)]))),
+        ("open below low", SHARE, but(&[(open, 80.0)]), Fate::Repaired(but(&[(open, 80.0), (low, 80.0)]))),
+        ("high below low", SHARE, but(&[(high, 90.0), (low, 110.0)]), Fate::Repaired(GOOD)),
+        ("no close", SHARE, but(&[(close, f64::NAN)]), Fate::LeftOut),
+        ("all zero", SHARE, [0.0; 5], Fate::LeftOut),
+        ("close below zero", SHARE, but(&[(close, -105.0)]), Fate::LeftOut),
+        ("endless close", SHARE, but(&[(close, f64::INFINITY)]), Fate::LeftOut),
+        ("close beyond reason", SHARE, but(&[(close, 1e10)]), Fate::LeftOut),
     ];
-    for (name, instrument, row, want, (halted, repaired)) in cases {
-        let found = of(&rows(&[day_before, ("2024-01-04", row), ("2024-01-05", good)]), instrument);
+    for (name, instrument, row, fate) in cases {
+        let raw = rows(&[("2024-01-03", GOOD), ("2024-01-04", row), ("2024-01-05", GOOD)]);
+        let found = of(&raw, instrument);
+        let (want, halted, repaired) = match fate {
+            Fate::Kept => (Some(row), 0, 0),
+            Fate::Halted => (Some([105.0, 105.0, 105.0, 105.0, 0.0]), 1, 0),
+            Fate::Changed(bar) => (Some(bar), 0, 0),
+            Fate::Repaired(bar) => (Some(bar), 0, 1),
+            Fate::LeftOut => (None, 0, 0),
+        };
         let at = found.bars.index_of(day("2024-01-04"));
         assert_eq!(at.map(|at| bar(&found.bars, at)), want, "{name}");
-        assert_eq!((found.quality.halted_rows, found.quality.repaired_rows), (halted, repaired), "{name}");
         assert_eq!(at.map(|at| found.bars.halted[at]), want.map(|_| halted == 1), "{name}");
-        let date = dates(&["2024-01-04"]);
-        let (none, findings) = (Vec::new(), &found.findings);
-        assert_eq!(findings.unusable, if want.is_none() { date.clone() } else { none.clone() }, "{name}");
-        assert_eq!(findings.missing_sessions, if want.is_none() { date.clone() } else { none.clone() }, "{name}");
-        assert_eq!(findings.halted, if halted == 1 { date.clone() } else { none.clone() }, "{name}");
-        assert_eq!(findings.repaired, if repaired == 1 { date } else { none }, "{name}");
+        let quality = Quality { rows_total: 3, halted_rows: halted, repaired_rows: repaired, ..Quality::default() };
+        assert_eq!(found.quality, quality, "{name}");
+        let named = |count: usize| vec![day("2024-01-04"); count];
+        let left_out = named(usize::from(want.is_none()));
+        let findings = Findings {
+            unusable: left_out.clone(),
+            missing_sessions: left_out,
+            halted: named(halted),
+            repaired: named(repaired),
+            ..Findings::of("000001")
+        };
+        assert_eq!(found.findings, findings, "{name}");
     }
 }
 

@@ -1,6 +1,4 @@
 //! The shared golden backtests: every key, within the published tolerances.
-#![expect(clippy::expect_used, clippy::panic, reason = "a test says what it expects")]
-
 use std::path::Path;
 use std::path::PathBuf;
 

@@ -1,0 +1,8 @@
+//! The backtest from outside: golden results, the documents it writes, and the command.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
+
+mod command;
+mod documents;
+mod golden;
+mod made;

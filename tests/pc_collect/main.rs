@@ -1,0 +1,10 @@
+//! `pc collect` against a local vendor: the cache's rules, the chain of vendors, and every way in which a vendor fails.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
+
+mod cache;
+mod chain;
+mod command;
+mod fake;
+mod place;
+mod vendors;

@@ -1,0 +1,21 @@
+//! `pc publish` on real repositories: every step's refusal, races for the branch, a lost network, hooks, secrets, crashes.
+
+#![cfg(unix)]
+#![cfg_attr(test, expect(clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise"))]
+
+#[cfg(test)]
+mod choices;
+#[cfg(test)]
+mod hooks;
+#[cfg(test)]
+mod network;
+#[cfg(test)]
+mod process;
+#[cfg(test)]
+mod races;
+#[cfg(test)]
+mod secrets;
+#[cfg(test)]
+mod site;
+#[cfg(test)]
+mod steps;
