@@ -5,6 +5,9 @@ use daily_ops::contracts::BundlePolicy;
 use daily_ops::contracts::SigningKey;
 use daily_ops::contracts::bundle::validate;
 use daily_ops::store::layout;
+use daily_ops::sync;
+use daily_ops::sync::Identity;
+use daily_ops::sync::Remote;
 use serde_json::Value;
 use serde_json::json;
 
@@ -135,6 +138,28 @@ fn what_lies_in_the_workspace_is_referred_to() {
     assert_eq!(desk.bundle(&[]).code, Some(0));
     let refs = desk.latest().expect("a bundle")["evidence_refs"].clone();
     assert_eq!(refs, json!([layout::BACKTEST.latest, layout::RECON_SUMMARY]));
+}
+
+#[test]
+fn revision_and_branch_are_those_of_the_work_tree() {
+    let desk = Desk::ready();
+    let shared = tempfile::tempdir().expect("a directory");
+    let (url, clone) = (shared.path().join("shared.git"), shared.path().join("clone"));
+    sync::create_bare(&url, "research").expect("made");
+    let person = Identity { name: "PC", email: "pc@localhost" };
+    sync::clone(&url.to_string_lossy(), &clone, "research", person).expect("cloned");
+    let root = clone.to_string_lossy().into_owned();
+    assert_eq!(desk.run(&["init", &root]).code, Some(0));
+    let remote = Remote { root: &clone, name: "origin", branch: "research", limit: sync::TRANSFER_LIMIT };
+    let commit = remote.publish(&[".gitignore".to_owned()], "Start\n").expect("published").revision;
+    let (params, prices) = (desk.root().join(layout::STRATEGY_PARAMS.latest), desk.root().join(layout::PRICES));
+    let mut command = desk.command(&["--root", &root, "pc", "bundle", "--unsigned", "--json"]);
+    command.arg("--params").arg(params).arg("--prices").arg(prices);
+    let ran = crate::desk::ended(&mut command);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let bytes = std::fs::read(clone.join(layout::BUNDLE.latest)).expect("made");
+    let source = serde_json::from_slice::<Value>(&bytes).expect("JSON")["source"].clone();
+    assert_eq!((source["git_branch"].as_str(), source["git_commit"].as_str()), (Some("research"), commit.get(..8)));
 }
 
 #[test]
