@@ -44,7 +44,7 @@ impl Files {
         tickers.sort_unstable();
         tickers.dedup();
         let vendors = tickers.iter().filter_map(|ticker| Some((ticker.clone(), vendor(dir, ticker)?))).collect();
-        Ok(Self { files: inputs::read(dir, &tickers)?, vendors })
+        Ok(Self { files: inputs::read(dir, &tickers, &BTreeMap::new())?, vendors })
     }
 
     /// The last day on which every ticker has a bar.
