@@ -26,6 +26,8 @@ use daily_ops::contracts::integrity::payload_sha256;
 use daily_ops::contracts::integrity::verify;
 use daily_ops::contracts::ops_run::OpsRunHead;
 use daily_ops::contracts::ops_run::RunEnd;
+use daily_ops::contracts::portfolio::Portfolio;
+use daily_ops::contracts::portfolio::PortfolioFault;
 use daily_ops::contracts::push::PushPreview;
 use daily_ops::contracts::reco::RecoReport;
 use daily_ops::contracts::recon::AiReport;
@@ -315,7 +317,9 @@ fn required_fields_of_another_type_are_faults() {
 
 #[test]
 fn each_golden_that_states_a_hash_proves_it() {
-    for name in ["daily_ops_run_v1", "live_cycle_receipt_v1", "reco_report_v1", "strategy_bundle_v1"] {
+    for name in
+        ["daily_ops_run_v1", "live_cycle_receipt_v1", "reco_report_v1", "strategy_bundle_v1", "portfolio_snapshot_v1"]
+    {
         let document = golden(name);
         assert_eq!(verify(&Json::of(&document).expect("canonical")), Integrity::Proven, "{name}");
     }
@@ -370,6 +374,24 @@ fn the_bundle_is_valid_and_grows_outside_its_strategy_only() {
             || (!fields.iter().any(|(field, _)| *field == path) && !path.starts_with("compat."));
         assert!(group || failed == (is_required(&fields, &path) || path.starts_with("compat.")), "without {pointer}");
     }
+}
+
+#[test]
+fn the_portfolio_is_read_and_needs_no_field_but_its_tickers() {
+    let document = golden("portfolio_snapshot_v1");
+    let read = |document: &Value| Portfolio::read(&bytes_of(document));
+    let found = read(&document).expect("a portfolio");
+    assert_eq!((found.cash, found.total_value, found.holdings.len()), (5_000_000.0, 9_503_400.0, 2));
+    for (pointer, path) in all_places(&document) {
+        let mut old = removed(&document, &pointer);
+        old["integrity"] = Value::Null;
+        assert_eq!(read(&old).is_err(), path == "holdings[].ticker", "without {pointer}: {:?}", read(&old));
+    }
+    let mut newer = document.clone();
+    newer["zz_new"] = json!(1);
+    assert!(read(&newer).is_ok());
+    newer["holdings"][0]["zz_new"] = json!(1);
+    assert_eq!(read(&newer), Err(PortfolioFault::Hash), "the hash covers unknown keys too");
 }
 
 #[test]
