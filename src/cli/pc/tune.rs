@@ -202,7 +202,9 @@ fn prepared(
     (fees, output): (&Fees, &Output),
 ) -> Result<(TuneConfig, TuneData), Failure> {
     let stored = match &args.resume {
-        Some(id) => Some(tune::stored(&RunDir::new(&context.store, context.clock.as_ref(), id)).map_err(refused)?.config),
+        Some(id) => {
+            Some(tune::stored(&RunDir::new(&context.store, context.clock.as_ref(), id)).map_err(refused)?.config)
+        }
         None => None,
     };
     let source = params::resolve(&context.store)?;
@@ -282,7 +284,9 @@ fn range(
         return Err(Failure::Fault(anyhow::anyhow!("a price file has no bar")));
     };
     if args.end.is_none() && (today.end - last).num_days() > 5 {
-        output.remark(&format!("⚠️ the prices end on {last}, and so does the range: daily_ops pc collect fetches newer ones"));
+        output.remark(&format!(
+            "⚠️ the prices end on {last}, and so does the range: daily_ops pc collect fetches newer ones"
+        ));
     }
     let newest = today.end.min(last);
     let (start, end, mode) = input::range(newest, (args.start, args.end.map(|_| today.end)));
@@ -414,7 +418,10 @@ fn next(finished: &Finished) -> String {
     if finished.verdict.verdict != CheckStatus::Fail && meta.stage == TuneStage::Final {
         return format!("daily_ops pc tune --promote {}", meta.run_id);
     }
-    format!("read {}, then search elsewhere: daily_ops pc tune --near, or --space NAME=A..B", finished.verdict.artifacts.report)
+    format!(
+        "read {}, then search elsewhere: daily_ops pc tune --near, or --space NAME=A..B",
+        finished.verdict.artifacts.report
+    )
 }
 
 fn promote(args: &TuneArgs, run_id: &str, context: &Context, output: &Output) -> Result<u8, Failure> {

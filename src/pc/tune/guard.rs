@@ -101,11 +101,7 @@ fn guardrails(validation: &Figures, preset: Preset) -> Vec<GateCheck> {
         checks.push(must("NO_ORDERS", false, "the validation segment has no trade".to_owned()));
     }
     let holds = total_trades >= min_trades;
-    checks.push(must(
-        "LOW_TRADES",
-        holds,
-        format!("trades {total_trades} {} {min_trades}", sign(holds, AT_LEAST)),
-    ));
+    checks.push(must("LOW_TRADES", holds, format!("trades {total_trades} {} {min_trades}", sign(holds, AT_LEAST))));
     let holds = exposure >= min_exposure;
     let detail = format!("exposure {exposure:.3} {} {min_exposure:.2}", sign(holds, AT_LEAST));
     checks.push(must("LOW_EXPOSURE", holds, detail));
@@ -156,7 +152,8 @@ pub fn gate1(train: &Figures, validation: &Figures, rank: usize, preset: Preset)
     let mut checks = guardrails(validation, preset);
     checks.extend(anomalies(train, validation));
     let holds = rank <= TOP_BY_SHARPE;
-    let detail = format!("rank {rank} by validation sharpe {:.3} {} {TOP_BY_SHARPE}", validation.sharpe, sign(holds, AT_MOST));
+    let detail =
+        format!("rank {rank} by validation sharpe {:.3} {} {TOP_BY_SHARPE}", validation.sharpe, sign(holds, AT_MOST));
     checks.push(must("SHARPE_RANK", holds, detail));
     report(1, checks)
 }
@@ -186,19 +183,22 @@ pub fn gate2(out_samples: &[Figures]) -> GateReport {
     let holds = found >= min_stability;
     let mean = if count == 0 { 0.0 } else { sharpes.iter().sum::<f64>() / count as f64 };
     let sd = if count == 0 { 0.0 } else { population_sd(sharpes.iter().copied()) };
-    let detail = format!(
-        "stability {mean:.3} / ({sd:.3} + 0.1) = {found:.3} {} {min_stability:.1}",
-        sign(holds, AT_LEAST)
-    );
+    let detail =
+        format!("stability {mean:.3} / ({sd:.3} + 0.1) = {found:.3} {} {min_stability:.1}", sign(holds, AT_LEAST));
     checks.push(must("WALKFORWARD_STABILITY", holds, detail));
     let wins = sharpes.iter().filter(|sharpe| **sharpe > 0.0).count();
     let rate = if count == 0 { 0.0 } else { wins as f64 / count as f64 };
     let holds = rate >= min_wins;
-    let detail = format!("{wins} of {count} windows with sharpe > 0 = {rate:.2} {} {min_wins:.2}", sign(holds, AT_LEAST));
+    let detail =
+        format!("{wins} of {count} windows with sharpe > 0 = {rate:.2} {} {min_wins:.2}", sign(holds, AT_LEAST));
     checks.push(must("WALKFORWARD_WIN_RATE", holds, detail));
     let trades: usize = out_samples.iter().map(|figures| figures.total_trades).sum();
     let holds = trades >= 1;
-    checks.push(must("WALKFORWARD_TRADES", holds, format!("{trades} trades out of sample {} 1", sign(holds, AT_LEAST))));
+    checks.push(must(
+        "WALKFORWARD_TRADES",
+        holds,
+        format!("{trades} trades out of sample {} 1", sign(holds, AT_LEAST)),
+    ));
     report(2, checks)
 }
 
@@ -218,10 +218,7 @@ pub fn gate3(validation: &Figures, test: &Figures) -> GateReport {
     );
     report(
         3,
-        vec![
-            must("TEST_REVEALED", true, revealed),
-            check("VAL_TEST_DIVERGENCE", holds, (CheckStatus::Warn, detail)),
-        ],
+        vec![must("TEST_REVEALED", true, revealed), check("VAL_TEST_DIVERGENCE", holds, (CheckStatus::Warn, detail))],
     )
 }
 
@@ -230,11 +227,24 @@ mod tests {
     use super::*;
 
     fn fine() -> Figures {
-        Figures { sharpe: 1.2, mdd: 8.0, cagr: 20.0, total_return: 9.0, total_trades: 40, turnover: 12.0, exposure: 0.8 }
+        Figures {
+            sharpe: 1.2,
+            mdd: 8.0,
+            cagr: 20.0,
+            total_return: 9.0,
+            total_trades: 40,
+            turnover: 12.0,
+            exposure: 0.8,
+        }
     }
 
     fn failed(report: &GateReport) -> Vec<&str> {
-        report.checks.iter().filter(|check| check.status == CheckStatus::Fail).map(|check| check.code.as_str()).collect()
+        report
+            .checks
+            .iter()
+            .filter(|check| check.status == CheckStatus::Fail)
+            .map(|check| check.code.as_str())
+            .collect()
     }
 
     #[test]
@@ -273,10 +283,7 @@ mod tests {
 
     #[test]
     fn the_lax_preset_has_its_own_limits() {
-        let cases = [
-            (5, 0.05, 50.0, &[][..]),
-            (4, 0.04, 50.1, &["LOW_TRADES", "LOW_EXPOSURE", "HIGH_TURNOVER"]),
-        ];
+        let cases = [(5, 0.05, 50.0, &[][..]), (4, 0.04, 50.1, &["LOW_TRADES", "LOW_EXPOSURE", "HIGH_TURNOVER"])];
         for (total_trades, exposure, turnover, want) in cases {
             let validation = Figures { total_trades, exposure, turnover, ..fine() };
             assert_eq!(failed(&gate1(&fine(), &validation, 1, Preset::Lax)), want);

@@ -179,7 +179,8 @@ mod tests {
 
     #[test]
     fn trials_rank_by_score_and_then_by_number() {
-        let trials = [trial(0, Some(0.5), None), trial(1, Some(0.9), None), trial(2, None, None), trial(3, Some(0.9), None)];
+        let trials =
+            [trial(0, Some(0.5), None), trial(1, Some(0.9), None), trial(2, None, None), trial(3, Some(0.9), None)];
         let found: Vec<usize> = ranked(&trials).iter().map(|trial| trial.trial).collect();
         assert_eq!(found, [1, 3, 0]);
     }

@@ -114,7 +114,8 @@ pub fn trials_csv(trials: &[Trial], names: &[&str]) -> Result<String, csv::Error
     let look_backs = LOOK_BACKS.map(|months| format!("score_{months}m"));
     let head = ["trial", "params_hash", "score", "pruned", "prune_reason"].into_iter();
     let figures = ["sharpe", "mdd_pct", "cagr", "total_return", "total_trades", "turnover", "exposure_ratio"];
-    table.write_record(head.chain(names.iter().copied()).chain(figures).chain(look_backs.iter().map(String::as_str)))?;
+    table
+        .write_record(head.chain(names.iter().copied()).chain(figures).chain(look_backs.iter().map(String::as_str)))?;
     let number = |value: Option<f64>| value.map_or_else(String::new, |value| round6(value).to_string());
     for trial in trials {
         let mut row = vec![
@@ -152,7 +153,9 @@ pub fn params_line(params: &TuneParams) -> String {
 pub fn gate_lines(gate: &GateReport) -> Vec<String> {
     let name = ["validation", "walk-forward", "sealed test"].get(usize::from(gate.gate).wrapping_sub(1));
     let mut lines = vec![format!("gate {}  {:<12}  {}", gate.gate, name.unwrap_or(&""), gate.status.as_str())];
-    lines.extend(gate.checks.iter().map(|check| format!("  {:<4}  {:<21}  {}", check.status.as_str(), check.code, check.detail)));
+    lines.extend(
+        gate.checks.iter().map(|check| format!("  {:<4}  {:<21}  {}", check.status.as_str(), check.code, check.detail)),
+    );
     lines
 }
 
@@ -228,7 +231,13 @@ pub fn report(manifest: &Manifest, result: &TuneResult, verdict: &Verdict) -> St
         writeln!(
             page,
             "| {} | {:.4} | {:.3} | {:.2} | {:.2} | {} | {} |",
-            row.trial, row.score, row.sharpe, row.mdd_pct, row.cagr, row.total_trades, params_line(&row.params)
+            row.trial,
+            row.score,
+            row.sharpe,
+            row.mdd_pct,
+            row.cagr,
+            row.total_trades,
+            params_line(&row.params)
         )
         .ok();
     }

@@ -86,7 +86,12 @@ fn drift(in_force: &Value, candidate: &Value) -> (bool, String) {
             None => wrong.push(format!("{path} none -> {new}")),
         }
     }
-    wrong.extend(before.iter().filter(|(path, _)| !after.iter().any(|(other, _)| other == path)).map(|(path, old)| format!("{path} {old} -> none")));
+    wrong.extend(
+        before
+            .iter()
+            .filter(|(path, _)| !after.iter().any(|(other, _)| other == path))
+            .map(|(path, old)| format!("{path} {old} -> none")),
+    );
     if wrong.is_empty() {
         return (true, format!("{} numbers within 25 % of those in force", after.len()));
     }
@@ -106,7 +111,10 @@ fn similarity(space: &Space, baseline: &Baseline, judged: &TuneJudged) -> (bool,
     let distances: Vec<f64> = space.grids().map(distance).collect();
     let found = 1.0 - distances.iter().sum::<f64>() / distances.len().max(1) as f64;
     let holds = found >= MIN_SIMILARITY;
-    (holds, format!("1 - mean(|difference| / range) = {found:.3} {} {MIN_SIMILARITY:.2}", if holds { ">=" } else { "<" }))
+    (
+        holds,
+        format!("1 - mean(|difference| / range) = {found:.3} {} {MIN_SIMILARITY:.2}", if holds { ">=" } else { "<" }),
+    )
 }
 
 fn risk(judged: &TuneJudged, test: &Figures) -> (bool, String) {
@@ -131,13 +139,26 @@ fn trades(test: &Figures, baseline: &Figures) -> (bool, String) {
 fn improvement(test: &Figures, baseline: &Figures) -> (bool, String) {
     let holds = test.total_return > baseline.total_return;
     let sign = if holds { ">" } else { "<=" };
-    (holds, format!("test return {:.2} % {sign} {:.2} % of the parameters in force", test.total_return, baseline.total_return))
+    (
+        holds,
+        format!(
+            "test return {:.2} % {sign} {:.2} % of the parameters in force",
+            test.total_return, baseline.total_return
+        ),
+    )
 }
 
 fn exposure(test: &Figures) -> (bool, String) {
     let (low, high) = EXPOSURE;
     let holds = test.exposure >= low && test.exposure <= high;
-    (holds, format!("test exposure {:.3} {} {low:.2}..{high:.2}", test.exposure, if holds { "within" } else { "outside of" }))
+    (
+        holds,
+        format!(
+            "test exposure {:.3} {} {low:.2}..{high:.2}",
+            test.exposure,
+            if holds { "within" } else { "outside of" }
+        ),
+    )
 }
 
 /// What a promotion is judged by.
@@ -174,7 +195,11 @@ pub fn checks(evidence: Evidence<'_>) -> Result<Vec<PromotionCheck>, String> {
     let mut checks = vec![
         check("PRE1_GATES_PASSED", hard, (is_final, format!("stage {}", manifest.stage.as_str()))),
         check("PRE2_STANDARD_PRESET", hard, (preset == Preset::Standard, format!("preset {}", preset.as_str()))),
-        check("PRE3_RUN_VERDICT", hard, (verdict.verdict != CheckStatus::Fail, format!("verdict {}", verdict.verdict.as_str()))),
+        check(
+            "PRE3_RUN_VERDICT",
+            hard,
+            (verdict.verdict != CheckStatus::Fail, format!("verdict {}", verdict.verdict.as_str())),
+        ),
         check("HC1_PARAM_DRIFT_LIMIT", hard, drift(&in_force.document.params, &candidate)),
         check("HC2_SIMILARITY_MIN", hard, similarity(&manifest.config.space, baseline, judged)),
     ];
@@ -205,7 +230,11 @@ pub struct Promotion {
 ///
 /// # Errors
 /// There is no such run, or a file cannot be written.
-pub fn promote(store: &Store, clock: &dyn Clock, (run_id, force): (&str, Option<&str>)) -> Result<Promotion, TuneFault> {
+pub fn promote(
+    store: &Store,
+    clock: &dyn Clock,
+    (run_id, force): (&str, Option<&str>),
+) -> Result<Promotion, TuneFault> {
     let dir = RunDir::new(store, clock, run_id);
     if !super::rundir::is_run_id(run_id) || !store.path(&dir.file("")).is_dir() {
         return Err(TuneFault::NoSuchRun(run_id.to_owned()));
@@ -246,7 +275,11 @@ pub fn promote(store: &Store, clock: &dyn Clock, (run_id, force): (&str, Option<
 }
 
 /// Fills the decision in; the parameters that it would write.
-fn judged(store: &Store, dir: &RunDir<'_>, decision: &mut GatekeeperDecision) -> Result<Option<StrategyParams>, String> {
+fn judged(
+    store: &Store,
+    dir: &RunDir<'_>,
+    decision: &mut GatekeeperDecision,
+) -> Result<Option<StrategyParams>, String> {
     let manifest = dir.manifest().map_err(|fault| format!("RUN_UNREADABLE: {fault}"))?;
     let manifest = manifest.ok_or_else(|| format!("RUN_UNREADABLE: no {}", dir.file("manifest.json")))?;
     let verdict = dir.verdict().map_err(|fault| format!("RUN_UNREADABLE: {fault}"))?;

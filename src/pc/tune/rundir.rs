@@ -240,7 +240,8 @@ impl<'a> RunDir<'a> {
     /// # Errors
     /// The file cannot be written.
     pub fn event(&self, event: &str, payload: &Value) -> Result<(), StoreFault> {
-        let line = json!({"ts": Stamp::of(self.clock.now()), "run_id": self.run_id, "event": event, "payload": payload});
+        let line =
+            json!({"ts": Stamp::of(self.clock.now()), "run_id": self.run_id, "event": event, "payload": payload});
         self.store.append(&self.telemetry(), &line.to_string(), Durability::Buffered)
     }
 

@@ -68,11 +68,7 @@ impl Search<'_> {
     ///
     /// # Errors
     /// A trial panicked, the cache is wrong, or a record cannot be written.
-    pub(super) fn run(
-        &self,
-        candidates: &[Candidate],
-        known: BTreeMap<usize, Trial>,
-    ) -> Result<Searched, TuneFault> {
+    pub(super) fn run(&self, candidates: &[Candidate], known: BTreeMap<usize, Trial>) -> Result<Searched, TuneFault> {
         let pending: Vec<&Candidate> =
             candidates.iter().filter(|candidate| !known.contains_key(&candidate.trial)).collect();
         let best = known.values().filter_map(|trial| trial.score).reduce(f64::max);

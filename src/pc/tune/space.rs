@@ -195,11 +195,8 @@ fn parse(text: &str) -> Result<(&'static str, Grid), String> {
     let number = |text: &str| {
         text.trim().parse::<f64>().ok().filter(|n| n.is_finite()).ok_or_else(|| format!("{text:?} is no number"))
     };
-    let grid = Grid {
-        from: round6(number(from)?),
-        to: round6(number(to)?),
-        step: step.map_or(Ok(known.default.2), number)?,
-    };
+    let grid =
+        Grid { from: round6(number(from)?), to: round6(number(to)?), step: step.map_or(Ok(known.default.2), number)? };
     let (low, high) = known.allowed;
     if grid.from > grid.to {
         return Err(format!("{} is above {}", grid.from, grid.to));
@@ -309,8 +306,8 @@ mod tests {
     #[test]
     fn a_point_lands_in_its_target_fields_and_nowhere_else() {
         let base = default_params(Stamp::from("2026-11-20T19:00:00+09:00")).params;
-        let point: Point = serde_json::from_str(r#"{"momentum_period":31,"stop_loss":-0.06,"max_positions":3}"#)
-            .expect("a point");
+        let point: Point =
+            serde_json::from_str(r#"{"momentum_period":31,"stop_loss":-0.06,"max_positions":3}"#).expect("a point");
         let mut want = base.clone();
         want["lookbacks"]["momentum_period"] = 31.into();
         want["decision_params"]["exit_threshold"] = (-0.06).into();

@@ -106,9 +106,9 @@ pub fn verdict(manifest: &Manifest, data: &TuneData, trials: &[Trial]) -> Verdic
     let mut reasons: Vec<(CheckStatus, String)> = Vec::new();
     for report in &manifest.results.gates {
         let remarks = report.checks.iter().filter(|check| check.status != CheckStatus::Pass);
-        reasons.extend(remarks.map(|check| {
-            (check.status, format!("gate {}: {}: {}", report.gate, check.code, check.detail))
-        }));
+        reasons.extend(
+            remarks.map(|check| (check.status, format!("gate {}: {}: {}", report.gate, check.code, check.detail))),
+        );
     }
     for (name, check) in checks.all() {
         if let Some(reason) = &check.reason {
@@ -189,8 +189,10 @@ fn multi_lookback(manifest: &Manifest, trials: &[Trial]) -> VerdictCheck {
     let judged = manifest.results.judged.as_ref().map(|judged| judged.trial);
     let windows = trials.iter().find(|trial| Some(trial.trial) == judged).map(|trial| trial.look_backs.as_slice());
     let windows = windows.unwrap_or_default();
-    let told: Vec<String> =
-        windows.iter().map(|window| format!("{} months {}: {:.4}", window.months, window.segment, window.score)).collect();
+    let told: Vec<String> = windows
+        .iter()
+        .map(|window| format!("{} months {}: {:.4}", window.months, window.segment, window.score))
+        .collect();
     let distinct: BTreeSet<_> = windows.iter().map(|window| window.segment).collect();
     let reason = (distinct.len() < 2).then(|| format!("{} distinct look-back windows; at least 2", distinct.len()));
     outcome(CheckStatus::Fail, reason, told.join(", "))
@@ -234,7 +236,8 @@ fn validity(manifest: &Manifest) -> VerdictCheck {
     if trades == 0 {
         wrong.push("no trade out of sample".to_owned());
     }
-    let last = windows.last().map_or_else(String::new, |result| format!(", the last ends {}", result.window.out_sample.end));
+    let last =
+        windows.last().map_or_else(String::new, |result| format!(", the last ends {}", result.window.out_sample.end));
     let evidence = format!("{trades} trades out of sample{last}, the sealed test starts {}", splits.test.start);
     outcome(CheckStatus::Fail, (!wrong.is_empty()).then(|| wrong.join("; ")), evidence)
 }
