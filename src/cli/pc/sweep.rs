@@ -1,8 +1,7 @@
 //! `daily_ops pc backtest --sweep ...`: a simulation for each combination of parameters.
 
 use std::path::Path;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use clap::Args;
@@ -100,15 +99,7 @@ pub(super) fn run(args: &SweepArgs, subject: &Subject<'_>, output: &Output) -> R
     let plan = Plan { strategy: &case.strategy, options: &case.params, axes: &axes };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = args.threads.map_or(cores, usize::from);
-    let clock = SystemClock::new();
-    let teller = Teller::new(output, &clock);
-    let before = clock.monotonic();
-    let progress = |done: usize, total: usize| teller.tell(done, total);
-    let control = Control { threads: Some(threads), progress: &progress };
-    let found = sweep(&plan, subject.setup, subject.market, &control);
-    let took = clock.monotonic().saturating_sub(before);
-    teller.end();
-    let found = found.map_err(failure)?;
+    let (found, took) = told(&plan, subject, (threads, output))?;
     let result = (subject.out.is_some() || output.is_json()).then(|| document(&plan, subject.setup, &found));
     if let (Some(out), Some(result)) = (subject.out, &result) {
         write(out, &String::from_utf8(result.to_bytes()?)?)?;
@@ -132,6 +123,36 @@ pub(super) fn run(args: &SweepArgs, subject: &Subject<'_>, output: &Output) -> R
         output.line(&format!("written: {}", out.display()));
     }
     Ok(DONE)
+}
+
+/// Sweeps on threads of its own, while this one tells how far it is. The time is the sweep's alone.
+fn told(
+    plan: &Plan<'_>,
+    subject: &Subject<'_>,
+    (threads, output): (usize, &Output),
+) -> Result<(Sweep, Duration), Failure> {
+    let clock = SystemClock::new();
+    let (sender, receiver) = channel();
+    std::thread::scope(|scope| {
+        let clock = &clock;
+        let work = scope.spawn(move || {
+            // Who listens no longer has lost nothing but the story.
+            let progress = move |done: usize, total: usize| sender.send((done, total)).unwrap_or_default();
+            let before = clock.monotonic();
+            let found =
+                sweep(plan, subject.setup, subject.market, &Control { threads: Some(threads), progress: &progress });
+            (found, clock.monotonic().saturating_sub(before))
+        });
+        let mut teller = Teller::new(output, clock);
+        for (done, total) in receiver {
+            teller.tell(done, total);
+        }
+        teller.end();
+        match work.join() {
+            Ok((found, took)) => Ok((found.map_err(failure)?, took)),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
 }
 
 /// What is wrong with the axes is wrong usage.
@@ -166,12 +187,14 @@ struct Teller<'a> {
     clock: &'a SystemClock,
     bar: Option<ProgressBar>,
     /// Seconds of the last line.
-    told: AtomicUsize,
+    told: u64,
     start: Duration,
+    /// The most cells done that were told; threads may report out of order.
+    most: usize,
 }
 
 /// Between two lines of the story, in seconds.
-const PAUSE: usize = 10;
+const PAUSE: u64 = 10;
 
 impl<'a> Teller<'a> {
     fn new(output: &'a Output, clock: &'a SystemClock) -> Self {
@@ -182,21 +205,22 @@ impl<'a> Teller<'a> {
             // The form is a constant; were it wrong, the plain bar would do.
             bar.set_style(ProgressStyle::with_template(form).unwrap_or_else(|_wrong| ProgressStyle::default_bar()));
         }
-        Self { output, clock, bar, told: AtomicUsize::new(0), start: clock.monotonic() }
+        Self { output, clock, bar, told: 0, start: clock.monotonic(), most: 0 }
     }
 
-    fn tell(&self, done: usize, total: usize) {
+    fn tell(&mut self, done: usize, total: usize) {
+        self.most = self.most.max(done);
         if let Some(bar) = &self.bar {
             bar.set_length(total as u64);
-            bar.set_position(done as u64);
+            bar.set_position(self.most as u64);
             return;
         }
-        let seconds = usize::try_from((self.clock.monotonic() - self.start).as_secs()).unwrap_or(usize::MAX);
-        let last = self.told.load(Ordering::Relaxed);
-        let is_due = seconds >= last + PAUSE;
-        if is_due && self.told.compare_exchange(last, seconds, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            let left = seconds.saturating_mul(total - done) / done.max(1);
-            self.output.story(&format!("{done} of {total} cells, {} a second, {left} s left", done / seconds));
+        let seconds = (self.clock.monotonic() - self.start).as_secs();
+        if seconds >= self.told + PAUSE {
+            self.told = seconds;
+            let (done, left) = (self.most as u64, (total - self.most) as u64);
+            let rate = (done / seconds).max(1);
+            self.output.story(&format!("{done} of {total} cells, {rate} a second, {} s left", left.div_ceil(rate)));
         }
     }
 
