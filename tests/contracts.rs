@@ -28,6 +28,7 @@ use daily_ops::contracts::ops_run::OpsRunHead;
 use daily_ops::contracts::ops_run::RunEnd;
 use daily_ops::contracts::portfolio::Portfolio;
 use daily_ops::contracts::portfolio::PortfolioFault;
+use daily_ops::contracts::publish::PublishResult;
 use daily_ops::contracts::push::PushPreview;
 use daily_ops::contracts::reco::RecoReport;
 use daily_ops::contracts::recon::AiReport;
@@ -46,6 +47,8 @@ use daily_ops::contracts::ticket::ReceiptLine;
 use daily_ops::contracts::ticket::RequestLine;
 use daily_ops::contracts::ticket::ResultLine;
 use daily_ops::contracts::ticket::TicketStatus;
+use daily_ops::contracts::tune::GatekeeperDecision;
+use daily_ops::contracts::tune::TuneResult;
 use daily_ops::pipeline::History;
 use daily_ops::release::Rollback;
 use daily_ops::store::Store;
@@ -89,7 +92,10 @@ const TYPED: &[(&str, Rewrite, Ours)] = &[
     ("real_sender_enable_v1", rewritten::<SenderEnable>, Ours::Written),
     ("emergency_stop_v1", rewritten::<EmergencyStop>, Ours::Written),
     ("rollback_v1", rewritten::<Rollback>, Ours::Written),
+    ("tune_result_v1", rewritten::<TuneResult>, Ours::WrittenStrict),
+    ("gatekeeper_decision_v3", rewritten::<GatekeeperDecision>, Ours::WrittenStrict),
     ("price_meta_v1", rewritten::<PriceMeta>, Ours::WrittenStrict),
+    ("pc_publish_result_v1", rewritten::<PublishResult>, Ours::Written),
     ("evidence_health_report_v1", rewritten::<EvidenceHealth>, Ours::Read),
     ("recon_summary_v1", rewritten::<ReconSummary>, Ours::WrittenStrict),
     ("report_human_v1", rewritten::<HumanReport>, Ours::WrittenStrict),
@@ -98,6 +104,8 @@ const TYPED: &[(&str, Rewrite, Ours)] = &[
 
 /// Lists whose rows belong to the strategy and are passed on as they are.
 const OPAQUE: &[&str] = &["top_picks", "holding_actions", "recommendations"];
+/// Objects whose keys are names of parameters: every key in them is data and is passed on.
+const BY_NAME: &[&str] = &["best_params", "params", "candidate"];
 
 fn text(file: &str) -> String {
     std::fs::read_to_string(Path::new(CONTRACTS).join(file)).unwrap_or_else(|fault| panic!("{file}: {fault}"))
@@ -221,6 +229,9 @@ fn an_old_reader_ignores_new_keys_at_every_level() {
         objects.push(String::new());
         let mut tried = 0;
         for pointer in objects {
+            if pointer.split('/').any(|key| BY_NAME.contains(&key)) {
+                continue;
+            }
             let mut newer = document.clone();
             let Some(Value::Object(map)) = newer.pointer_mut(&pointer) else { continue };
             map.insert("zz_new".to_owned(), json!({"a": [1, null, "x"]}));
