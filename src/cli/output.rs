@@ -2,6 +2,7 @@
 //!
 //! A reader that has gone away (`| head`) is no fault: what it does not want is not written, the work goes on.
 
+use std::cell::RefCell;
 use std::io;
 use std::io::IsTerminal as _;
 use std::io::Write as _;
@@ -20,19 +21,39 @@ pub(super) enum Form {
     Json,
 }
 
-/// Both streams of the process.
+/// Both streams of the process, or what stands for them while one command runs another.
 #[derive(Debug)]
 pub(super) struct Output {
     form: Form,
     quiet: bool,
     log_format: LogFormat,
     color: bool,
+    kept: Option<RefCell<Kept>>,
+}
+
+/// What a command said to the command that ran it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kept {
+    /// Standard output.
+    pub(super) result: String,
+    /// Warnings and causes.
+    pub(super) remarks: Vec<String>,
 }
 
 impl Output {
     pub(super) fn new(form: Form, quiet: bool) -> Self {
         let color = io::stderr().is_terminal() && cfg!(unix);
-        Self { form, quiet, log_format: LogFormat::Text, color }
+        Self { form, quiet, log_format: LogFormat::Text, color, kept: None }
+    }
+
+    /// Keeps what a command says, its result as a document, in place of printing it.
+    pub(super) fn keeping() -> Self {
+        Self { kept: Some(RefCell::default()), color: false, ..Self::new(Form::Json, true) }
+    }
+
+    /// What was kept.
+    pub(super) fn kept(self) -> Kept {
+        self.kept.map(RefCell::into_inner).unwrap_or_default()
     }
 
     pub(super) fn set_log_format(&mut self, format: LogFormat) {
@@ -43,8 +64,18 @@ impl Output {
         self.form == Form::Json
     }
 
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// A line of the result.
     pub(super) fn line(&self, text: &str) {
+        if let Some(kept) = &self.kept {
+            let mut kept = kept.borrow_mut();
+            kept.result.push_str(text);
+            kept.result.push('\n');
+            return;
+        }
         drop(writeln!(io::stdout().lock(), "{text}"));
     }
 
@@ -76,6 +107,10 @@ impl Output {
 
     /// A line that is said even when quiet: a warning or a cause.
     pub(super) fn remark(&self, text: &str) {
+        if let Some(kept) = &self.kept {
+            kept.borrow_mut().remarks.push(text.to_owned());
+            return;
+        }
         let line = match self.log_format {
             LogFormat::Json => json_line(text),
             LogFormat::Text if self.color => colored(text),

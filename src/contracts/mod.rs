@@ -14,6 +14,7 @@ pub mod ids;
 pub mod integrity;
 pub mod json;
 pub mod ops_run;
+pub mod pc_run;
 pub mod portfolio;
 pub mod price_meta;
 pub mod publish;
@@ -27,6 +28,7 @@ pub mod strategy_params;
 pub mod summary;
 pub mod sweep;
 pub mod ticket;
+pub mod tune;
 pub mod validation;
 pub mod verdict;
 

@@ -10,6 +10,7 @@ pub mod prices;
 pub mod publish;
 pub mod reconcile;
 pub mod reports;
+pub mod tune;
 pub mod vendors;
 
 pub use bundle::BundleDraft;

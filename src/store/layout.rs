@@ -146,6 +146,8 @@ pub const TUNE_RUNS: &str = "data/tuning_runs";
 pub const PRICES: &str = "data/cache";
 /// The lock of collecting prices.
 pub const PRICES_LOCK: &str = "state/locks/prices.lock";
+/// The lock of the day's work on the PC.
+pub const PC_RUN_LOCK: &str = "state/locks/pc_run.lock";
 /// The lock of a publish.
 pub const PUBLISH_LOCK: &str = "state/pc_publish.lock";
 /// What every publish said.

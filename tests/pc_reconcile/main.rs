@@ -2,6 +2,7 @@
 //! where it fires and where it just does not, and what a user sees of the commands.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
+#![expect(clippy::disallowed_methods, reason = "a test prepares its files itself")]
 
 mod codes;
 mod command;

@@ -16,6 +16,7 @@ use crate::pc::publish::PublishDays;
 use crate::pc::publish::PublishMode;
 use crate::pc::publish::PublishOptions;
 use crate::pc::publish::PublishOutcome;
+use crate::pc::publish::PublishStop;
 use crate::pc::publish::PublishWhat;
 use crate::pc::publish::Publisher;
 use crate::settings::Settings;
@@ -76,6 +77,19 @@ pub(in crate::cli) fn publish_as(
     options: PublishOptions,
     run_id: &RunId,
 ) -> Result<PublishOutcome, Failure> {
+    with_publisher(context, options, |publisher| publisher.publish(run_id))
+}
+
+/// The steps of a publish that come before its files: the tree is in order and the newest.
+pub(in crate::cli) fn prepare(context: &Context) -> Result<Result<Vec<String>, PublishStop>, Failure> {
+    with_publisher(context, PublishOptions::default(), |publisher| publisher.prepare())
+}
+
+fn with_publisher<T>(
+    context: &Context,
+    options: PublishOptions,
+    act: impl FnOnce(&Publisher<'_>) -> T,
+) -> Result<T, Failure> {
     let policy = context.settings.bundle_policy().map_err(|faults| Failure::Usage(faults.to_string()))?;
     let keys = key_material(&context.settings).map_err(Failure::Usage)?;
     let settings = &context.settings.publish;
@@ -90,7 +104,7 @@ pub(in crate::cli) fn publish_as(
         keys: &keys,
         options,
     };
-    Ok(publisher.publish(run_id))
+    Ok(act(&publisher))
 }
 
 /// What people or programs read of a publish that ended.

@@ -8,10 +8,14 @@ use super::holding::Held;
 use super::regime::MarketSeries;
 use super::regime::Series;
 use super::signals::Evidence;
+use crate::contracts::PriceMeta;
+use crate::contracts::VendorName;
 use crate::pc::prices::Normalized;
 use crate::pc::prices::PriceFault;
 use crate::pc::prices::normalize;
 use crate::pc::prices::read_ticker;
+use crate::store::Store;
+use crate::store::Stored;
 use crate::time::Calendar;
 use crate::time::TradingDate;
 use crate::trading::Instrument;
@@ -21,6 +25,8 @@ use crate::trading::known;
 const INDEX: &str = "^KS11";
 /// The fund that stands for the index.
 const BENCHMARK: &str = "069500";
+/// The data source of prices that no market made.
+pub const SYNTHETIC: &str = "SYNTHETIC";
 /// A seam within this many bars before the end spoils the means of the regime.
 const REGIME_BARS: usize = 200;
 
@@ -44,11 +50,20 @@ pub struct Loaded {
     pub files: BTreeMap<String, String>,
 }
 
+/// Whether the market made a file's prices.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// It did, as far as anybody said.
+    Market,
+    /// This program made them up.
+    Synthetic,
+}
+
 /// One ticker's file.
 enum Found {
     Missing,
     Damaged(String),
-    File(Box<Normalized>),
+    File(Box<Normalized>, Origin),
 }
 
 /// Reads the universe's prices and the market's series. A missing file is no fault, a damaged one is told apart from it.
@@ -83,7 +98,10 @@ pub fn load(dir: &Path, universe: &[String], data_source: &str) -> Result<Loaded
             Found::Missing => {}
             Found::Damaged(why) if is_member => drop(loaded.evidence.damaged.insert(ticker.to_owned(), why)),
             Found::Damaged(_) => {}
-            Found::File(file) => {
+            Found::File(file, origin) => {
+                if origin == Origin::Synthetic {
+                    loaded.evidence.data_source = SYNTHETIC.to_owned();
+                }
                 loaded.files.insert(ticker.to_owned(), file.sha256.clone());
                 if is_member {
                     loaded.evidence.jumps.insert(ticker.to_owned(), jumps(&file));
@@ -97,10 +115,13 @@ pub fn load(dir: &Path, universe: &[String], data_source: &str) -> Result<Loaded
 
 fn file_of(dir: &Path, ticker: &str) -> Found {
     match read_ticker(dir, ticker) {
-        Ok(raw) => {
-            let instrument = known(ticker).map_or_else(Instrument::unknown, |(instrument, _)| instrument);
-            Found::File(Box::new(normalize(&raw, instrument, Calendar::krx())))
-        }
+        Ok(raw) => match origin(dir, ticker, &raw.sha256) {
+            Ok(origin) => {
+                let instrument = known(ticker).map_or_else(Instrument::unknown, |(instrument, _)| instrument);
+                Found::File(Box::new(normalize(&raw, instrument, Calendar::krx())), origin)
+            }
+            Err(why) => Found::Damaged(why),
+        },
         Err(PriceFault::NotFound { .. }) => Found::Missing,
         // These faults name the whole path, which is nobody's business in a published document.
         Err(PriceFault::Read { source, .. }) => Found::Damaged(source.to_string()),
@@ -109,11 +130,23 @@ fn file_of(dir: &Path, ticker: &str) -> Found {
     }
 }
 
+/// Reads what stands beside the file. A file without it was put there by hand, which is nobody's fault; one that is not the
+/// file it was written for is not known to be anything.
+fn origin(dir: &Path, ticker: &str, sha256: &str) -> Result<Origin, String> {
+    let Stored::Present(meta) = Store::new(dir).document::<PriceMeta>(&format!("{ticker}.meta.json")) else {
+        return Ok(Origin::Market);
+    };
+    if meta.sha256 != sha256 {
+        return Err("is not the file that its meta.json describes; collect it again".to_owned());
+    }
+    Ok(if meta.vendor == VendorName::Synthetic { Origin::Synthetic } else { Origin::Market })
+}
+
 fn series(found: &Found) -> Series {
     match found {
         Found::Missing => Series::Missing,
         Found::Damaged(why) => Series::Damaged(why.clone()),
-        Found::File(file) => {
+        Found::File(file, _) => {
             let from = file.bars.len().saturating_sub(REGIME_BARS);
             let seam = file.findings.jumps.iter().find(|jump| file.bars.first_from(jump.date) > from);
             match seam {
@@ -126,4 +159,60 @@ fn series(found: &Found) -> Series {
 
 fn jumps(file: &Normalized) -> BTreeSet<TradingDate> {
     file.findings.jumps.iter().map(|jump| jump.date).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pc::prices::write_layout_a;
+    use crate::trading::Bars;
+
+    /// Closes on the sessions up to 2026-11-20, written as a price file.
+    fn file(dir: &Path, ticker: &str, closes: &[f64]) {
+        let last = TradingDate::from_ymd_opt(2026, 11, 20).expect("a date");
+        let is_session = |day: &TradingDate| Calendar::krx().session(*day).is_ok_and(|session| session.is_some());
+        let back = (0..).map(|days| last - chrono::Days::new(days)).filter(is_session).take(closes.len());
+        let mut days: Vec<TradingDate> = back.collect();
+        days.reverse();
+        let mut bars = Bars::default();
+        days.iter().zip(closes).for_each(|(day, close)| bars.push(*day, [*close, *close, *close, *close, 10.0]));
+        let bytes = write_layout_a(&bars).expect("rendered");
+        Store::new(dir).write(&format!("{ticker}.parquet"), &bytes).expect("written");
+    }
+
+    #[test]
+    fn a_seam_in_the_benchmark_spoils_the_regime_while_it_is_in_the_window() {
+        let cases = [("none", None, true), ("inside", Some(100), false), ("at the start", Some(50), true)];
+        for (name, seam, is_sound) in cases {
+            let dir = tempfile::tempdir().expect("a directory");
+            let closes: Vec<f64> =
+                (0..250).map(|n| if seam.is_some_and(|at| n < at) { 200.0 } else { 100.0 }).collect();
+            file(dir.path(), BENCHMARK, &closes);
+            let loaded = load(dir.path(), &["069500".to_owned()], "FILES").expect("read");
+            let series = &loaded.evidence.market.benchmark.1;
+            assert_eq!(matches!(series, Series::Bars(_)), is_sound, "{name}: {series:?}");
+            assert_eq!(loaded.evidence.jumps["069500"].len(), usize::from(seam.is_some()), "{name}");
+            assert_eq!(loaded.files.keys().collect::<Vec<_>>(), ["069500"], "{name}");
+        }
+    }
+
+    #[test]
+    fn missing_and_damaged_files_are_told_apart() {
+        let dir = tempfile::tempdir().expect("a directory");
+        file(dir.path(), "005930", &[100.0; 30]);
+        Store::new(dir.path()).write("114800.parquet", b"PAR1 and nothing").expect("written");
+        Store::new(dir.path()).write("069500.csv", b"no table").expect("written");
+        let universe = ["005930", "114800", "229200"].map(str::to_owned);
+        let loaded = load(dir.path(), &universe, "FILES").expect("read");
+        assert_eq!(loaded.evidence.bars.keys().collect::<Vec<_>>(), ["005930"]);
+        assert_eq!(loaded.evidence.damaged.keys().collect::<Vec<_>>(), ["114800"]);
+        assert!(!loaded.evidence.damaged["114800"].contains(&*dir.path().to_string_lossy()), "no path in a document");
+        assert!(matches!(loaded.evidence.market.index.1, Series::Missing));
+        assert!(
+            matches!(loaded.evidence.market.benchmark.1, Series::Damaged(_)),
+            "damaged, though not of the universe"
+        );
+        assert!(load(&dir.path().join("nowhere"), &universe, "FILES").expect("empty").evidence.bars.is_empty());
+        assert!(load(&dir.path().join("005930.parquet"), &universe, "FILES").is_err(), "a file is no directory");
+    }
 }

@@ -127,8 +127,9 @@ pub fn keep_as(store: &Store, name: &str, made: &MadeBundle, seal: Seal<'_>, now
     read_back(store, name, made, seal, now)
 }
 
-/// What stands for the files that a bundle was made from: SHA-256 of the canonical JSON object of file names and their
-/// SHA-256. Names without directories, so that the same files give the same hash wherever they lie. `unknown` without any.
+/// What stands for the files that a bundle was made from: SHA-256 of the canonical JSON object that maps `params`, and each
+/// ticker whose prices were read, to the SHA-256 of its file. Without paths, so that the same files give the same hash
+/// wherever they lie. `unknown` without any file.
 #[must_use]
 pub fn active_surface(files: &BTreeMap<String, String>) -> String {
     if files.is_empty() {

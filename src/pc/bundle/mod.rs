@@ -21,6 +21,7 @@ pub use holding::HoldingSignal;
 pub use holding::holding_action;
 pub use load::LoadFault;
 pub use load::Loaded;
+pub use load::SYNTHETIC;
 pub use load::load;
 pub use make::BundleFault;
 pub use make::MadeBundle;

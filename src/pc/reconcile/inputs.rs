@@ -253,9 +253,18 @@ fn evidence_of(path: &Path, root: &Path) -> (Source, Result<Option<prices::RawBa
             let source = Source { sha256: Some(raw.sha256.clone()), ..found(name, shown, &meta) };
             (source, Ok(Some(raw)))
         }
-        Err(prices::PriceFault::Shape { why, .. }) => unreadable(why, shown),
-        Err(prices::PriceFault::Read { source, .. }) => unreadable(source.to_string(), shown),
-        Err(fault) => unreadable(fault.to_string(), shown),
+        Err(fault) => unreadable(without_path(fault), shown),
+    }
+}
+
+/// What is wrong with a price file; the documents name the file themselves, relative to the root.
+fn without_path(fault: prices::PriceFault) -> String {
+    if let prices::PriceFault::Shape { why, .. } = fault {
+        why
+    } else if let prices::PriceFault::Read { source, .. } = fault {
+        source.to_string()
+    } else {
+        "cannot be read as prices".to_owned()
     }
 }
 

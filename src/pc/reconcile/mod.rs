@@ -127,7 +127,7 @@ impl Reconciled {
     fn no_proof(&self, code: ReconCode, message_ko: &str) -> Refusal {
         let mut refusal = Refusal::new(code, message_ko.to_owned(), code.english().to_owned());
         refusal.period.clone_from(&self.summary.period);
-        refusal.coverage = self.summary.coverage.clone().unwrap_or_default();
+        *refusal.coverage = self.summary.coverage.clone().unwrap_or_default();
         refusal
     }
 }

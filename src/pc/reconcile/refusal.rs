@@ -33,21 +33,19 @@ pub struct Refusal {
     /// For the command line: the file, the place and the rule.
     pub message: String,
     pub(super) period: Option<Period>,
-    pub(super) coverage: Coverage,
+    pub(super) coverage: Box<Coverage>,
 }
 
 impl Refusal {
     pub(super) fn new(code: ReconCode, message_ko: String, message: String) -> Self {
-        Self { code, message_ko, message, period: None, coverage: Coverage::default() }
+        Self { code, message_ko, message, period: None, coverage: Box::default() }
     }
 
     /// What kind of no it is.
     #[must_use]
     pub fn class(&self) -> Class {
-        match self.code {
-            ReconCode::CoverageRegression | ReconCode::OutsideEvidence => Class::Gate,
-            _ => Class::Fault,
-        }
+        let is_gate = matches!(self.code, ReconCode::CoverageRegression | ReconCode::OutsideEvidence);
+        if is_gate { Class::Gate } else { Class::Fault }
     }
 
     /// The same, with what the inputs tell about coverage.
@@ -75,7 +73,7 @@ impl Refusal {
             exec_within_evidence: false,
             evidence_no_data_days: None,
             evidence_quality: None,
-            ..self.coverage.clone()
+            ..(*self.coverage).clone()
         };
         ReconSummary {
             status: ReconSummary::error_status(),

@@ -98,10 +98,12 @@ impl Facts {
 /// How bad a code is.
 #[must_use]
 pub fn severity(code: ReconCode) -> Severity {
-    match code {
-        ReconCode::EvidencePriceJump => Severity::Warning,
-        ReconCode::CountMismatch => Severity::Info,
-        _ => Severity::Critical,
+    if code == ReconCode::EvidencePriceJump {
+        Severity::Warning
+    } else if code == ReconCode::CountMismatch {
+        Severity::Info
+    } else {
+        Severity::Critical
     }
 }
 
