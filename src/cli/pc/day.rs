@@ -58,6 +58,8 @@ pub(in crate::cli) struct RunArgs {
 struct Stage {
     name: &'static str,
     args: Vec<String>,
+    /// The workspace as it was named on the command line, for the command that repeats the stage.
+    root: Option<String>,
 }
 
 /// What a stage came to, and its result as a document.
@@ -102,27 +104,51 @@ fn work(args: &RunArgs, global: &Global, context: &Context, output: &Output) -> 
         stages: Vec::new(),
         duration_ms: 0,
     };
-    for stage in stages(args) {
+    for stage in stages(args, global.root.as_deref()) {
         let ended = match run.failed_stage {
             Some(_) => skipped(&stage),
             None => performed(&stage, context, global),
         };
-        output.story(&stage_line(&ended.row));
-        for remark in ended.row.remarks.iter().filter(|_| !output.is_json()) {
-            output.remark(&format!("             {remark}"));
-        }
-        if run.failed_stage.is_none() && ended.row.end != PcEnd::Done {
+        tell(&ended.row, output);
+        let goes_on = ended.row.end == PcEnd::Done || (args.allow_error && states_an_error(&ended));
+        if run.failed_stage.is_none() && !goes_on {
             run.failed_stage = Some(ended.row.stage.clone());
             run.result = ended.row.end;
             run.exit_code = ended.row.exit_code.unwrap_or(exit::FAULT);
         }
-        let published = stage.name == "publish" && ended.row.end == PcEnd::Done;
-        run.run_id = ended.document["run_id"].as_str().filter(|_| published).map(str::to_owned);
+        run.run_id = published(&ended);
         run.stages.push(ended.row);
     }
     run.duration_ms = millis(context.clock.monotonic() - started);
     context.store.write_document(layout::PC_RUN, &run)?;
     Ok(run)
+}
+
+/// The story of a stage. What ended it badly is said even when quiet.
+fn tell(row: &PcStage, output: &Output) {
+    match row.end {
+        PcEnd::Done | PcEnd::Skipped => output.story(&stage_line(row)),
+        PcEnd::Blocked | PcEnd::Fault | PcEnd::Usage => output.remark(&stage_line(row)),
+    }
+    for remark in row.remarks.iter().filter(|_| !output.is_json()) {
+        output.remark(&format!("             {remark}"));
+    }
+}
+
+/// Whether a reconciliation ended in an error and wrote it down, which is what `--allow-error` publishes.
+fn states_an_error(ended: &Ended) -> bool {
+    ended.row.stage == "reconcile" && ended.document["summary"]["error"].is_object()
+}
+
+/// The id that a publish gave the host; none when nothing new was pushed.
+fn published(ended: &Ended) -> Option<String> {
+    let told = &ended.document;
+    let travels = ended.row.stage == "publish"
+        && ended.row.end == PcEnd::Done
+        && told["result"] == "OK"
+        && told["pushed"] == true
+        && told["dry_run"] != true;
+    told["run_id"].as_str().filter(|_| travels).map(str::to_owned)
 }
 
 /// One day's work at a time.
@@ -142,7 +168,7 @@ fn lock(context: &Context) -> Result<RunLock, Failure> {
     }
 }
 
-fn stages(args: &RunArgs) -> Vec<Stage> {
+fn stages(args: &RunArgs, root: Option<&Path>) -> Vec<Stage> {
     let mut collect = vec!["collect".to_owned()];
     if args.offline {
         collect.push("--offline".to_owned());
@@ -157,24 +183,33 @@ fn stages(args: &RunArgs) -> Vec<Stage> {
         (args.only_before_session, "--only-before-session"),
     ];
     publish.extend(flags.iter().filter(|(wanted, _)| *wanted).map(|(_, flag)| (*flag).to_owned()));
-    let plain = |name: &'static str| Stage { name, args: vec![name.to_owned()] };
+    let root = root.map(|dir| quoted(&dir.display().to_string()));
+    let stage = |name: &'static str, args: Vec<String>| Stage { name, args, root: root.clone() };
+    let plain = |name: &'static str| stage(name, vec![name.to_owned()]);
     vec![
-        Stage { name: "prepare", args: Vec::new() },
-        Stage { name: "collect", args: collect },
+        stage("prepare", Vec::new()),
+        stage("collect", collect),
         plain("backtest"),
         plain("reconcile"),
         plain("report"),
         plain("bundle"),
-        Stage { name: "publish", args: publish },
+        stage("publish", publish),
     ]
+}
+
+/// A path as the shells of both systems take it.
+fn quoted(path: &str) -> String {
+    let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/\\:._-".contains(c));
+    if plain { path.to_owned() } else { format!("\"{path}\"") }
 }
 
 impl Stage {
     /// What to type to do the stage alone.
     fn command(&self) -> String {
+        let root = self.root.as_ref().map(|dir| format!(" --root {dir}")).unwrap_or_default();
         match self.args.is_empty() {
-            true => "daily_ops pc publish --dry-run".to_owned(),
-            false => format!("daily_ops pc {}", self.args.join(" ")),
+            true => format!("daily_ops{root} pc publish --dry-run"),
+            false => format!("daily_ops{root} pc {}", self.args.join(" ")),
         }
     }
 
@@ -211,11 +246,14 @@ fn performed(stage: &Stage, context: &Context, global: &Global) -> Ended {
             (end_of(failure.code()), failure.code())
         }
     };
-    let told = summary(stage.name, &document);
+    let told = match end {
+        PcEnd::Done => None,
+        PcEnd::Blocked | PcEnd::Fault | PcEnd::Usage | PcEnd::Skipped => take_cause(&mut remarks),
+    };
     let row = PcStage {
         exit_code: Some(exit_code),
-        summary: if end == PcEnd::Done { told } else { remarks.last().cloned().unwrap_or(told) },
-        remarks: if end == PcEnd::Done { remarks } else { remarks.into_iter().rev().skip(1).rev().collect() },
+        summary: told.unwrap_or_else(|| summary(stage.name, &document)),
+        remarks,
         duration_ms: millis(context.clock.monotonic() - started),
         ..stage.row(end)
     };
@@ -229,6 +267,13 @@ fn end_of(code: u8) -> PcEnd {
         exit::USAGE => PcEnd::Usage,
         _ => PcEnd::Fault,
     }
+}
+
+/// Takes the cause out of what a stage said: what is marked as one, else the last that was said.
+fn take_cause(remarks: &mut Vec<String>) -> Option<String> {
+    let marked = remarks.iter().rposition(|remark| remark.starts_with('❌'));
+    let cause = remarks.remove(marked.or_else(|| remarks.len().checked_sub(1))?);
+    Some(cause.trim_start_matches('❌').trim_start().to_owned())
 }
 
 /// The tree is in order and the newest before anything is made on it.
@@ -332,7 +377,9 @@ pub(in crate::cli) fn stage_line(row: &PcStage) -> String {
     let seconds = row.duration_ms as f64 / 1000.0;
     match row.end {
         PcEnd::Skipped => format!("{mark} {:<10} {}", row.stage, row.summary),
-        _ => format!("{mark} {:<10} {}  [{seconds:.1} s]", row.stage, row.summary),
+        PcEnd::Done | PcEnd::Blocked | PcEnd::Fault | PcEnd::Usage => {
+            format!("{mark} {:<10} {}  [{seconds:.1} s]", row.stage, row.summary)
+        }
     }
 }
 
