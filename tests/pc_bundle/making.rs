@@ -4,6 +4,7 @@ use daily_ops::contracts::BundleDecision;
 use daily_ops::contracts::BundlePolicy;
 use daily_ops::contracts::SigningKey;
 use daily_ops::contracts::bundle::validate;
+use daily_ops::store::Store;
 use daily_ops::store::layout;
 use daily_ops::sync;
 use daily_ops::sync::Identity;
@@ -21,6 +22,7 @@ const PORTFOLIO: &str = r#"{"schema":"PORTFOLIO_SNAPSHOT_V1","cash":4321098,"hol
     {"ticker":"005930","name":"삼성전자","quantity":98765,"avg_price":70111}]}"#;
 
 #[test]
+#[expect(clippy::cognitive_complexity, reason = "one assertion a field")]
 fn an_evening_makes_a_snapshot_and_a_latest_bundle_that_the_host_accepts() {
     let desk = Desk::ready();
     desk.write(layout::PORTFOLIO, PORTFOLIO);
@@ -99,7 +101,7 @@ fn files_alone_are_enough() {
     let out = elsewhere.path().join("made/bundle.json");
     let (params, prices) = (desk.root().join(layout::STRATEGY_PARAMS.latest), desk.root().join(layout::PRICES));
     let portfolio = elsewhere.path().join("held.json");
-    std::fs::write(&portfolio, PORTFOLIO).expect("written");
+    Store::new(elsewhere.path()).write("held.json", PORTFOLIO.as_bytes()).expect("written");
     let mut command = desk.command(&["pc", "bundle", "--json"]);
     command.current_dir(elsewhere.path()).env("STRATEGY_BUNDLE_HMAC_KEY", KEY);
     for (flag, path) in [("--params", &params), ("--prices", &prices), ("--portfolio", &portfolio), ("--out", &out)] {
