@@ -192,7 +192,8 @@ fn of_strategy(args: &BacktestArgs, strategy: &str, dir: &Path) -> Result<Prepar
     (file.case.start, file.case.end) = window(args, &files)?;
     let parsed = Strategy::of_options(strategy, &file.case.params).map_err(|fault| refused(fault.into()))?;
     for (name, value) in parsed.options() {
-        if !(name == "adx_threshold" && file.case.params.contains_key("adx_filter_min")) {
+        let has_other_name = name == "adx_threshold" && file.case.params.contains_key("adx_filter_min");
+        if !has_other_name && !args.sweep.varies(&name) {
             file.case.params.entry(name).or_insert(value);
         }
     }

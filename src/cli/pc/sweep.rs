@@ -51,6 +51,13 @@ pub(super) struct SweepArgs {
     threads: Option<u16>,
 }
 
+impl SweepArgs {
+    /// Whether a parameter is an axis.
+    pub(super) fn varies(&self, name: &str) -> bool {
+        self.sweep.iter().any(|axis| axis.split('=').next().is_some_and(|varied| varied.trim() == name))
+    }
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum SortArg {
     Sharpe,
@@ -245,11 +252,11 @@ fn lines(found: &Sweep, subject: &Subject<'_>, (args, speed): (&SweepArgs, &Spee
     };
     lines.push(format!("{} cells{skipped}: {}", found.cells.len(), axes(found)));
     lines.push(format!(
-        "computed in {:.3} ms on {} thread{}: {:.0} million bars x cells a second",
+        "computed in {:.3} ms on {} thread{}: {} bars x cells a second",
         speed.took.as_secs_f64() * 1e3,
         speed.threads,
         if speed.threads == 1 { "" } else { "s" },
-        speed.rate / 1e6
+        many(speed.rate)
     ));
     lines.push(String::new());
     if args.top > 0 {
@@ -258,6 +265,15 @@ fn lines(found: &Sweep, subject: &Subject<'_>, (args, speed): (&SweepArgs, &Spee
     }
     lines.extend(shape(found, best.first().copied(), measure));
     lines
+}
+
+/// A large number in words.
+fn many(value: f64) -> String {
+    match value {
+        _ if value >= 1e6 => format!("{:.0} million", value / 1e6),
+        _ if value >= 1e3 => format!("{:.0} thousand", value / 1e3),
+        _ => format!("{value:.0}"),
+    }
 }
 
 /// The reason of the first cell that was skipped.
@@ -305,31 +321,41 @@ fn table(found: &Sweep, best: &[usize], measure: Measure) -> Vec<String> {
     [head, title].into_iter().chain(best.iter().enumerate().filter_map(row)).collect()
 }
 
+/// Fewer cells have no surroundings to speak of.
+const FEW: usize = 20;
+
 /// The whole surface, and whether its best cell stands alone.
 fn shape(found: &Sweep, best: Option<usize>, measure: Measure) -> Vec<String> {
     let name = measure.field();
+    let count = found.cells.len() - found.skipped();
     let mut lines = Vec::new();
     if let Some(all) = found.surface(measure) {
+        let above = match measure {
+            Measure::Mdd => String::new(),
+            Measure::Sharpe | Measure::Return | Measure::Cagr | Measure::Calmar => {
+                format!(", {:.0} % above 0", all.above_zero * 100.0)
+            }
+        };
         lines.push(format!(
-            "all cells: {name} from {:.3} to {:.3}, median {:.3}, {:.0} % above 0",
-            all.lowest,
-            all.highest,
-            all.median,
-            all.above_zero * 100.0
+            "all cells: {name} from {:.3} to {:.3}, median {:.3}{above}",
+            all.lowest, all.highest, all.median
         ));
     }
     let near = best.and_then(|best| Some((found.cells.get(best)?.metrics()?, found.neighbors(best, measure)?)));
     if let Some((own, near)) = near {
-        let verdict = if near.is_lonely { "a lonely peak" } else { "its surroundings agree" };
+        let verdict = match near.is_lonely {
+            _ if count < FEW => "",
+            true => ": a lonely peak",
+            false => ": its surroundings agree",
+        };
         lines.push(format!(
-            "around the best: {:.3} against a mean of {:.3} and a worst of {:.3} of {} neighbors: {verdict}",
+            "around the best: {:.3} against a mean of {:.3} and a worst of {:.3} of {} neighbors{verdict}",
             measure.of(own),
             near.mean,
             near.worst,
             near.count
         ));
     }
-    let count = found.cells.len() - found.skipped();
     if count > 1 {
         lines.push(format!("The best of {count} was chosen on these days; other days will be less kind to it."));
     }
