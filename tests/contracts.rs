@@ -26,6 +26,7 @@ use daily_ops::contracts::integrity::payload_sha256;
 use daily_ops::contracts::integrity::verify;
 use daily_ops::contracts::ops_run::OpsRunHead;
 use daily_ops::contracts::ops_run::RunEnd;
+use daily_ops::contracts::pc_run::PcRun;
 use daily_ops::contracts::push::PushPreview;
 use daily_ops::contracts::reco::RecoReport;
 use daily_ops::contracts::recon::AiReport;
@@ -88,6 +89,7 @@ const TYPED: &[(&str, Rewrite, Ours)] = &[
     ("emergency_stop_v1", rewritten::<EmergencyStop>, Ours::Written),
     ("rollback_v1", rewritten::<Rollback>, Ours::Written),
     ("price_meta_v1", rewritten::<PriceMeta>, Ours::WrittenStrict),
+    ("pc_run_v1", rewritten::<PcRun>, Ours::WrittenStrict),
     ("evidence_health_report_v1", rewritten::<EvidenceHealth>, Ours::Read),
     ("recon_summary_v1", rewritten::<ReconSummary>, Ours::WrittenStrict),
     ("report_human_v1", rewritten::<HumanReport>, Ours::WrittenStrict),
