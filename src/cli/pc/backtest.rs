@@ -9,6 +9,9 @@ use clap::Args;
 use clap::ValueEnum;
 use serde_json::Value;
 
+use super::sweep;
+use super::sweep::Subject;
+use super::sweep::SweepArgs;
 use crate::cli::args::Global;
 use crate::cli::context::Context;
 use crate::cli::exit::DONE;
@@ -63,9 +66,8 @@ pub(in crate::cli) struct BacktestArgs {
     /// A parameter of the strategy; repeatable
     #[arg(long, value_name = "KEY=VALUE", requires = "strategy")]
     param: Vec<String>,
-    /// Run every whole number from A to B, both included; repeatable
-    #[arg(long, value_name = "KEY=A..B", requires = "strategy")]
-    sweep: Vec<String>,
+    #[command(flatten)]
+    sweep: SweepArgs,
     /// The directory of price files; by default the workspace's cache
     #[arg(long, value_name = "DIR")]
     prices: Option<PathBuf>,
@@ -105,9 +107,6 @@ pub(super) fn backtest(args: &BacktestArgs, global: &Global, output: &mut Output
     if args.case.is_none() && args.strategy.is_none() {
         return of_workspace(args, global, output);
     }
-    if !args.sweep.is_empty() {
-        return Err(Failure::Usage("--sweep is not built yet".to_owned()));
-    }
     let fees = fee_table(args.fees.as_deref())?;
     let dir = price_dir(args, global)?;
     let (file, files, mut warnings) = match (&args.case, &args.strategy) {
@@ -118,6 +117,12 @@ pub(super) fn backtest(args: &BacktestArgs, global: &Global, output: &mut Output
     setup.check().map_err(|fault| refused(fault.into()))?;
     inputs::judge(&files, Window { start: setup.start, end: setup.end, mode: "custom" }).map_err(unusable)?;
     let prices = Prices::of(files);
+    if !args.sweep.sweep.is_empty() {
+        warnings.extend(prices.warnings().cloned());
+        let (market, out) = (&prices.market, args.out.as_deref());
+        let subject = Subject { file: &file, setup: &setup, market, warnings: &warnings, out };
+        return sweep::run(&args.sweep, &subject, output);
+    }
     let (outcome, took) = timed(&setup, &prices.market)?;
     warnings.extend(prices.warnings().cloned());
     let beside = Beside { warnings, compute_ms: (took.as_secs_f64() * 1e6).round() / 1e3 };
@@ -148,7 +153,9 @@ fn of_case(path: &Path, dir: &Path) -> Result<Prepared, Failure> {
     let bytes = std::fs::read(path).map_err(|why| anyhow::anyhow!("cannot read {}: {why}", path.display()))?;
     let file = CaseFile::parse(&bytes).map_err(|fault| match refused(fault) {
         Failure::Usage(text) => Failure::Usage(format!("{}: {text}", path.display())),
-        other => Failure::Fault(anyhow::anyhow!("{}: {}", path.display(), other.text())),
+        other @ (Failure::Blocked(_) | Failure::Fault(_)) => {
+            Failure::Fault(anyhow::anyhow!("{}: {}", path.display(), other.text()))
+        }
     })?;
     let files = prices_of(&file, dir)?;
     Ok((file, files, Vec::new()))
@@ -185,12 +192,14 @@ fn of_strategy(args: &BacktestArgs, strategy: &str, dir: &Path) -> Result<Prepar
     (file.case.start, file.case.end) = window(args, &files)?;
     let parsed = Strategy::of_options(strategy, &file.case.params).map_err(|fault| refused(fault.into()))?;
     for (name, value) in parsed.options() {
-        if !(name == "adx_threshold" && file.case.params.contains_key("adx_filter_min")) {
+        let has_other_name = name == "adx_threshold" && file.case.params.contains_key("adx_filter_min");
+        if !has_other_name && !args.sweep.varies(&name) {
             file.case.params.entry(name).or_insert(value);
         }
     }
     if let Strategy::MaCross { fast, slow } = parsed
         && fast >= slow
+        && args.sweep.sweep.is_empty()
     {
         warnings.push(format!("fast ({fast}) is not below slow ({slow}): this buys weakness, not strength"));
     }
@@ -265,7 +274,7 @@ fn fee_table(file: Option<&Path>) -> Result<FeeTable, Failure> {
     FeeTable::parse(&bytes).map_err(|why| Failure::Usage(format!("{}: {why}", file.display())))
 }
 
-fn write(out: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn write(out: &Path, text: &str) -> Result<(), Failure> {
     let name = out.file_name().ok_or_else(|| Failure::Usage(format!("--out {} names no file", out.display())))?;
     let dir = out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     Ok(Store::new(dir).write(&name.to_string_lossy(), text.as_bytes())?)
@@ -298,7 +307,7 @@ fn of_workspace(args: &BacktestArgs, global: &Global, output: &mut Output) -> Re
 }
 
 /// A parameter out of its range is wrong usage; prices that are not there are a fault.
-fn refused(fault: CaseFault) -> Failure {
+pub(super) fn refused(fault: CaseFault) -> Failure {
     match fault {
         CaseFault::Backtest(
             fault @ (BacktestFault::Parameter { .. }

@@ -71,7 +71,26 @@ struct Ended {
 pub(super) fn day(args: &RunArgs, global: &Global, output: &mut Output) -> Result<u8, Failure> {
     let context = Context::load(global)?;
     output.set_log_format(context.settings.output.log_format);
-    let _lock = lock(&context)?;
+    let run = work(args, global, &context, output)?;
+    output.result(&run, || vec![ending(&run)]);
+    Ok(run.exit_code)
+}
+
+/// The day's work of a workspace on generated prices, told by what it gives.
+pub(in crate::cli) fn generated_day(root: &Path, seed: u64) -> Result<PcRun, Failure> {
+    let global = Global { root: Some(root.to_owned()), json: true, quiet: true, set: Vec::new() };
+    let args = RunArgs {
+        offline: false,
+        synthetic: Some(seed),
+        dry_run: false,
+        allow_error: false,
+        only_before_session: false,
+    };
+    work(&args, &global, &Context::load(&global)?, &Output::keeping())
+}
+
+fn work(args: &RunArgs, global: &Global, context: &Context, output: &Output) -> Result<PcRun, Failure> {
+    let _lock = lock(context)?;
     let now = context.clock.now();
     let started = context.clock.monotonic();
     output.story(&format!("pc run  {} KST  {}", line_stamp(now), context.store.root().display()));
@@ -88,7 +107,7 @@ pub(super) fn day(args: &RunArgs, global: &Global, output: &mut Output) -> Resul
     for stage in stages(args, global.root.as_deref()) {
         let ended = match run.failed_stage {
             Some(_) => skipped(&stage),
-            None => performed(&stage, &context, global),
+            None => performed(&stage, context, global),
         };
         tell(&ended.row, output);
         let goes_on = ended.row.end == PcEnd::Done || (args.allow_error && states_an_error(&ended));
@@ -102,15 +121,14 @@ pub(super) fn day(args: &RunArgs, global: &Global, output: &mut Output) -> Resul
     }
     run.duration_ms = millis(context.clock.monotonic() - started);
     context.store.write_document(layout::PC_RUN, &run)?;
-    output.result(&run, || vec![ending(&run)]);
-    Ok(run.exit_code)
+    Ok(run)
 }
 
 /// The story of a stage. What ended it badly is said even when quiet.
 fn tell(row: &PcStage, output: &Output) {
     match row.end {
-        PcEnd::Done | PcEnd::Skipped => output.story(&line(row)),
-        PcEnd::Blocked | PcEnd::Fault | PcEnd::Usage => output.remark(&line(row)),
+        PcEnd::Done | PcEnd::Skipped => output.story(&stage_line(row)),
+        PcEnd::Blocked | PcEnd::Fault | PcEnd::Usage => output.remark(&stage_line(row)),
     }
     for remark in row.remarks.iter().filter(|_| !output.is_json()) {
         output.remark(&format!("             {remark}"));
@@ -348,7 +366,8 @@ fn publish_summary(told: &Value) -> String {
     }
 }
 
-fn line(row: &PcStage) -> String {
+/// A stage as people read it.
+pub(in crate::cli) fn stage_line(row: &PcStage) -> String {
     let mark = match row.end {
         PcEnd::Done => '✓',
         PcEnd::Blocked | PcEnd::Fault | PcEnd::Usage => '❌',
@@ -358,7 +377,9 @@ fn line(row: &PcStage) -> String {
     let seconds = row.duration_ms as f64 / 1000.0;
     match row.end {
         PcEnd::Skipped => format!("{mark} {:<10} {}", row.stage, row.summary),
-        _ => format!("{mark} {:<10} {}  [{seconds:.1} s]", row.stage, row.summary),
+        PcEnd::Done | PcEnd::Blocked | PcEnd::Fault | PcEnd::Usage => {
+            format!("{mark} {:<10} {}  [{seconds:.1} s]", row.stage, row.summary)
+        }
     }
 }
 

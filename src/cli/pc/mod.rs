@@ -7,9 +7,13 @@ mod day;
 mod publish;
 mod reconcile;
 mod report;
+mod sweep;
 mod tune;
 
 use clap::Subcommand;
+
+pub(super) use day::generated_day;
+pub(super) use day::stage_line;
 
 use super::args::Global;
 use super::exit::Failure;

@@ -66,14 +66,17 @@ impl<L: Lanes> Sums<L> {
         let over = [l.mul(over_ab, b), l.mul(over_ab, a), l.mul(over_cd, d), l.mul(over_cd, c)];
         let returns =
             [l.mul(steps[0], over[0]), l.mul(steps[1], over[1]), l.mul(steps[2], over[2]), l.mul(steps[3], over[3])];
-        let total = |of: [L::V; 4]| l.add(l.add(of[0], of[1]), l.add(of[2], of[3]));
-        self.sum = l.add(self.sum, total(returns));
-        self.squares = l.add(self.squares, total(returns.map(|r| l.mul(r, r))));
+        self.sum = l.add(self.sum, total(l, returns));
+        // No `map` over the four: its closure would not be compiled for the lanes.
+        let [a, b, c, d] = returns;
+        self.squares = l.add(self.squares, total(l, [l.mul(a, a), l.mul(b, b), l.mul(c, c), l.mul(d, d)]));
         #[expect(clippy::cast_precision_loss, reason = "a place of a curve is far below 2^52")]
         let start = l.splat((at + 1) as f64);
-        let weigh = |quarter: usize| l.mul(l.add(start, l.load(&RAMP[quarter])), steps[quarter]);
-        self.weighted = l.add(self.weighted, total([weigh(0), weigh(1), weigh(2), weigh(3)]));
-        self.above = l.add(self.above, total(steps.map(|d| l.positive(d))));
+        let [a, b, c, d] = steps;
+        let weigh = |quarter: usize, step| l.mul(l.add(start, l.load(&RAMP[quarter])), step);
+        self.weighted = l.add(self.weighted, total(l, [weigh(0, a), weigh(1, b), weigh(2, c), weigh(3, d)]));
+        let above = [l.positive(a), l.positive(b), l.positive(c), l.positive(d)];
+        self.above = l.add(self.above, total(l, above));
     }
 
     #[inline(always)]
@@ -89,6 +92,12 @@ impl<L: Lanes> Sums<L> {
             above: total(self.above),
         }
     }
+}
+
+/// The sum of four, always in the same order.
+#[inline(always)]
+fn total<L: Lanes>(l: L, [a, b, c, d]: [L::V; 4]) -> L::V {
+    l.add(l.add(a, b), l.add(c, d))
 }
 
 /// Four places from `at` on; every caller stays inside.

@@ -149,7 +149,7 @@ fn won(value: f64) -> String {
     let digits = whole.unsigned_abs().to_string();
     let mut text = if whole < 0 { "-".to_owned() } else { String::new() };
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

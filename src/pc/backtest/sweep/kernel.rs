@@ -20,6 +20,7 @@ use crate::pc::backtest::Setup;
 use crate::pc::backtest::Side;
 use crate::pc::backtest::book::Fill;
 use crate::pc::backtest::book::shares;
+use crate::pc::backtest::lanes::LANES;
 use crate::pc::backtest::lanes::Lanes;
 use crate::pc::backtest::metrics::Curve;
 use crate::pc::backtest::metrics::Metrics;
@@ -162,7 +163,7 @@ impl Kernel {
         let count = changes(&work.held, &mut work.changes);
         let mut totals = self.trade(count, work);
         totals.signal_days = signal_days;
-        let (deepest, last_value) = self.mark(work);
+        let (deepest, last_value) = self.mark(lanes, work);
         let shape = Shape {
             first: self.first,
             last: self.last,
@@ -283,7 +284,7 @@ impl Kernel {
 
     /// Writes the equity of every block that a held stretch touches; the deepest fall and the last equity.
     #[inline(always)]
-    fn mark(&self, work: &mut Scratch) -> (f64, f64) {
+    fn mark<L: Lanes>(&self, lanes: L, work: &mut Scratch) -> (f64, f64) {
         let Scratch { stretches, equity, .. } = work;
         let mut flat = self.initial_capital;
         let mut fall = Fall::new();
@@ -295,7 +296,7 @@ impl Kernel {
             if from > flat_from + BLOCK {
                 fill(equity, from - BLOCK - 1, flat);
             }
-            hold(&mut equity[from..], &self.close[from..], (to - from, cash, qty));
+            hold(lanes, (&mut equity[from..], &self.close[from..]), (to - from, cash, qty));
             // Equity grows with the close, so the extremes of one are those of the other.
             let worst = self.extremes.of_stretch(from, to);
             let (highest, lowest) = (cash + qty * worst.highest, cash + qty * worst.lowest);
@@ -397,9 +398,11 @@ fn changes(bits: &[u64], places: &mut [u32]) -> usize {
             *place = base + left.trailing_zeros();
             left &= left.wrapping_sub(1);
         }
-        for place in room.iter_mut().take(found).skip(4) {
-            *place = base + left.trailing_zeros();
-            left &= left.wrapping_sub(1);
+        let mut more = 4;
+        while left != 0 {
+            room[more % WORD] = base + left.trailing_zeros();
+            left &= left - 1;
+            more += 1;
         }
         count += found;
         base += 64;
@@ -421,13 +424,13 @@ fn fill(equity: &mut [f64], from: usize, value: f64) {
 
 /// The equity of a held stretch, in whole blocks: what lies behind its end is overwritten next.
 #[inline(always)]
-fn hold(equity: &mut [f64], close: &[f64], (count, cash, qty): (usize, f64, f64)) {
-    let (equity, _) = equity.as_chunks_mut::<BLOCK>();
-    let (close, _) = close.as_chunks::<BLOCK>();
-    for (equity, close) in equity.iter_mut().zip(close).take(count.div_ceil(BLOCK)) {
-        for (equity, close) in equity.iter_mut().zip(close) {
-            *equity = cash + qty * close;
-        }
+fn hold<L: Lanes>(l: L, (equity, close): (&mut [f64], &[f64]), (count, cash, qty): (usize, f64, f64)) {
+    let (equity, _) = equity.as_chunks_mut::<LANES>();
+    let (close, _) = close.as_chunks::<LANES>();
+    let (cash, qty) = (l.splat(cash), l.splat(qty));
+    let blocks = count.div_ceil(BLOCK) * (BLOCK / LANES);
+    for (equity, close) in equity.iter_mut().zip(close).take(blocks) {
+        *equity = l.store(l.add(cash, l.mul(qty, l.load(close))));
     }
 }
 

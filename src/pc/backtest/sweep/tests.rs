@@ -15,6 +15,8 @@ use proptest::strategy::Strategy as Generate;
 use serde_json::json;
 
 use super::*;
+use crate::contracts::Document as _;
+use crate::contracts::sweep::SweepResult;
 use crate::pc::backtest::Costs;
 use crate::pc::backtest::metrics::Curve;
 use crate::pc::backtest::metrics::Totals;
@@ -373,14 +375,38 @@ fn the_best_cells_and_their_surroundings_are_found() {
     assert_eq!(sweep.place(5), [1, 2]);
 }
 
+/// The real ticker, where the shared data is.
+fn real() -> Option<Market> {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/prices/005930.parquet");
+    file.exists().then(|| {
+        let bars = crate::pc::prices::read_file(&file).expect("readable").bars;
+        Market::from([(TICKER.to_owned(), bars)])
+    })
+}
+
+#[test]
+fn the_golden_is_what_a_sweep_writes() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts/sweep_result_v1.json");
+    let bytes = std::fs::read(file).expect("readable");
+    let golden = SweepResult::parse(&bytes).expect("a sweep");
+    assert_eq!(golden.to_bytes().expect("bytes"), bytes);
+    let count: usize = golden.axes.iter().map(|axis| axis.values.len()).product();
+    assert_eq!((count, golden.skipped), (golden.cells.len(), 3));
+    for cell in &golden.cells {
+        assert_eq!(cell.metrics.is_none(), cell.skipped.is_some());
+    }
+    let Some(market) = real() else { return };
+    let mut setup = setup_of(&market, 0, 1e7);
+    setup.start = golden.start_date;
+    let axes = ["fast=4..6", "slow=5..6"].map(|text| Axis::parse(text).expect("an axis"));
+    let plan = Plan { strategy: "ma_cross", options: &Options::new(), axes: &axes };
+    let found = sweep(&plan, &setup, &market, &quiet(2)).expect("a sweep");
+    assert_eq!(document(&plan, &setup, &found), golden);
+}
+
 #[test]
 fn a_sample_of_a_real_sweep_is_the_single_run() {
-    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/prices/005930.parquet");
-    if !file.exists() {
-        return;
-    }
-    let bars = crate::pc::prices::read_file(&file).expect("readable").bars;
-    let market = Market::from([(TICKER.to_owned(), bars)]);
+    let Some(market) = real() else { return };
     for from in [0, 248] {
         let setup = setup_of(&market, from, 1e7);
         let found = swept(&["fast=2..40", "slow=41..160"], &setup, &market, 2).expect("a sweep");
