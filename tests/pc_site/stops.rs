@@ -91,7 +91,7 @@ const ROWS: &[Row] = &[
         stage: "collect",
         exit: 3,
         end: "FAULT",
-        says: "no bar of the last completed session ",
+        says: "the last completed session ",
         ..SOUND
     },
     Row {
