@@ -26,6 +26,7 @@ use daily_ops::contracts::integrity::payload_sha256;
 use daily_ops::contracts::integrity::verify;
 use daily_ops::contracts::ops_run::OpsRunHead;
 use daily_ops::contracts::ops_run::RunEnd;
+use daily_ops::contracts::pc_run::PcRun;
 use daily_ops::contracts::portfolio::Portfolio;
 use daily_ops::contracts::portfolio::PortfolioFault;
 use daily_ops::contracts::publish::PublishResult;
@@ -95,6 +96,7 @@ const TYPED: &[(&str, Rewrite, Ours)] = &[
     ("tune_result_v1", rewritten::<TuneResult>, Ours::WrittenStrict),
     ("gatekeeper_decision_v3", rewritten::<GatekeeperDecision>, Ours::WrittenStrict),
     ("price_meta_v1", rewritten::<PriceMeta>, Ours::WrittenStrict),
+    ("pc_run_v1", rewritten::<PcRun>, Ours::WrittenStrict),
     ("pc_publish_result_v1", rewritten::<PublishResult>, Ours::Written),
     ("evidence_health_report_v1", rewritten::<EvidenceHealth>, Ours::Read),
     ("recon_summary_v1", rewritten::<ReconSummary>, Ours::WrittenStrict),

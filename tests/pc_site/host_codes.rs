@@ -20,7 +20,9 @@ struct Row {
     name: &'static str,
     /// Makes the text that is committed in place of the sound bundle.
     make: fn(&Site, &str) -> String,
+    /// The run's reason. The own backend finds a bundle that fails first, and blocks with its integrity as the risk.
     reason: &'static str,
+    /// What tells this defect from any other.
     code: &'static str,
 }
 
@@ -65,17 +67,17 @@ fn unsigned(_: &Site, sound: &str) -> String {
 const TEN_DAYS: i64 = 14_400;
 
 const ROWS: &[Row] = &[
-    Row { name: "tampered", make: tampered, reason: "BUNDLE_FAIL", code: "PAYLOAD_SHA256_MISMATCH: " },
+    Row { name: "tampered", make: tampered, reason: "OPS_BLOCKED", code: "PAYLOAD_SHA256_MISMATCH: " },
     Row {
         name: "an unknown key",
         make: |_, sound| sealed(sound, &stranger(), 0),
-        reason: "BUNDLE_FAIL",
+        reason: "OPS_BLOCKED",
         code: "SIGNATURE_INVALID: no key of this host made this signature",
     },
     Row {
         name: "from the future",
         make: |site, sound| sealed(sound, &site.key(), 10),
-        reason: "BUNDLE_FAIL",
+        reason: "OPS_BLOCKED",
         code: "CREATED_AT_IN_FUTURE: ",
     },
     Row {
@@ -87,13 +89,13 @@ const ROWS: &[Row] = &[
     Row {
         name: "unsigned as older programs do",
         make: unsigned,
-        reason: "BUNDLE_FAIL",
+        reason: "OPS_BLOCKED",
         code: "SIGNATURE_INVALID: the bundle is not signed",
     },
     Row {
         name: "an algorithm that nobody knows",
         make: |_, sound| edited(sound, |bundle| bundle["integrity"]["algorithm"] = json!("NONE")),
-        reason: "BUNDLE_FAIL",
+        reason: "OPS_BLOCKED",
         code: "SIGNATURE_ALGORITHM: ",
     },
     Row {
@@ -102,10 +104,10 @@ const ROWS: &[Row] = &[
             let now = daily_ops::time::Stamp::of(SystemClock::new().now());
             edited(&sealed(sound, &site.key(), -TEN_DAYS), |bundle| bundle["created_at"] = json!(now))
         },
-        reason: "BUNDLE_FAIL",
+        reason: "OPS_BLOCKED",
         code: "SIGNATURE_INVALID: no key of this host made this signature",
     },
-    Row { name: "cut off", make: |_, sound| sound[..90].to_owned(), reason: "BUNDLE_FAIL", code: "JSON_PARSE_ERROR: " },
+    Row { name: "cut off", make: |_, sound| sound[..90].to_owned(), reason: "OPS_BLOCKED", code: "JSON_PARSE_ERROR: " },
 ];
 
 /// Checks that a run on the host was stopped by the bundle before anything acted.
@@ -114,6 +116,15 @@ fn refused(name: &str, site: &Site, (reason, code): (&str, &str)) {
     assert_eq!(record["reason"], reason, "{name}: {record:#}");
     let detail = record["reason_detail"].as_str().unwrap_or_default();
     assert!(detail.contains(code), "{name}: {detail}");
+    // The run's own look at the bundle, whatever the backend says of it.
+    let own = &record["bundle"];
+    if reason == "BUNDLE_STALE" {
+        assert_eq!((&own["decision"], &own["stale"]), (&"WARN".into(), &true.into()), "{name}");
+    } else {
+        assert_eq!(own["decision"], "FAIL", "{name}");
+        assert!(own["issues"][0].as_str().is_some_and(|issue| issue.starts_with(code)), "{name}: {own}");
+        assert!(record["risks"].to_string().contains("BUNDLE_INTEGRITY_FAIL"), "{name}: {}", record["risks"]);
+    }
     assert!(record["cycle"]["cycle_id"].is_null(), "{name}: {}", record["cycle"]);
     assert!(!site.host.join(layout::CYCLE.latest).exists(), "{name}: a live cycle was begun");
     let verified = site.on_host(&["--json", "pc", "bundle", "verify"]).ends(name, 2).json();
@@ -142,5 +153,5 @@ fn each_bundle_that_is_not_to_be_acted_on_has_its_own_code_and_nothing_acts() {
 fn a_host_without_a_key_trusts_nobody() {
     let site = Site::at(Stage::Made);
     write(&site.host, "daily_ops.toml", "");
-    refused("no key", &site, ("BUNDLE_FAIL", "SIGNATURE_KEY_MISSING: "));
+    refused("no key", &site, ("OPS_BLOCKED", "SIGNATURE_KEY_MISSING: "));
 }

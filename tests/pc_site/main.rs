@@ -1,7 +1,6 @@
 //! Both machines and the repository between them: `pc run` on the PC, `run` on the host, with the real program on both sides.
 
 #![cfg(unix)]
-#![cfg_attr(test, expect(clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise"))]
 
 #[cfg(test)]
 mod choices;

@@ -16,13 +16,18 @@ fn a_planted_secret_stops_the_work_and_is_in_no_output() {
     let before = site.main();
     let token = ["gh", "p_0123456789abcdefghijABCDEFGHIJ012345"].concat();
     let own = read(&site.pc, "state/secrets/bundle_ed25519.key").trim().to_owned();
-    let mut params: Value = serde_json::from_str(include_str!("../../contracts/decision_params_v1.json")).expect("JSON");
+    let mut params: Value =
+        serde_json::from_str(include_str!("../../contracts/decision_params_v1.json")).expect("JSON");
     for (name, secret) in [("a token", &token), ("the own key", &own)] {
         params["notes"] = json!(secret);
         write(&site.pc, layout::DECISION_PARAMS, &format!("{params:#}\n"));
         let ran = site.pc(RUN).ends(name, 2);
         let told = ran.json();
-        assert_eq!((&told["failed_stage"], &told["result"]), (&"publish".into(), &"BLOCKED".into()), "{name}: {told:#}");
+        assert_eq!(
+            (&told["failed_stage"], &told["result"]),
+            (&"publish".into(), &"BLOCKED".into()),
+            "{name}: {told:#}"
+        );
         let said = told["stages"][6]["summary"].as_str().expect("text");
         assert!(said.starts_with("PUBLISH_INVALID: ") && said.contains(layout::DECISION_PARAMS), "{name}: {said}");
         let files = [layout::PC_RUN, layout::PUBLISH_RESULT, layout::PUBLISH_LOG, "reports/pc/page/report.html"];

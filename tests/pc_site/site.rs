@@ -137,7 +137,11 @@ impl Site {
     pub(crate) fn new_host(&self) {
         clone(text(&self.bare), &self.host, "main", WHO).expect("a clone");
         self.on_host(&["init", text(&self.host)]).ends("init", 0);
-        assert_eq!(remote(&self.host).changed_paths().expect("readable"), [""; 0], "init changes nothing that is tracked");
+        assert_eq!(
+            remote(&self.host).changed_paths().expect("readable"),
+            [""; 0],
+            "init changes nothing that is tracked"
+        );
     }
 
     /// The program on the PC.

@@ -91,7 +91,7 @@ const ROWS: &[Row] = &[
         stage: "collect",
         exit: 3,
         end: "FAULT",
-        says: "no bar of the last completed session ",
+        says: "the last completed session ",
         ..SOUND
     },
     Row {
@@ -161,7 +161,8 @@ fn the_first_stage_that_does_not_end_well_ends_the_work_and_nothing_is_published
 fn people_are_told_the_cause_and_the_command_even_when_quiet() {
     let site = Site::at(Stage::Made);
     write(&site.pc, "notes.txt", "2\n");
-    for (name, args) in [("told", &["pc", "run", "--synthetic", "7"][..]), ("quiet", &["-q", "pc", "run", "--offline"])] {
+    for (name, args) in [("told", &["pc", "run", "--synthetic", "7"][..]), ("quiet", &["-q", "pc", "run", "--offline"])]
+    {
         let ran = site.pc(args).ends(name, 2);
         let repeat = format!("daily_ops --root \"{}\" pc publish --dry-run", text(&site.pc));
         let want = format!("blocked at prepare (exit 2): nothing was published; repeat it alone: {repeat}\n");

@@ -74,11 +74,7 @@ fn store_level(app: &App) -> Level {
     let store = app.store();
     // Folders that do not exist yet are made by the first write.
     let fits = |folder: &&str| !store.path(folder).exists() || store.may_write_in(folder);
-    if store.may_write_in("") && ["reports", "state"].iter().all(fits) {
-        Level::Up
-    } else {
-        Level::Down
-    }
+    if store.may_write_in("") && ["reports", "state"].iter().all(fits) { Level::Up } else { Level::Down }
 }
 
 pub(super) fn ops_health(app: &App, _call: &Call) -> Result<Reply, Reply> {

@@ -14,7 +14,7 @@ use super::chart::ChartFault;
 use super::chart::EquityChart;
 use super::chart::Lang;
 use super::chart::MonthlyReturns;
-use super::chart::won;
+use super::figures::won;
 use crate::contracts::backtest::BacktestResult;
 use crate::contracts::recon::ReconSummary;
 use crate::time::TradingDate;
