@@ -20,7 +20,7 @@ use daily_ops::contracts::RunCode;
 use daily_ops::settings::markdown_table;
 
 /// Every page that a person reads.
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 10] = [
     "README.md",
     "README.ko.md",
     "reports/README.md",
@@ -28,6 +28,7 @@ const PAGES: [&str; 9] = [
     "deploy/CHANGELOG.md",
     "deploy/runbooks/daily_operation.md",
     "deploy/runbooks/deploy.md",
+    "deploy/runbooks/publish_on_the_pc.md",
     "deploy/runbooks/rollback.md",
     "deploy/runbooks/scheduler_on_the_host.md",
 ];

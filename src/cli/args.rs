@@ -49,6 +49,9 @@ pub(super) enum Command {
     Init {
         /// Where
         dir: PathBuf,
+        /// For the research PC: also write the published default parameters where there are none
+        #[arg(long)]
+        pc: bool,
     },
     /// Look without acting; with a name, do one thing and verify it
     Check {

@@ -65,7 +65,11 @@ impl Context {
     pub(super) fn heed_signals(&self) -> Result<(), Failure> {
         use signal_hook::consts;
         // A closed terminal sends SIGHUP; it must not cost the record either.
-        for signal in [consts::SIGTERM, consts::SIGINT, consts::SIGHUP, consts::SIGQUIT] {
+        #[cfg(unix)]
+        let signals = [consts::SIGTERM, consts::SIGINT, consts::SIGHUP, consts::SIGQUIT];
+        #[cfg(not(unix))]
+        let signals = [consts::SIGTERM, consts::SIGINT];
+        for signal in signals {
             signal_hook::flag::register(signal, Arc::clone(&self.interrupted))?;
         }
         Ok(())

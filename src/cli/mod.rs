@@ -85,8 +85,9 @@ fn told_by_clap(fault: &clap::Error) -> u8 {
 
 fn dispatch(command: Command, global: &args::Global, output: &mut Output) -> Result<u8, Failure> {
     // Making a workspace and the demo need no settings of an existing one.
-    if let Command::Init { dir } = &command {
-        return workspace::init(dir, output);
+    if let Command::Init { dir, pc } = &command {
+        let role = if *pc { workspace::Role::Pc } else { workspace::Role::Any };
+        return workspace::init(dir, role, output);
     }
     if let Command::Demo { what: args::DemoCommand::Handoff { dir } } = command {
         return demo::handoff(dir, output);

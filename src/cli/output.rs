@@ -2,10 +2,11 @@
 //!
 //! A reader that has gone away (`| head`) is no fault: what it does not want is not written, the work goes on.
 
-use std::cell::RefCell;
 use std::io;
 use std::io::IsTerminal as _;
 use std::io::Write as _;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 use serde::Serialize;
 
@@ -28,7 +29,7 @@ pub(super) struct Output {
     quiet: bool,
     log_format: LogFormat,
     color: bool,
-    kept: Option<RefCell<Kept>>,
+    kept: Option<Mutex<Kept>>,
 }
 
 /// What a command said to the command that ran it.
@@ -48,12 +49,12 @@ impl Output {
 
     /// Keeps what a command says, its result as a document, in place of printing it.
     pub(super) fn keeping() -> Self {
-        Self { kept: Some(RefCell::default()), color: false, ..Self::new(Form::Json, true) }
+        Self { kept: Some(Mutex::default()), color: false, ..Self::new(Form::Json, true) }
     }
 
     /// What was kept.
     pub(super) fn kept(self) -> Kept {
-        self.kept.map(RefCell::into_inner).unwrap_or_default()
+        self.kept.map(|kept| kept.into_inner().unwrap_or_else(PoisonError::into_inner)).unwrap_or_default()
     }
 
     pub(super) fn set_log_format(&mut self, format: LogFormat) {
@@ -71,7 +72,7 @@ impl Output {
     /// A line of the result.
     pub(super) fn line(&self, text: &str) {
         if let Some(kept) = &self.kept {
-            let mut kept = kept.borrow_mut();
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
             kept.result.push_str(text);
             kept.result.push('\n');
             return;
@@ -108,7 +109,7 @@ impl Output {
     /// A line that is said even when quiet: a warning or a cause.
     pub(super) fn remark(&self, text: &str) {
         if let Some(kept) = &self.kept {
-            kept.borrow_mut().remarks.push(text.to_owned());
+            kept.lock().unwrap_or_else(PoisonError::into_inner).remarks.push(text.to_owned());
             return;
         }
         let line = match self.log_format {

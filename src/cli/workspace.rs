@@ -10,6 +10,7 @@ use super::exit;
 use super::exit::Failure;
 use super::output::Output;
 use crate::contracts::GateMode;
+use crate::contracts::strategy_params::default_params;
 use crate::gates::Gates;
 use crate::gates::Origin;
 use crate::gates::Sender;
@@ -19,6 +20,8 @@ use crate::store::Retention;
 use crate::store::Store;
 use crate::store::layout;
 use crate::time::Clock as _;
+use crate::time::KstTime;
+use crate::time::Stamp;
 use crate::time::SystemClock;
 
 /// What either machine generates for itself must not be tracked, or every pull would meet changed files and every publish
@@ -70,9 +73,12 @@ const SETTINGS: &str = "\
 # hmac_key_file = \"state/secrets/bundle_hmac.key\"
 ";
 
-pub(super) fn init(dir: &Path, output: &Output) -> Result<u8, Failure> {
+pub(super) fn init(dir: &Path, role: Role, output: &Output) -> Result<u8, Failure> {
     let store = Store::new(dir);
-    let made = make(&store)?;
+    let mut made = make(&store)?;
+    if role == Role::Pc && make_params(&store, SystemClock::new().now())? {
+        made.push(format!("{} (the published defaults: review them)", layout::STRATEGY_PARAMS.latest));
+    }
     output.result(&serde_json::json!({"schema": "DAILY_OPS_INIT_V1", "made": made}), || {
         if made.is_empty() {
             return vec!["the workspace is complete already; nothing changed".to_owned()];
@@ -82,6 +88,24 @@ pub(super) fn init(dir: &Path, output: &Output) -> Result<u8, Failure> {
         lines
     });
     Ok(exit::DONE)
+}
+
+/// Which machine a workspace is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Either.
+    Any,
+    /// The research PC, which needs parameters.
+    Pc,
+}
+
+/// Writes the published default parameters where there are none; says whether it did.
+pub(super) fn make_params(store: &Store, now: KstTime) -> Result<bool, Failure> {
+    let is_missing = store.read(layout::STRATEGY_PARAMS.latest)?.is_none();
+    if is_missing {
+        store.write_document(layout::STRATEGY_PARAMS.latest, &default_params(Stamp::of(now)))?;
+    }
+    Ok(is_missing)
 }
 
 /// Makes what is missing of a workspace and leaves alone what is there.

@@ -4,6 +4,7 @@ pub mod backtest;
 pub mod bundle;
 pub mod chart;
 pub mod collect;
+mod figures;
 pub mod page;
 pub mod params;
 pub mod prices;

@@ -68,10 +68,10 @@ fn clock(site: &Site<'_>) -> Finding {
 
 fn workspace(site: &Site<'_>) -> Finding {
     let root = site.store.root();
-    let readonly = ["reports", "state", "logs"].iter().map(|name| (name, root.join(name))).find(|(_, path)| {
-        let writable = rustix::fs::access(path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok();
-        path.exists() && !writable
-    });
+    let readonly = ["reports", "state", "logs"]
+        .iter()
+        .map(|name| (name, root.join(name)))
+        .find(|(name, path)| path.exists() && !site.store.may_write_in(name));
     let is_workspace = root.join("state").is_dir() && root.join("reports").is_dir();
     match (root.is_dir(), is_workspace, readonly) {
         (false, _, _) => found("workspace", StageClass::Fail, format!("{} is no directory", root.display())),

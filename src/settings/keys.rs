@@ -303,7 +303,8 @@ mod tests {
             0o600,
         );
         let (hmac, curve) = (Algorithm::HmacSha256, Algorithm::Ed25519);
-        let cases: [(&str, &[(&str, &str)], Option<Algorithm>, Option<Algorithm>); 9] = [
+        type Case = (&'static str, Pairs, Option<Algorithm>, Option<Algorithm>);
+        let cases: [Case; 9] = [
             ("none", &[], None, None),
             ("environment", &[ENV], None, Some(hmac)),
             ("files", &[FILES], None, Some(hmac)),
@@ -343,7 +344,7 @@ mod tests {
             let settings = Settings::load(site.folder.path(), &env, &BTreeMap::new()).expect("settings");
             let said = settings.signing_key(None).expect_err(files).to_string();
             assert!(said.contains(want) && !said.contains("hidden") && !said.contains("0707"), "{files}: {said}");
-            assert_eq!(settings.signing_key(Some(Algorithm::HmacSha256)).expect("none").is_none(), true, "{files}");
+            assert!(settings.signing_key(Some(Algorithm::HmacSha256)).expect("none").is_none(), "{files}");
         }
     }
 

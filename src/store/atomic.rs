@@ -1,6 +1,5 @@
 //! Durable writes: a reader sees the old file or the new one, also after a crash.
 
-use std::fs::File;
 use std::fs::OpenOptions;
 use std::io;
 use std::io::Read as _;
@@ -175,7 +174,7 @@ fn link_new(from: &Path, to: &Path) -> io::Result<()> {
 
 #[cfg(unix)]
 fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+    std::fs::File::open(path)?.sync_all()
 }
 
 #[cfg(not(unix))]

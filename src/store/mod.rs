@@ -243,11 +243,14 @@ impl Store {
     /// Share of the disk that is still free for this user, 0 to 1; `None` when the system does not say.
     #[must_use]
     pub fn free_disk(&self) -> Option<f64> {
-        let stat = rustix::fs::statvfs(&self.root).ok()?;
-        // Block counts of real disks fit an f64 without loss that matters to a percentage.
-        #[expect(clippy::cast_precision_loss, reason = "a percentage")]
-        let share = stat.f_bavail as f64 / stat.f_blocks.max(1) as f64;
-        Some(share)
+        open::free_share(&self.root)
+    }
+
+    /// Whether this user may list a directory of the workspace and make files in it, as far as permissions and mounts say.
+    #[must_use]
+    pub fn may_write_in(&self, relative: &str) -> bool {
+        let path = self.path(relative);
+        path.is_dir() && open::may_write_in(&path)
     }
 
     fn observe(&self, path: &Path) {

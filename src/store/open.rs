@@ -34,6 +34,33 @@ fn nonblocking() -> i32 {
     i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0)
 }
 
+/// Share of the disk under `path` that is still free for this user.
+#[cfg(unix)]
+pub(super) fn free_share(path: &Path) -> Option<f64> {
+    let stat = rustix::fs::statvfs(path).ok()?;
+    // Block counts of real disks fit an f64 without loss that matters to a percentage.
+    #[expect(clippy::cast_precision_loss, reason = "a percentage")]
+    let share = stat.f_bavail as f64 / stat.f_blocks.max(1) as f64;
+    Some(share)
+}
+
+#[cfg(not(unix))]
+pub(super) fn free_share(_path: &Path) -> Option<f64> {
+    None
+}
+
+/// Whether the system would let this user list the directory and make files in it.
+#[cfg(unix)]
+pub(super) fn may_write_in(path: &Path) -> bool {
+    use rustix::fs::Access;
+    rustix::fs::access(path, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK).is_ok()
+}
+
+#[cfg(not(unix))]
+pub(super) fn may_write_in(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| !found.permissions().readonly())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -214,10 +214,17 @@ impl Store {
     }
 }
 
+#[cfg(unix)]
 fn is_alive(pid: u32) -> bool {
     let Ok(pid) = i32::try_from(pid) else { return false };
     rustix::process::Pid::from_raw(pid)
         .is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}
+
+/// Without a way to ask, every process counts as alive: what it may be writing stays.
+#[cfg(not(unix))]
+fn is_alive(_pid: u32) -> bool {
+    true
 }
 
 fn collect(json: &Json, found: &mut BTreeSet<String>) {

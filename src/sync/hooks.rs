@@ -81,7 +81,7 @@ impl Hooks<'_> {
         let idle =
             |name: &&str| program(repo, name).is_none() && candidates(repo, name).iter().any(|file| file.is_file());
         let told = |name: &str| format!("the hook {name} is not executable and was left out");
-        NAMES.iter().copied().filter(|name| idle(&name)).map(told).collect()
+        NAMES.iter().copied().filter(idle).map(told).collect()
     }
 }
 

@@ -153,7 +153,7 @@ fn what_cannot_be_run_says_why_and_with_which_code() {
     let told = run(bare.path(), &[]);
     assert_eq!(told.status.code(), Some(3));
     assert!(text(&told.stderr).contains("no parameters: neither"), "{}", text(&told.stderr));
-    std::fs::write(dir.path().join("bad.json"), "{\"schema\":\"X\"}").expect("written");
+    Store::new(dir.path()).write("bad.json", b"{\"schema\":\"X\"}").expect("written");
     let told = run(dir.path(), &["--case", "bad.json", "--prices", layout::PRICES]);
     assert_eq!(told.status.code(), Some(3));
     assert!(text(&told.stderr).contains("bad.json: not a BACKTEST_GOLDEN_V1 case"), "{}", text(&told.stderr));

@@ -18,6 +18,7 @@ use daily_ops::pc::backtest::window::Window;
 use daily_ops::pc::params::ParamSource;
 use daily_ops::pc::prices::RawBars;
 use daily_ops::pc::prices::normalize;
+use daily_ops::store::Store;
 use daily_ops::time::Calendar;
 use daily_ops::time::Stamp;
 use daily_ops::trading::FeeTable;
@@ -71,7 +72,7 @@ fn the_goldens_are_the_programs_own_bytes() {
     ] {
         // Where a rule changed on purpose, the new golden lies here.
         let renewed = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        std::fs::write(&renewed, &text).expect(name);
+        Store::new(env!("CARGO_TARGET_TMPDIR")).write(name, text.as_bytes()).expect(name);
         assert!(golden(name) == text, "{name} differs from {}", renewed.display());
     }
 }

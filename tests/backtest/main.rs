@@ -1,6 +1,6 @@
 //! The backtest from outside: golden results, the documents it writes, and the command.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
+#![expect(clippy::expect_used, reason = "a test ends at the first surprise")]
 
 mod command;
 mod documents;

@@ -16,6 +16,11 @@ use crate::place::day;
 use crate::place::days;
 use crate::place::times;
 
+/// What is done to a filled place.
+type Change = fn(&Place);
+/// The files of a directory: name and bytes.
+type Files = Vec<(String, Vec<u8>)>;
+
 fn filled() -> Place {
     let place = Place::new();
     place.naver.holds("069500", &days("2026-10-01", "2026-11-20"));
@@ -168,7 +173,7 @@ fn defects_of_an_answer_are_counted_and_told() {
 
 #[test]
 fn a_file_that_nobody_vouches_for_is_kept_until_a_whole_one_has_come() {
-    let put: [(&str, fn(&Place)); 5] = [
+    let put: [(&str, Change); 5] = [
         ("no document", |place| {
             place.store.remove("data/cache/069500.meta.json").expect("removed");
         }),
@@ -218,7 +223,7 @@ fn a_collection_that_was_cut_at_any_write_is_made_good_by_the_next() {
     // What the directory holds after each step of the writing, as a crash there would leave it.
     let mut place = filled();
     place.naver.holds("069500", &days("2026-10-01", "2026-11-23"));
-    let states: Arc<Mutex<Vec<Vec<(String, Vec<u8>)>>>> = Arc::default();
+    let states: Arc<Mutex<Vec<Files>>> = Arc::default();
     let (seen, folder) = (Arc::clone(&states), place.store.path("data/cache"));
     place.store = place.store.clone().observed_by(Arc::new(move |_| {
         let files = std::fs::read_dir(&folder).expect("listed").map(|entry| entry.expect("an entry"));

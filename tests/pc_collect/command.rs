@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use daily_ops::store::Store;
+use daily_ops::store::layout;
 use daily_ops::time::Calendar;
 use daily_ops::time::Clock as _;
 use daily_ops::time::SystemClock;
@@ -59,7 +61,7 @@ fn a_ticker_that_is_not_fresh_is_a_fault_by_name() {
     let ended = run(dir.path(), &fake, &["069500", "114800"]);
     assert_eq!(ended.code, Some(3), "{}{}", ended.out, ended.err);
     assert!(ended.out.contains("114800") && ended.out.contains("MISSING: naver: HTTP 404; yahoo: HTTP 404"));
-    assert!(ended.err.contains("no bar of the last completed session") && ended.err.contains(": 114800"));
+    assert!(ended.err.contains("not up to the last completed session") && ended.err.contains(": 114800"));
     let json = run(dir.path(), &fake, &["114800", "--offline", "--json"]);
     let report: Value = serde_json::from_str(&json.out).expect("one document");
     assert_eq!((json.code, report["not_fresh"][0].as_str()), (Some(3), Some("114800")));
@@ -70,15 +72,15 @@ fn the_universe_of_the_parameters_is_the_default() {
     let (dir, fake) = (tempfile::tempdir().expect("a directory"), vendor());
     let none = run(dir.path(), &fake, &[]);
     assert_eq!(none.code, Some(64), "{}", none.err);
-    let folder = dir.path().join("state/strategy_params/latest");
-    std::fs::create_dir_all(&folder).expect("made");
+    let store = Store::new(dir.path());
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts/strategy_params_v1.json");
-    std::fs::copy(golden, folder.join("strategy_params_latest.json")).expect("copied");
+    let golden = std::fs::read(golden).expect("readable");
+    store.write(layout::STRATEGY_PARAMS.latest, &golden).expect("written");
     let ended = run(dir.path(), &fake, &["--offline", "--json"]);
     let report: Value = serde_json::from_str(&ended.out).expect("JSON");
     let tickers: Vec<_> = report["tickers"].as_array().expect("rows").iter().map(|row| &row["ticker"]).collect();
     assert_eq!((ended.code, tickers.contains(&&Value::from("069500"))), (Some(3), true), "{tickers:?}");
-    std::fs::write(folder.join("strategy_params_latest.json"), "{").expect("written");
+    store.write(layout::STRATEGY_PARAMS.latest, b"{").expect("written");
     assert_eq!(run(dir.path(), &fake, &["--offline"]).code, Some(3), "damaged is a fault, not an empty universe");
 }
 

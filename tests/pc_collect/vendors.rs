@@ -1,5 +1,7 @@
 //! One call of a vendor: what is sent, what is repeated, what each failure is called.
 
+use std::io::Read as _;
+use std::io::Write as _;
 use std::time::Duration;
 
 use daily_ops::pc::vendors::Client;
@@ -14,6 +16,9 @@ use crate::fake::Trouble;
 use crate::place::Place;
 use crate::place::day;
 use crate::place::days;
+
+/// Whether a fault is the expected one.
+type IsIt = fn(&VendorFault) -> bool;
 
 fn span() -> Span {
     Span { from: day("2026-10-01"), to: day("2026-11-20") }
@@ -55,7 +60,7 @@ fn yahoo_is_asked_for_the_main_board_then_for_the_growth_board() {
 
 #[test]
 fn each_failure_has_its_own_name_and_only_passing_ones_are_repeated() {
-    let cases: [(&str, Trouble, usize, fn(&VendorFault) -> bool); 11] = [
+    let cases: [(&str, Trouble, usize, IsIt); 11] = [
         ("404", Trouble::Status(404), 1, |f| *f == VendorFault::Status(404)),
         ("403", Trouble::Status(403), 1, |f| *f == VendorFault::Status(403)),
         ("500", Trouble::Status(500), 4, |f| *f == VendorFault::Status(500)),
@@ -113,9 +118,26 @@ fn a_silent_vendor_is_a_timeout_and_a_closed_port_is_no_connection() {
     let nobody = Naver::new(Client::new(&format!("http://{free}"), Duration::from_secs(20), Duration::ZERO));
     let fault = nobody.daily("005930", span(), &place.clock).expect_err("nobody");
     assert!(matches!(fault, VendorFault::Network(_)), "{fault:?}");
-    let secure = Naver::new(Client::new(&place.naver.url().replace("http:", "https:"), place.limit, Duration::ZERO));
-    let fault = secure.daily("005930", span(), &place.clock).expect_err("no TLS");
-    assert!(!matches!(fault, VendorFault::Status(_) | VendorFault::Empty), "{fault:?}");
+}
+
+#[test]
+fn an_https_address_speaks_tls_and_nothing_else() {
+    let place = Place::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let first = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a client");
+        let mut hello = [0; 512];
+        let read = stream.read(&mut hello).expect("its hello");
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").expect("sent");
+        hello[..read].to_vec()
+    });
+    let secure = Naver::new(Client::new(&format!("https://{address}"), place.limit, Duration::ZERO));
+    let fault = secure.daily("005930", span(), &place.clock).expect_err("no TLS there");
+    let hello = first.join().expect("no panic");
+    assert_eq!(hello.first(), Some(&22), "a handshake record");
+    assert!(!hello.windows(4).any(|four| four == b"GET "), "nothing is asked in the open");
+    assert!(matches!(&fault, VendorFault::Network(why) if why.starts_with("TLS: ")), "{fault:?}");
 }
 
 #[test]

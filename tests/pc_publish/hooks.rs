@@ -210,7 +210,7 @@ fn a_hook_without_a_first_line_is_given_to_the_shell() {
 }
 
 #[test]
-fn what_a_hook_says_is_shown_without_secrets_and_it_sees_none_of_ours() {
+fn what_a_hook_says_is_shown_without_secrets() {
     let site = Site::new();
     let token = ["gh", "p_0123456789abcdefghijABCDEFGHIJ012345"].concat();
     site.hook("pre-commit", &format!("echo 'found {token} in a file' >&2\nexit 1\n"));

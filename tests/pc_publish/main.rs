@@ -1,7 +1,6 @@
 //! `pc publish` on real repositories: every step's refusal, races for the branch, a lost network, hooks, secrets, crashes.
 
 #![cfg(unix)]
-#![cfg_attr(test, expect(clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise"))]
 
 #[cfg(test)]
 mod choices;

@@ -76,9 +76,10 @@ fn the_exit_code_tells_a_refusal_from_a_fault_and_from_wrong_usage() {
     assert_eq!((refused.status.code(), result["code"].as_str()), (Some(2), Some("PUBLISH_DIRTY")));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("❌ PUBLISH_DIRTY: "), "{}", shown(&refused));
     write(&site.pc, "src/main.py", "1\n");
-    site.hook("pre-commit", "exit 1\n");
+    site.hook("pre-commit", "echo \"the key is ${STRATEGY_BUNDLE_HMAC_KEY:-hidden}\"\nexit 1\n");
     let fault = run(&site, &["pc", "publish"]);
     assert_eq!(fault.status.code(), Some(3), "{}", shown(&fault));
+    assert!(shown(&fault).contains("the key is hidden"), "{}", shown(&fault));
     let usage = run(&site, &["pc", "publish", "--bundle-only", "--state-only"]);
     assert_eq!(usage.status.code(), Some(64), "{}", shown(&usage));
 }

@@ -112,3 +112,17 @@ fn kept_commits_of_several_days_are_pushed_together_on_newer_ground() {
     assert_eq!(head(&site.pc), site.main());
     assert_eq!(read(&site.pc, "src/main.py"), "2\n");
 }
+
+#[test]
+fn a_remote_that_cannot_move_its_branch_keeps_the_commit_here() {
+    let site = Site::new();
+    let before = site.main();
+    crate::site::write(&site.bare, "refs/heads/main.lock", "");
+    let outcome = site.publish();
+    let codes = [Some(PublishCode::PublishPushRejected), Some(PublishCode::PublishPushFailed)];
+    assert!(codes.contains(&outcome.result.code), "{:?}: {}", outcome.result.code, outcome.result.message);
+    assert_eq!((site.main(), outcome.result.pushed), (before, false));
+    std::fs::remove_file(site.bare.join("refs/heads/main.lock")).expect("removed");
+    let again = site.publish();
+    assert_eq!((again.class, again.result.pushed), (PublishClass::Done, true), "{}", again.result.message);
+}

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
-use rustix::fs::Access;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -72,16 +71,10 @@ pub(super) fn health(app: &App, _call: &Call) -> Result<Reply, Reply> {
 
 /// Whether the workspace can be read and written, as far as permissions and mounts say. Nothing is written to find out.
 fn store_level(app: &App) -> Level {
-    let may = |path: &std::path::Path| {
-        rustix::fs::access(path, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK).is_ok() && path.is_dir()
-    };
+    let store = app.store();
     // Folders that do not exist yet are made by the first write.
-    let folders = ["reports", "state"].map(|name| app.store().path(name));
-    if may(app.store().root()) && folders.iter().all(|folder| !folder.exists() || may(folder)) {
-        Level::Up
-    } else {
-        Level::Down
-    }
+    let fits = |folder: &&str| !store.path(folder).exists() || store.may_write_in(folder);
+    if store.may_write_in("") && ["reports", "state"].iter().all(fits) { Level::Up } else { Level::Down }
 }
 
 pub(super) fn ops_health(app: &App, _call: &Call) -> Result<Reply, Reply> {

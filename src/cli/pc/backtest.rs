@@ -153,7 +153,9 @@ fn of_case(path: &Path, dir: &Path) -> Result<Prepared, Failure> {
     let bytes = std::fs::read(path).map_err(|why| anyhow::anyhow!("cannot read {}: {why}", path.display()))?;
     let file = CaseFile::parse(&bytes).map_err(|fault| match refused(fault) {
         Failure::Usage(text) => Failure::Usage(format!("{}: {text}", path.display())),
-        other => Failure::Fault(anyhow::anyhow!("{}: {}", path.display(), other.text())),
+        other @ (Failure::Blocked(_) | Failure::Fault(_)) => {
+            Failure::Fault(anyhow::anyhow!("{}: {}", path.display(), other.text()))
+        }
     })?;
     let files = prices_of(&file, dir)?;
     Ok((file, files, Vec::new()))

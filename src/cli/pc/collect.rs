@@ -100,7 +100,7 @@ fn told(report: &CollectReport, output: &Output) -> Result<u8, Failure> {
     }
     // The report is the result; a second document would spoil it.
     output.remark(&format!(
-        "❌ no bar of the last completed session {}: {}",
+        "❌ not up to the last completed session {}: {}",
         report.last_session,
         report.not_fresh.join(", ")
     ));

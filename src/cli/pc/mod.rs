@@ -12,6 +12,9 @@ mod tune;
 
 use clap::Subcommand;
 
+pub(super) use day::generated_day;
+pub(super) use day::stage_line;
+
 use super::args::Global;
 use super::exit::Failure;
 use super::output::Output;

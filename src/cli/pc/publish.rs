@@ -116,7 +116,7 @@ pub(in crate::cli) fn report(outcome: &PublishOutcome, output: &Output) {
     if outcome.class != PublishClass::Done {
         let code = result.code.map_or_else(String::new, |code| format!("{code}: "));
         output.remark(&format!("❌ {code}{}", result.message));
-        if let Some(commit) = &result.commit {
+        if let Some(commit) = result.commit.as_ref().filter(|_| !result.pushed) {
             output.remark(&format!("commit {commit:.10} is kept and pushed by the next publish"));
         }
     }

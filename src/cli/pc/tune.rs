@@ -48,6 +48,7 @@ use crate::pc::tune::config::TuneData;
 use crate::pc::tune::guard::Preset;
 use crate::pc::tune::input;
 use crate::pc::tune::input::Files;
+use crate::pc::tune::lab::LabFault;
 use crate::pc::tune::objective::Combine;
 use crate::pc::tune::outputs;
 use crate::pc::tune::promotion;
@@ -309,13 +310,14 @@ fn unusable(fault: InputFault) -> Failure {
 }
 
 fn refused(fault: TuneFault) -> Failure {
-    match fault {
-        fault if fault.is_refusal() => Failure::Blocked(fault.to_string()),
-        TuneFault::NoSuchRun(_) => Failure::Usage(fault.to_string()),
-        TuneFault::Lab(tune::lab::LabFault::Backtest(fault @ BacktestFault::Parameter { .. })) => {
-            Failure::Usage(fault.to_string())
-        }
-        other => Failure::Fault(other.into()),
+    let is_usage =
+        matches!(fault, TuneFault::NoSuchRun(_) | TuneFault::Lab(LabFault::Backtest(BacktestFault::Parameter { .. })));
+    if fault.is_refusal() {
+        Failure::Blocked(fault.to_string())
+    } else if is_usage {
+        Failure::Usage(fault.to_string())
+    } else {
+        Failure::Fault(fault.into())
     }
 }
 

@@ -5,6 +5,7 @@ use super::Setup;
 use super::holding::Holding;
 use super::holding::holding;
 use super::inputs::Prices;
+use crate::pc::figures::won;
 
 /// How many tickers, positions and warnings are shown.
 const SHOWN: usize = 8;
@@ -140,32 +141,4 @@ impl Screen<'_> {
 /// What is not shown.
 fn more(count: usize, what: &str) -> Option<String> {
     (count > SHOWN).then(|| format!("         and {} more {what}", count - SHOWN))
-}
-
-/// Whole won with separators.
-fn won(value: f64) -> String {
-    #[expect(clippy::cast_possible_truncation, reason = "the cast saturates; capital is at most 1e15")]
-    let whole = value.round() as i64;
-    let digits = whole.unsigned_abs().to_string();
-    let mut text = if whole < 0 { "-".to_owned() } else { String::new() };
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn won_are_grouped_by_thousands() {
-        let cases = [(0.0, "0"), (999.4, "999"), (1_000.0, "1,000"), (-1_234_567.5, "-1,234,568")];
-        for (value, want) in cases {
-            assert_eq!(won(value), want);
-        }
-    }
 }

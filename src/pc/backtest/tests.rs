@@ -190,7 +190,8 @@ fn momentum_enters_by_rank_and_leaves_for_each_reason() {
     let (rising, faster) = (path(&[5.0, 6.0, 6.0, 6.0]), path(&[1.0, 8.0, 12.0, 12.0]));
     let bench = path(&[5.0, 5.0, -5.0, -5.0]);
     type Fills = &'static [(u32, &'static str, &'static str)];
-    let cases: [(&str, MomentumParams, Vec<(&str, Bars)>, Fills); 7] = [
+    type Case = (&'static str, MomentumParams, Vec<(&'static str, Bars)>, Fills);
+    let cases: [Case; 7] = [
         ("entry", base, vec![("A", rising.clone())], &[(3, "A", "ENTRY")]),
         (
             "a better one takes the place",
@@ -304,56 +305,57 @@ fn the_gate_of_a_single_ticker_is_its_own_and_reads_as_its_reason() {
     assert_eq!(reasons[0], Some(GateReason::DataMissing));
 }
 
+fn refused(setup: &Setup<'_>, want: &str) {
+    let fault = simulate(setup, &market(&[("A", path(&[5.0, 5.0]))])).expect_err(want);
+    assert!(fault.to_string().contains(want), "{fault}, expected {want}");
+}
+
 #[test]
 fn a_wrong_input_is_named_with_its_value_and_rule() {
     type Edit = fn(&mut Setup<'_>);
-    let momentum: fn(&mut Setup<'_>, fn(&mut MomentumParams)) = |setup, edit| {
-        let mut params = MomentumParams::default();
-        edit(&mut params);
-        setup.strategy = Strategy::KrxMomentum(params);
-    };
+    fn regime(setup: &mut Setup<'_>, edit: fn(&mut GateParams)) {
+        let mut gate = GateParams::default();
+        edit(&mut gate);
+        setup.strategy = Strategy::RegimeMaAdx(gate);
+    }
     let cases: [(Edit, &str); 17] = [
         (|s| s.strategy = Strategy::MaCross { fast: 0, slow: 2 }, "fast is 0, must be a whole number of bars"),
         (|s| s.strategy = Strategy::MaCross { fast: 1, slow: 10_001 }, "slow is 10001"),
         (|s| s.universe.push("B".to_owned()), "universe is a list of 2, must be exactly one ticker"),
         (|s| s.universe = vec!["A".to_owned(); 2], "universe is A, must be a list that names each ticker once"),
+        (|s| s.universe.clear(), "universe is a list of 0"),
+        (|s| s.universe = vec!["Z".to_owned()], "no prices for Z"),
         (|s| s.costs.commission_rate = -0.1, "commission_rate is -0.1"),
+        (|s| s.costs.commission_rate = 0.1, "commission_rate is 0.1"),
         (|s| s.costs.slippage_rate = f64::NAN, "slippage_rate is NaN"),
         (|s| s.initial_capital = 0.0, "initial_capital is 0"),
-        (|s| s.initial_capital = f64::INFINITY, "initial_capital is inf"),
-        (|s| s.end = "2023-01-01".parse().expect("a date"), "end is 2023-01-01, must be not before start"),
-        (|s| s.universe = vec!["Z".to_owned()], "no prices for Z"),
-        (
-            |s| (s.start, s.end) = ("2023-01-01".parse().expect("a"), "2023-02-01".parse().expect("b")),
-            "no session between 2023-01-01 and 2023-02-01 has a bar",
-        ),
-        (
-            |s| s.strategy = Strategy::RegimeMaAdx(GateParams { adx_threshold: 101.0, ..GateParams::default() }),
-            "adx_threshold is 101",
-        ),
-        (|s| s.universe.clear(), "universe is a list of 0"),
-        (|s| s.strategy = Strategy::RegimeMaAdx(GateParams { ma_long: 0, ..GateParams::default() }), "ma_long is 0"),
-        (
-            |s| s.strategy = Strategy::RegimeMaAdx(GateParams { adx_period: 0, ..GateParams::default() }),
-            "adx_period is 0",
-        ),
         (|s| s.initial_capital = -1.0, "initial_capital is -1"),
-        (|s| s.costs.commission_rate = 0.1, "commission_rate is 0.1"),
+        (|s| s.initial_capital = f64::INFINITY, "initial_capital is inf"),
+        (|s| s.end = day("2023-01-01"), "end is 2023-01-01, must be not before start"),
+        (|s| s.start = day("2024-06-03"), "no session between 2024-06-03 and 2024-12-31 has a bar"),
+        (|s| regime(s, |gate| gate.adx_threshold = 101.0), "adx_threshold is 101"),
+        (|s| regime(s, |gate| gate.ma_long = 0), "ma_long is 0"),
+        (|s| regime(s, |gate| gate.adx_period = 0), "adx_period is 0"),
     ];
-    let market = market(&[("A", path(&[5.0, 5.0]))]);
-    let refused = |setup: &Setup<'_>, want: &str| {
-        let fault = simulate(setup, &market).expect_err(want);
-        assert!(fault.to_string().contains(want), "{fault}, expected {want}");
-    };
     for (edit, want) in cases {
         let mut setup = setup(CROSS, &[("A", ETF)]);
         edit(&mut setup);
         refused(&setup, want);
     }
-    let cases: [(fn(&mut MomentumParams), &str); 13] = [
+    let early = Setup { start: day("2019-01-01"), end: day("2019-12-31"), ..setup(CROSS, &[("A", SHARE)]) };
+    let old = Market::from([("A".to_owned(), bars("2019-06-03", &UP_AND_DOWN))]);
+    let fault = simulate(&early, &old).expect_err("no tax is known");
+    assert!(fault.to_string().contains("the fee table starts on 2020-01-01"), "{fault}");
+}
+
+#[test]
+fn a_wrong_parameter_of_momentum_is_named_with_its_value_and_rule() {
+    type Edit = fn(&mut MomentumParams);
+    let cases: [(Edit, &str); 14] = [
         (|p| p.exit_threshold = 0.12, "exit_threshold is 0.12, must be a negative fraction"),
         (|p| p.exit_threshold = 0.0, "exit_threshold is 0"),
         (|p| p.exit_threshold = -12.0, "exit_threshold is -12"),
+        (|p| p.exit_threshold = f64::NAN, "exit_threshold is NaN"),
         (|p| p.entry_threshold = -0.05, "entry_threshold is -0.05"),
         (|p| p.momentum_period = 0, "momentum_period is 0"),
         (|p| p.max_positions = 0, "max_positions is 0"),
@@ -366,14 +368,10 @@ fn a_wrong_input_is_named_with_its_value_and_rule() {
         (|p| p.gate = Some(GateParams::default()), "no prices for 069500"),
     ];
     for (edit, want) in cases {
-        let mut setup = setup(CROSS, &[("A", ETF)]);
-        momentum(&mut setup, edit);
-        refused(&setup, want);
+        let mut params = MomentumParams::default();
+        edit(&mut params);
+        refused(&setup(Strategy::KrxMomentum(params), &[("A", ETF)]), want);
     }
-    let early = Setup { start: day("2019-01-01"), end: day("2019-12-31"), ..setup(CROSS, &[("A", SHARE)]) };
-    let old = Market::from([("A".to_owned(), bars("2019-06-03", &UP_AND_DOWN))]);
-    let fault = simulate(&early, &old).expect_err("no tax is known");
-    assert!(fault.to_string().contains("the fee table starts on 2020-01-01"), "{fault}");
 }
 
 /// Any bars: steps in tenths of a percent, gaps at the open, halts and missing days.

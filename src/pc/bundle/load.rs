@@ -160,3 +160,59 @@ fn series(found: &Found) -> Series {
 fn jumps(file: &Normalized) -> BTreeSet<TradingDate> {
     file.findings.jumps.iter().map(|jump| jump.date).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pc::prices::write_layout_a;
+    use crate::trading::Bars;
+
+    /// Closes on the sessions up to 2026-11-20, written as a price file.
+    fn file(dir: &Path, ticker: &str, closes: &[f64]) {
+        let last = TradingDate::from_ymd_opt(2026, 11, 20).expect("a date");
+        let is_session = |day: &TradingDate| Calendar::krx().session(*day).is_ok_and(|session| session.is_some());
+        let back = (0..).map(|days| last - chrono::Days::new(days)).filter(is_session).take(closes.len());
+        let mut days: Vec<TradingDate> = back.collect();
+        days.reverse();
+        let mut bars = Bars::default();
+        days.iter().zip(closes).for_each(|(day, close)| bars.push(*day, [*close, *close, *close, *close, 10.0]));
+        let bytes = write_layout_a(&bars).expect("rendered");
+        Store::new(dir).write(&format!("{ticker}.parquet"), &bytes).expect("written");
+    }
+
+    #[test]
+    fn a_seam_in_the_benchmark_spoils_the_regime_while_it_is_in_the_window() {
+        let cases = [("none", None, true), ("inside", Some(100), false), ("at the start", Some(50), true)];
+        for (name, seam, is_sound) in cases {
+            let dir = tempfile::tempdir().expect("a directory");
+            let closes: Vec<f64> =
+                (0..250).map(|n| if seam.is_some_and(|at| n < at) { 200.0 } else { 100.0 }).collect();
+            file(dir.path(), BENCHMARK, &closes);
+            let loaded = load(dir.path(), &["069500".to_owned()], "FILES").expect("read");
+            let series = &loaded.evidence.market.benchmark.1;
+            assert_eq!(matches!(series, Series::Bars(_)), is_sound, "{name}: {series:?}");
+            assert_eq!(loaded.evidence.jumps["069500"].len(), usize::from(seam.is_some()), "{name}");
+            assert_eq!(loaded.files.keys().collect::<Vec<_>>(), ["069500"], "{name}");
+        }
+    }
+
+    #[test]
+    fn missing_and_damaged_files_are_told_apart() {
+        let dir = tempfile::tempdir().expect("a directory");
+        file(dir.path(), "005930", &[100.0; 30]);
+        Store::new(dir.path()).write("114800.parquet", b"PAR1 and nothing").expect("written");
+        Store::new(dir.path()).write("069500.csv", b"no table").expect("written");
+        let universe = ["005930", "114800", "229200"].map(str::to_owned);
+        let loaded = load(dir.path(), &universe, "FILES").expect("read");
+        assert_eq!(loaded.evidence.bars.keys().collect::<Vec<_>>(), ["005930"]);
+        assert_eq!(loaded.evidence.damaged.keys().collect::<Vec<_>>(), ["114800"]);
+        assert!(!loaded.evidence.damaged["114800"].contains(&*dir.path().to_string_lossy()), "no path in a document");
+        assert!(matches!(loaded.evidence.market.index.1, Series::Missing));
+        assert!(
+            matches!(loaded.evidence.market.benchmark.1, Series::Damaged(_)),
+            "damaged, though not of the universe"
+        );
+        assert!(load(&dir.path().join("nowhere"), &universe, "FILES").expect("empty").evidence.bars.is_empty());
+        assert!(load(&dir.path().join("005930.parquet"), &universe, "FILES").is_err(), "a file is no directory");
+    }
+}

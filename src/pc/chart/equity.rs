@@ -24,7 +24,7 @@ use super::LOSS;
 use super::Lang;
 use super::drawn;
 use super::text;
-use super::won;
+use crate::pc::figures::won;
 use crate::time::TradingDate;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;

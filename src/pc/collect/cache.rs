@@ -62,8 +62,8 @@ impl Held {
 pub(super) enum Look {
     /// No file.
     Missing,
-    /// A file that nobody can vouch for; the text says why.
-    Unknown(String),
+    /// A file that nobody can vouch for: why, and what can be read of it.
+    Unknown(String, Bars),
     /// A file and its document.
     Held(Box<Held>),
 }
@@ -84,18 +84,18 @@ pub(super) fn look(store: &Store, ticker: &str) -> Look {
     }
     let raw = match read_file(&path) {
         Ok(raw) => raw,
-        Err(fault) => return Look::Unknown(fault.to_string()),
+        Err(fault) => return Look::Unknown(fault.to_string(), Bars::default()),
     };
     let meta = match store.document::<PriceMeta>(&meta_path(ticker)) {
         Stored::Present(meta) => meta,
-        Stored::Missing => return Look::Unknown("nothing says where the file comes from".to_owned()),
-        Stored::Damaged(why) => return Look::Unknown(format!("{}: {why}", meta_path(ticker))),
+        Stored::Missing => return Look::Unknown("nothing says where the file comes from".to_owned(), raw.bars),
+        Stored::Damaged(why) => return Look::Unknown(format!("{}: {why}", meta_path(ticker)), raw.bars),
     };
     if meta.ticker != ticker || meta.sha256 != raw.sha256 {
-        return Look::Unknown("the file is not the one that was collected".to_owned());
+        return Look::Unknown("the file is not the one that was collected".to_owned(), raw.bars);
     }
     if raw.bars.is_empty() || raw.bars.len() != meta.rows || raw.bars.last_date() != Some(meta.last) {
-        return Look::Unknown(format!("{} does not describe its file", meta_path(ticker)));
+        return Look::Unknown(format!("{} does not describe its file", meta_path(ticker)), raw.bars);
     }
     Look::Held(Box::new(Held { meta, bars: raw.bars }))
 }
@@ -199,7 +199,9 @@ mod tests {
         text.parse().expect("a day")
     }
 
-    fn bars(rows: &[(&str, f64)]) -> Bars {
+    type Rows<'a> = &'a [(&'a str, f64)];
+
+    fn bars(rows: Rows<'_>) -> Bars {
         let mut bars = Bars::default();
         for (date, close) in rows {
             bars.push(day(date), [*close, *close, *close, *close, 1.0]);
@@ -231,7 +233,7 @@ mod tests {
     #[test]
     fn held_bars_grow_only_by_a_past_that_agrees() {
         let held = bars(&[("2026-11-16", 100_000.0), ("2026-11-17", 100_000.0), ("2026-11-18", 500.0)]);
-        let cases: [(&str, &[(&str, f64)], Option<usize>); 10] = [
+        let cases: [(&str, Rows<'_>, Option<usize>); 10] = [
             (
                 "the same and one more",
                 &[("2026-11-17", 100_000.0), ("2026-11-18", 500.0), ("2026-11-19", 7.0)],

@@ -118,7 +118,7 @@ impl Chain<'_> {
         let why = match target.look {
             _ if target.force => Some("asked for".to_owned()),
             Look::Missing => None,
-            Look::Unknown(why) => Some(why.clone()),
+            Look::Unknown(why, _) => Some(why.clone()),
             Look::Held(held) if held.meta.vendor != vendor.name() => {
                 Some(format!("the file was {}'s", held.meta.vendor))
             }
@@ -149,7 +149,7 @@ impl Chain<'_> {
     ) -> Result<Fetched, VendorFault> {
         let held = match target.look {
             Look::Held(held) => Some(held),
-            Look::Missing | Look::Unknown(_) => None,
+            Look::Missing | Look::Unknown(..) => None,
         };
         // What is held is never given up for less, so the longer of both histories is asked for.
         let from = held.map_or(target.from, |held| held.from().min(target.from));

@@ -165,7 +165,7 @@ pub fn collect(wanted: &Wanted, tools: Tools<'_>, tell: &mut dyn FnMut(&Step)) -
 /// Whether a held file needs nothing: a vendor's bars, as far back as wanted, up to the last completed session.
 fn is_hit(look: &Look, wanted: &Wanted, last_session: TradingDate) -> bool {
     match look {
-        Look::Missing | Look::Unknown(_) => false,
+        Look::Missing | Look::Unknown(..) => false,
         Look::Held(held) => {
             held.meta.vendor != VendorName::Synthetic && held.meta.last >= last_session && held.from() <= wanted.from
         }

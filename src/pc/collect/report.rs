@@ -225,7 +225,7 @@ impl Judge<'_> {
     pub(super) fn failed(&self, look: &Look, why: String) -> TickerReport {
         let (bars, vendor, action, doubt) = match look {
             Look::Missing => (Bars::default(), None, Action::Missing, None),
-            Look::Unknown(doubt) => (Bars::default(), None, Action::Stale, Some(doubt)),
+            Look::Unknown(doubt, bars) => (bars.clone(), None, Action::Stale, Some(doubt)),
             Look::Held(held) => (held.bars.clone(), Some(held.meta.vendor), Action::Stale, None),
         };
         let mut row = self.row(&bars, vendor, action);

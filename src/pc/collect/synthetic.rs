@@ -33,7 +33,7 @@ pub fn generate(wanted: &Wanted, seed: u64, tools: Tools<'_>) -> Result<CollectR
     for ticker in &wanted.tickers {
         let ours = match look(tools.store, ticker) {
             Look::Missing => true,
-            Look::Unknown(_) => false,
+            Look::Unknown(..) => false,
             Look::Held(held) => held.meta.vendor == VendorName::Synthetic,
         };
         if !ours && wanted.mode != Mode::Refetch {

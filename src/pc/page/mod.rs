@@ -14,10 +14,11 @@ use super::chart::ChartFault;
 use super::chart::EquityChart;
 use super::chart::Lang;
 use super::chart::MonthlyReturns;
-use super::chart::won;
+use super::figures::won;
 use crate::contracts::backtest::BacktestResult;
 use crate::contracts::recon::ReconSummary;
 use crate::time::TradingDate;
+use crate::trading::known;
 use words::say;
 
 pub use data::BundleHead;
@@ -201,7 +202,7 @@ fn holdings(backtest: &BacktestResult, lang: Lang) -> Markup {
     let l = |pair| say(lang, pair);
     let shown = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}%"));
     let mut rows: Vec<(String, Option<f64>, Option<f64>)> =
-        backtest.tickers.iter().map(|(ticker, held)| (ticker.clone(), held.cagr, held.mdd)).collect();
+        backtest.tickers.iter().map(|(ticker, held)| (named(ticker), held.cagr, held.mdd)).collect();
     let summary = &backtest.summary;
     rows.insert(0, (l(words::STRATEGY).to_owned(), summary.cagr, summary.mdd));
     html! { section {
@@ -213,6 +214,11 @@ fn holdings(backtest: &BacktestResult, lang: Lang) -> Markup {
             }
         } }
     } }
+}
+
+/// The ticker and its name, where it is known.
+fn named(ticker: &str) -> String {
+    known(ticker).map_or_else(|| ticker.to_owned(), |(_, name)| format!("{ticker} {name}"))
 }
 
 fn fills(backtest: &BacktestResult, lang: Lang) -> Markup {
@@ -230,7 +236,7 @@ fn fills(backtest: &BacktestResult, lang: Lang) -> Markup {
             }
             @for trade in backtest.trades.iter().rev().take(FILLS) {
                 tr {
-                    td { (trade.date) } td.text { (trade.ticker) } td.text { (side(&trade.side)) } td { (trade.qty) }
+                    td { (trade.date) } td.text { (named(&trade.ticker)) } td.text { (side(&trade.side)) } td { (trade.qty) }
                     td { (won(trade.price)) }
                     td class=(tone(trade.realized_pnl.unwrap_or_default())) { (trade.realized_pnl.map(won).unwrap_or_default()) }
                     td.text { (trade.reason) }

@@ -359,7 +359,12 @@ impl Publisher<'_> {
         let staged = self.git().stage(&present, &checked.files.removed).map_err(|fault| match fault {
             PublishFault::Path { path, why: PathFault::Ignored } => not_wanted(&[path]),
             PublishFault::Path { .. } => PublishStop::new(PublishCode::PublishInvalid, fault.line()),
-            _ => PublishStop::new(PublishCode::PublishCommit, fault.line()),
+            PublishFault::Precheck(_)
+            | PublishFault::NoIdentity
+            | PublishFault::Commit(_)
+            | PublishFault::Hook { .. }
+            | PublishFault::Rejected { .. }
+            | PublishFault::Push { .. } => PublishStop::new(PublishCode::PublishCommit, fault.line()),
         })?;
         if self.hashes(&checked.files)? != checked.hashes {
             let text = "a file changed while it was checked; publish again when nothing writes them";

@@ -155,7 +155,7 @@ fn verdict(file: &str, judged: &Validation, policy: &BundlePolicy, found: &mut F
 
 fn fresh(file: &str, made: Option<KstTime>, now: KstTime, found: &mut Findings) {
     let age = made.map(|made| (now - made).num_seconds());
-    if !age.is_some_and(|age| age.abs() <= FRESH_SECONDS) {
+    if age.is_none_or(|age| age.abs() > FRESH_SECONDS) {
         let age = age.map_or_else(|| "unknown".to_owned(), |age| format!("{age} s"));
         found.add(
             file,

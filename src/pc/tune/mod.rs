@@ -313,15 +313,14 @@ fn drive(
 ) -> Result<End, TuneFault> {
     let ended = drive_guarded(site, dir, manifest, (data, known));
     if let Err(fault) = &ended {
-        let reason = match fault {
-            TuneFault::NoCompletedTrials { .. } => "no_completed_trials".to_owned(),
-            other => {
-                let mut traceback = vec![format!("{} of {}", other.kind(), dir.run_id())];
-                let causes = std::iter::successors(std::error::Error::source(other), |cause| cause.source());
-                traceback.extend(causes.map(|cause| format!("caused by: {cause}")));
-                dir.crash(other.kind(), &other.to_string(), &traceback);
-                other.to_string()
-            }
+        let reason = if matches!(fault, TuneFault::NoCompletedTrials { .. }) {
+            "no_completed_trials".to_owned()
+        } else {
+            let mut traceback = vec![format!("{} of {}", fault.kind(), dir.run_id())];
+            let causes = std::iter::successors(std::error::Error::source(fault), |cause| cause.source());
+            traceback.extend(causes.map(|cause| format!("caused by: {cause}")));
+            dir.crash(fault.kind(), &fault.to_string(), &traceback);
+            fault.to_string()
         };
         // The fault is told by its return; a disk that refuses this line has nothing to add.
         dir.event("TUNE_END", &json!({"status": "FAIL", "reason": reason})).ok();

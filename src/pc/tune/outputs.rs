@@ -172,6 +172,29 @@ fn figures_row(name: &str, figures: &TuneFigures) -> String {
     )
 }
 
+/// Every figure of the judged trial, of the parameters in force, and out of sample.
+fn figures_table(manifest: &Manifest, result: &TuneResult) -> String {
+    let results = &manifest.results;
+    let mut page = String::from(
+        "\n## Figures\n\n| | Sharpe | MDD % | CAGR % | Return % | Trades | Turnover | Exposure |\n|---|---|---|---|---|---|---|---|\n",
+    );
+    page.push_str(&figures_row("judged, train", &result.judged.train));
+    page.push_str(&figures_row("judged, validation", &result.judged.validation));
+    if let Some(test) = &result.judged.test {
+        page.push_str(&figures_row("judged, test", test));
+    }
+    if let Some(baseline) = &results.baseline {
+        page.push_str(&figures_row("in force, validation", &baseline.validation));
+        if let Some(test) = &baseline.test {
+            page.push_str(&figures_row("in force, test", test));
+        }
+    }
+    for window in &results.walk_forward {
+        page.push_str(&figures_row(&format!("out of sample {}", window.window.out_sample), &window.out_sample));
+    }
+    page
+}
+
 /// `report.md`
 #[must_use]
 pub fn report(manifest: &Manifest, result: &TuneResult, verdict: &Verdict) -> String {
@@ -207,21 +230,7 @@ pub fn report(manifest: &Manifest, result: &TuneResult, verdict: &Verdict) -> St
         params_line(&result.judged.params),
     )
     .ok();
-    page.push_str("\n## Figures\n\n| | Sharpe | MDD % | CAGR % | Return % | Trades | Turnover | Exposure |\n|---|---|---|---|---|---|---|---|\n");
-    page.push_str(&figures_row("judged, train", &result.judged.train));
-    page.push_str(&figures_row("judged, validation", &result.judged.validation));
-    if let Some(test) = &result.judged.test {
-        page.push_str(&figures_row("judged, test", test));
-    }
-    if let Some(baseline) = &results.baseline {
-        page.push_str(&figures_row("in force, validation", &baseline.validation));
-        if let Some(test) = &baseline.test {
-            page.push_str(&figures_row("in force, test", test));
-        }
-    }
-    for window in &results.walk_forward {
-        page.push_str(&figures_row(&format!("out of sample {}", window.window.out_sample), &window.out_sample));
-    }
+    page.push_str(&figures_table(manifest, result));
     page.push_str("\n## Gates\n\n```text\n");
     for line in result.gates.iter().flat_map(gate_lines) {
         writeln!(page, "{line}").ok();

@@ -64,7 +64,8 @@ pub(super) struct Search<'a> {
 
 impl Search<'_> {
     /// Runs every candidate that is not known yet. Each trial is recorded as soon as those before it are, so that a killed
-    /// run has lost at most what was being computed and the record does not depend on the number of cores.
+    /// run has lost at most what was being computed and what waited for it, and the record does not depend on the number
+    /// of cores.
     ///
     /// # Errors
     /// A trial panicked, the cache is wrong, or a record cannot be written.

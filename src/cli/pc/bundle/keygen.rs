@@ -42,6 +42,9 @@ pub(super) fn keygen(args: &KeygenArgs, global: &Global, output: &Output) -> Res
     if stem.is_empty() || !stem.chars().all(plain) {
         return Err(Failure::Usage(format!("--name {stem:?} may only have letters, digits, _ and -")));
     }
+    if args.dir.components().any(|part| part == Component::ParentDir) {
+        return Err(Failure::Usage(format!("--dir {} must not go up with ..", args.dir.display())));
+    }
     let secret = args.dir.join(format!("{stem}.key"));
     let public = args.dir.join(format!("{stem}.pub"));
     stays_here(root, &secret)?;
@@ -69,8 +72,7 @@ fn stays_here(root: &Path, secret: &Path) -> Result<(), Failure> {
     if !root.join(".git").exists() {
         return Ok(());
     }
-    let is_outside = secret.is_absolute() || secret.components().any(|part| part == Component::ParentDir);
-    let inside = if is_outside { within(root, &path) } else { Some(secret.to_path_buf()) };
+    let inside = if secret.is_absolute() { within(root, &path) } else { Some(secret.to_path_buf()) };
     let Some(inside) = inside else { return Ok(()) };
     let remote = Remote { root, name: "origin", branch: "main", limit: TRANSFER_LIMIT };
     let relative = inside.to_string_lossy().replace('\\', "/");
