@@ -15,13 +15,13 @@ use serde_json::Value;
 
 use crate::made::market;
 
-fn run(dir: &Path, args: &[&str]) -> Output {
+pub(crate) fn run(dir: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_daily_ops"));
     command.env_clear().current_dir(dir).args(["pc", "backtest"]).args(args);
     command.output().expect("started")
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -37,7 +37,7 @@ fn prices(dir: &Path) {
     }
 }
 
-fn workspace() -> tempfile::TempDir {
+pub(crate) fn workspace() -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a directory");
     prices(dir.path());
     let mut params = default_params(Stamp::from("2025-12-01T09:00:00+09:00"));

@@ -137,17 +137,27 @@ fn rate(times: &mut [Duration], work: usize) -> String {
     )
 }
 
-/// The command from start to exit, one run and the whole sweep.
+/// The commands from start to exit: one run, the whole sweep, and the reconciliation of two years.
 fn processes(dir: &Path) {
-    let base = ["pc", "backtest", "--strategy", "ma_cross", "--ticker", TICKER, "--start", "2021-01-04", "--json"];
-    let sweep = ["--sweep", "fast=2..40", "--sweep", "slow=41..160"];
-    for (name, more) in [("one run", &[][..]), ("the sweep", &sweep[..])] {
+    let out = tempfile::tempdir().expect("a directory");
+    let prices = dir.to_string_lossy().into_owned();
+    let case = dir.join("../reconcile/product_krx/case.json").to_string_lossy().into_owned();
+    let to = out.path().to_string_lossy().into_owned();
+    let one = ["--strategy", "ma_cross", "--ticker", TICKER, "--start", "2021-01-04", "--json", "--prices", &prices];
+    let sweep = [&one[..], &["--sweep", "fast=2..40", "--sweep", "slow=41..160"]].concat();
+    let reconcile = ["--case", &case, "--out", &to];
+    for (name, command, arguments) in [
+        ("one run", "backtest", &one[..]),
+        ("the sweep with its document", "backtest", &sweep),
+        ("reconcile two years, four documents", "reconcile", &reconcile),
+    ] {
         let mut times = Vec::new();
         let mut peak = 0;
         for _ in 0..PROCESSES {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_daily_ops"));
-            command.args(base).arg("--prices").arg(dir).args(more).stdout(Stdio::null()).stderr(Stdio::null());
-            let (took, memory) = process(command);
+            let mut process = Command::new(env!("CARGO_BIN_EXE_daily_ops"));
+            process.args(["pc", command]).args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+            let (took, memory, code) = run(process);
+            assert_eq!(code, Some(0), "{name} must succeed to be measured");
             times.push(took);
             peak = peak.max(memory);
         }
@@ -161,16 +171,15 @@ fn processes(dir: &Path) {
     }
 }
 
-/// Wall time from start to exit, and the highest resident memory seen in KiB.
-fn process(mut command: Command) -> (Duration, u32) {
+/// Wall time from start to exit, the highest resident memory seen in KiB, and the exit code.
+fn run(mut command: Command) -> (Duration, u32, Option<i32>) {
     let start = Instant::now();
     let mut child = command.spawn().expect("started");
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
     loop {
         if let Some(ended) = child.try_wait().expect("waited") {
-            assert_eq!(ended.code(), Some(0), "the command must succeed to be measured");
-            return (start.elapsed(), peak);
+            return (start.elapsed(), peak, ended.code());
         }
         let text = std::fs::read_to_string(&status).unwrap_or_default();
         let seen = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse().ok());
