@@ -119,6 +119,8 @@ fn measure(setup: &Setup<'_>, market: &Market) {
 
 /// What this thread had of a processor so far, waiting left out; zero where the system does not say.
 fn processor_time() -> Duration {
+    // The account of a running thread is brought up to date when it gives way.
+    std::thread::yield_now();
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     Duration::from_nanos(text.split_whitespace().next().and_then(|text| text.parse().ok()).unwrap_or(0))
 }

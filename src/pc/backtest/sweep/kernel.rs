@@ -30,6 +30,7 @@ use crate::pc::backtest::moments::BLOCK;
 use crate::pc::backtest::moments::Fall;
 use crate::pc::backtest::moments::Moments;
 use crate::pc::backtest::moments::Sums;
+use crate::pc::backtest::moments::larger;
 use crate::pc::backtest::timeline::Series;
 use crate::pc::backtest::timeline::Timeline;
 use crate::time::TradingDate;
@@ -311,12 +312,13 @@ impl Kernel {
             let worst = self.extremes.of_stretch(from, to);
             let (highest, lowest) = (cash + qty * worst.highest, cash + qty * worst.lowest);
             let part = fall.part();
-            if highest <= fall.peak {
+            // A fall inside the stretch is at most that of its closes, because cash does not fall.
+            let is_mild = highest <= fall.peak || worst.ratio >= part || self.extremes.ratio_of(from, to) >= part;
+            if is_mild {
                 fall.see(lowest);
-            } else if lowest < fall.peak * part || worst.ratio < part {
-                fall.see_all(&equity[from..to]);
+                fall.peak = larger(fall.peak, highest);
             } else {
-                fall.peak = highest;
+                fall.see_all(&equity[from..to]);
             }
             (flat, flat_from) = if to < self.sessions {
                 fall.see(after);
