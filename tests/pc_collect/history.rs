@@ -11,6 +11,9 @@ use crate::place::Place;
 use crate::place::day;
 use crate::place::days;
 
+/// What is done to a place.
+type Change = fn(&Place);
+
 const TICKER: &str = "069500";
 const BOARD: &str = "069500.KS";
 /// The day asked for; a history that begins in August is late.
@@ -43,9 +46,9 @@ fn store_holes(place: &Place) {
     let other = Place::new();
     other.naver.holds(TICKER, &whole());
     fetch(&other);
-    let (whole, bytes) = (other.bars(TICKER), holed());
+    let whole = other.bars(TICKER);
     let mut bars = daily_ops::trading::Bars::default();
-    for (date, _) in bytes {
+    for (date, _) in holed() {
         let at = whole.index_of(date).expect("a row");
         bars.push(date, [whole.open[at], whole.high[at], whole.low[at], whole.close[at], whole.volume[at]]);
     }
@@ -148,7 +151,7 @@ fn a_start_that_the_other_vendor_denies_is_a_cut_history() {
 
 #[test]
 fn a_start_that_nobody_can_confirm_is_told_and_asked_for_again() {
-    let nobody: [(&str, fn(&Place)); 3] = [
+    let nobody: [(&str, Change); 3] = [
         ("unknown there", |_| ()),
         ("down", |place| {
             place.yahoo.always("chart", Trouble::Status(404));
@@ -175,6 +178,20 @@ fn a_start_that_nobody_can_confirm_is_told_and_asked_for_again() {
         assert_eq!((row.first, row.warning), (Some(day(FROM)), None), "{name}: repaired");
         assert_eq!(fetch(&place).action, Action::Hit, "{name}");
     }
+}
+
+#[test]
+fn a_late_index_has_no_second_vendor_and_says_so() {
+    let place = Place::new();
+    place.yahoo.holds("^KS11", &young());
+    for action in [Action::Full, Action::Refetched] {
+        let report = place.try_collect(&["^KS11"], FROM, Mode::Fetch).expect("collected");
+        let row = &report.tickers[0];
+        assert_eq!((row.action, row.fresh), (action, true));
+        let warning = row.warning.as_deref().expect("a warning");
+        assert!(warning.ends_with("; naver does not have it to confirm that"), "{warning}");
+    }
+    assert_eq!(place.naver.targets(), Vec::<String>::new());
 }
 
 #[test]
