@@ -6,3 +6,4 @@ mod command;
 mod documents;
 mod golden;
 mod made;
+mod sweeps;
