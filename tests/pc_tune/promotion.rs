@@ -8,10 +8,13 @@ use daily_ops::contracts::tune::TuneFigures;
 use daily_ops::contracts::tune::TuneStage;
 use daily_ops::pc::params;
 use daily_ops::pc::tune::guard::Preset;
+use daily_ops::pc::tune::input::fee_table_sha256;
+use daily_ops::pc::tune::promotion::Conditions;
 use daily_ops::pc::tune::promotion::Promotion;
 use daily_ops::pc::tune::promotion::promote;
 use daily_ops::pc::tune::rundir::Manifest;
 use daily_ops::pc::tune::rundir::RunDir;
+use daily_ops::pc::tune::space::Space;
 use daily_ops::store::layout;
 use serde_json::Number;
 
@@ -43,8 +46,24 @@ fn run_with(edit: impl FnOnce(&mut Manifest)) -> Bench {
     bench
 }
 
+fn conditions() -> Conditions {
+    Conditions { fee_table_sha256: fee_table_sha256(None), gate: false }
+}
+
 fn tried(bench: &Bench, force: Option<&str>) -> Promotion {
-    promote(&bench.store, &bench.clock, (RUN, force)).expect("judged")
+    promote(&bench.store, &bench.clock, &conditions(), (RUN, force)).expect("judged")
+}
+
+/// Makes `max_drawdown_pct` of the parameters in force, and of the run, another one.
+fn allow(bench: &Bench, max_drawdown_pct: f64) {
+    let mut document = params::resolve(&bench.store).expect("parameters").document;
+    document.params["risk_limits"]["max_drawdown_pct"] = max_drawdown_pct.into();
+    bench.store.write_document(layout::STRATEGY_PARAMS.latest, &document).expect("written");
+    let dir = RunDir::new(&bench.store, &bench.clock, RUN);
+    let mut manifest = dir.manifest().expect("readable").expect("there");
+    manifest.config.params = document.params;
+    manifest.config.param_source.sha256 = params::resolve(&bench.store).expect("parameters").sha256;
+    dir.write_manifest(&manifest).expect("written");
 }
 
 fn judged_test(manifest: &mut Manifest) -> &mut TuneFigures {
@@ -58,7 +77,7 @@ fn set(manifest: &mut Manifest, name: &str, value: i64) {
 /// One row: name, edit, decision, ids of the failed checks.
 type Case = (&'static str, fn(&mut Manifest), PromotionDecision, &'static [&'static str]);
 
-fn cases() -> [Case; 17] {
+fn cases() -> [Case; 20] {
     use PromotionDecision::Error;
     use PromotionDecision::Hold;
     use PromotionDecision::Promote;
@@ -66,9 +85,13 @@ fn cases() -> [Case; 17] {
     [
         ("fine", |_| (), Promote, &[]),
         ("a quarter more", |m| set(m, "momentum_period", 25), Promote, &[]),
+        ("more than a quarter", |m| set(m, "momentum_period", 26), Reject, &["HC1_PARAM_DRIFT_LIMIT"]),
         (
-            "more than a quarter",
-            |m| set(m, "momentum_period", 26),
+            "unlike",
+            |m| {
+                set(m, "momentum_period", 60);
+                set(m, "max_positions", 2);
+            },
             Reject,
             &["HC1_PARAM_DRIFT_LIMIT", "HC2_SIMILARITY_MIN"],
         ),
@@ -84,6 +107,21 @@ fn cases() -> [Case; 17] {
         ("fewer than half", |m| judged_test(m).total_trades = 19, Reject, &["HC4_TRADE_SANITY"]),
         ("more than twice", |m| judged_test(m).total_trades = 81, Reject, &["HC4_TRADE_SANITY"]),
         ("no better", |m| judged_test(m).total_return = 5.0, Hold, &["SC1_RETURN_IMPROVEMENT"]),
+        (
+            "bad in validation and splendid in the test",
+            |m| {
+                m.results.judged.as_mut().expect("judged").validation.sharpe = -0.1;
+                judged_test(m).sharpe = 1.6;
+            },
+            Hold,
+            &["SC3_VAL_TEST_DIVERGENCE"],
+        ),
+        (
+            "bad in validation and good in the test",
+            |m| m.results.judged.as_mut().expect("judged").validation.sharpe = -0.1,
+            Promote,
+            &[],
+        ),
         ("rarely invested", |m| judged_test(m).exposure = 0.29, Hold, &["SC2_EXPOSURE_NORMALIZATION"]),
         (
             "soft and hard",
@@ -128,6 +166,65 @@ fn each_check_has_its_weight_and_the_worst_decides() {
         assert_eq!(bench.bytes(layout::STRATEGY_PARAMS.latest) != before, is_promoted, "{name}");
         let stored = bench.run_file("gatekeeper_decision.json");
         assert_eq!(GatekeeperDecision::parse(stored.as_bytes()).expect("a decision"), done.decision, "{name}");
+    }
+}
+
+#[test]
+fn the_drawdown_limit_is_that_of_the_parameters_in_force_and_never_above_fifteen() {
+    // The run's drawdowns: 9 % in validation, 8 % in the test.
+    let cases = [(0.089, false, "8.9 %"), (0.09, true, "9 %"), (0.15, true, "15 %"), (0.5, true, "15 %")];
+    for (max_drawdown_pct, holds, limit) in cases {
+        let bench = run_with(|_| ());
+        allow(&bench, max_drawdown_pct);
+        let decision = tried(&bench, None).decision;
+        let check = decision.checks.iter().find(|check| check.id == "HC3_RISK_BOUNDS").expect("the check");
+        assert_eq!((check.passed, decision.applied), (holds, holds), "{max_drawdown_pct}: {:?}", decision.reasons);
+        let want = format!("{limit} = min(15 %, max_drawdown_pct {max_drawdown_pct})");
+        assert!(check.detail.ends_with(&want), "{max_drawdown_pct}: {}", check.detail);
+    }
+    let bench = run_with(|m| judged_test(m).mdd = 15.1);
+    allow(&bench, 0.5);
+    assert_eq!(tried(&bench, None).decision.reasons, ["HC3_RISK_BOUNDS"]);
+}
+
+#[test]
+fn similarity_is_measured_on_the_published_ranges_whatever_was_searched() {
+    for grid in ["momentum_period=18..24", "momentum_period=8..200"] {
+        let space = Space::with(&[grid.to_owned()]).expect("a space");
+        let bench = run_with(|m| {
+            m.config.space = space;
+            set(m, "momentum_period", 24);
+            set(m, "max_positions", 3);
+        });
+        let decision = tried(&bench, None).decision;
+        let check = decision.checks.iter().find(|check| check.id == "HC2_SIMILARITY_MIN").expect("the check");
+        // 1 - (4/52 + 1/4 + 0) / 3
+        assert_eq!(check.detail, "1 - mean(|difference| / range) = 0.891 >= 0.70", "{grid}");
+    }
+}
+
+#[test]
+fn a_run_under_other_conditions_cannot_be_judged() {
+    type Edit = fn(&mut Manifest);
+    let cases: [(&str, Edit, &str); 4] = [
+        ("simulator", |m| m.environment.engine_version = "daily-bars-0".to_owned(), "engine_version daily-bars-0 in"),
+        ("tax table", |m| m.config.costs.fee_table_sha256 = "0".repeat(64), "fee_table_sha256 0000"),
+        ("gate", |m| m.config.gate = true, "gate on in the run, off in force"),
+        (
+            "all",
+            |m| {
+                m.config.gate = true;
+                m.environment.engine_version = "daily-bars-0".to_owned();
+            },
+            "in force; gate on in the run, off in force; tune again",
+        ),
+    ];
+    for (name, edit, want) in cases {
+        let bench = run_with(edit);
+        let done = tried(&bench, Some("it will be fine"));
+        assert_eq!((done.decision.decision, done.decision.applied), (PromotionDecision::Error, false), "{name}");
+        let reason = &done.decision.reasons[0];
+        assert!(reason.starts_with("CONDITIONS_CHANGED: ") && reason.contains(want), "{name}: {reason}");
     }
 }
 
@@ -194,6 +291,6 @@ fn what_cannot_be_read_is_an_error_and_never_a_promotion() {
     bench.store.write(&file("verdict.json"), failed.as_bytes()).expect("written");
     assert_eq!(tried(&bench, None).decision.reasons, ["PRE3_RUN_VERDICT"]);
     for unknown in ["tune_20200101_000000_000000", "../../state", ""] {
-        assert!(promote(&bench.store, &bench.clock, (unknown, None)).is_err(), "{unknown:?}");
+        assert!(promote(&bench.store, &bench.clock, &conditions(), (unknown, None)).is_err(), "{unknown:?}");
     }
 }

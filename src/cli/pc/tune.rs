@@ -52,6 +52,7 @@ use crate::pc::tune::lab::LabFault;
 use crate::pc::tune::objective::Combine;
 use crate::pc::tune::outputs;
 use crate::pc::tune::promotion;
+use crate::pc::tune::promotion::Conditions;
 use crate::pc::tune::promotion::Promotion;
 use crate::pc::tune::rundir::RunDir;
 use crate::pc::tune::rundir::run_id;
@@ -83,7 +84,7 @@ pub(in crate::cli) struct TuneArgs {
     /// max_position_pct, min_cash_pct or adx_filter_min; repeatable
     #[arg(long, value_name = "NAME=A..B[:STEP]", allow_hyphen_values = true)]
     space: Vec<String>,
-    /// Search only values that a promotion accepts: within 25 % of those in force
+    /// Search only values within 25 % of those in force, as a promotion asks; its other checks are still to pass
     #[arg(long)]
     near: bool,
     /// Guardrails; what is found under lax cannot be promoted [default: standard]
@@ -146,7 +147,7 @@ pub(super) fn tune(args: &TuneArgs, global: &Global, output: &mut Output) -> Res
         return promote(args, run_id, &context, output);
     }
     context.heed_signals()?;
-    let fees = Fees::of(args, &context)?;
+    let fees = Fees::named(args.fees.as_deref(), &context)?;
     let (config, data) = prepared(args, &context, (&fees, output))?;
     let resumed = args.resume.clone();
     let id = resumed.clone().unwrap_or_else(|| run_id(context.clock.now(), salt()));
@@ -185,9 +186,10 @@ struct Fees {
 }
 
 impl Fees {
-    fn of(args: &TuneArgs, context: &Context) -> Result<Self, Failure> {
+    /// The named table, else the setting's, else the one that is built in.
+    fn named(file: Option<&Path>, context: &Context) -> Result<Self, Failure> {
         let named = context.settings.pc.fee_table_file.first().map(|file| context.store.root().join(file));
-        let Some(file) = args.fees.as_deref().or(named.as_deref()) else {
+        let Some(file) = file.or(named.as_deref()) else {
             return Ok(Self { table: FeeTable::krx().clone(), sha256: input::fee_table_sha256(None) });
         };
         let bytes = std::fs::read(file).map_err(|why| anyhow::anyhow!("cannot read {}: {why}", file.display()))?;
@@ -432,7 +434,10 @@ fn promote(args: &TuneArgs, run_id: &str, context: &Context, output: &Output) ->
         return Err(Failure::Usage("--force needs a --reason that says something".to_owned()));
     }
     let force = reason.filter(|_| args.force);
-    let done = promotion::promote(&context.store, context.clock.as_ref(), (run_id, force)).map_err(refused)?;
+    let conditions =
+        Conditions { fee_table_sha256: Fees::named(None, context)?.sha256, gate: context.settings.pc.gate };
+    let done =
+        promotion::promote(&context.store, context.clock.as_ref(), &conditions, (run_id, force)).map_err(refused)?;
     output.result(&done.decision, || promotion_lines(&done));
     Ok(match done.decision.decision {
         _ if done.decision.applied => DONE,
