@@ -271,12 +271,22 @@ impl Kernel {
         let day = &self.days[session];
         // The quotient is not negative, so that cutting off is rounding down.
         #[expect(clippy::cast_possible_truncation, reason = "the cast saturates")]
-        let mut qty = (cash / day.buy_whole) as i64;
-        let cost = |qty: i64| {
-            let notional = shares(qty) * day.buy;
-            notional + notional * self.commission_rate
-        };
-        while qty > 0 && cost(qty) > cash {
+        let qty = (cash / day.buy_whole) as i64;
+        if self.cost(qty, day) > cash { self.fewer(qty, day, cash) } else { qty }
+    }
+
+    /// What shares cost with commission.
+    #[inline(always)]
+    fn cost(&self, qty: i64, day: &Day) -> f64 {
+        let notional = shares(qty) * day.buy;
+        notional + notional * self.commission_rate
+    }
+
+    /// The quotient was rounded up to a share that lacks a fraction of a won.
+    #[cold]
+    #[inline(never)]
+    fn fewer(&self, mut qty: i64, day: &Day, cash: f64) -> i64 {
+        while qty > 0 && self.cost(qty, day) > cash {
             qty -= 1;
         }
         qty
