@@ -73,7 +73,8 @@ fn every_cell_of_a_sweep_is_the_single_run_with_its_parameters() {
 fn an_axis_without_effect_is_named_and_so_are_parameters_of_a_gate_that_is_off() {
     let dir = workspace();
     let base = ["--strategy", "krx_momentum_v1", "--ticker", "069500"];
-    let cases: [(&str, &[&str], &[&str], &[&str]); 5] = [
+    type Words<'a> = &'a [&'a str];
+    let cases: [(&str, Words<'_>, Words<'_>, Words<'_>); 5] = [
         ("an effect", &["--sweep", "momentum_period=10..30:10"], &[], &["no effect", "gate=true"]),
         ("off", &["--sweep", "adx_filter_min=10..12"], &["no effect here: adx_filter_min", "adx_filter_min does"], &[]),
         (
