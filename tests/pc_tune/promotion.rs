@@ -204,6 +204,14 @@ fn similarity_is_measured_on_the_published_ranges_whatever_was_searched() {
 }
 
 #[test]
+fn a_run_that_searched_what_the_gate_alone_reads_is_not_promoted_with_the_gate_off() {
+    let space = Space::with(&["adx_filter_min=15..25".to_owned()]).expect("a space");
+    let decision = tried(&run_with(|m| m.config.space = space), None).decision;
+    assert_eq!((decision.decision, decision.applied), (PromotionDecision::Error, false));
+    assert!(decision.reasons[0].starts_with("UNMEASURED: --space adx_filter_min"), "{:?}", decision.reasons);
+}
+
+#[test]
 fn a_run_under_other_conditions_cannot_be_judged() {
     type Edit = fn(&mut Manifest);
     let cases: [(&str, Edit, &str); 4] = [
