@@ -175,10 +175,12 @@ pub(super) fn tune(args: &TuneArgs, global: &Global, output: &mut Output) -> Res
         tune::run(&site, &id, (config, data))
     };
     bar.finish_and_clear();
-    let refused = |fault: TuneFault| match fault {
-        // Nobody asked for this start: the prices are too short for the usual range.
-        TuneFault::StartsLater { .. } if args.start.is_none() => Failure::Fault(fault.into()),
-        fault => refused(fault),
+    let refused = |fault: TuneFault| {
+        if args.start.is_none() && matches!(fault, TuneFault::StartsLater { .. }) {
+            // Nobody asked for this start: the prices are too short for the usual range.
+            return Failure::Fault(fault.into());
+        }
+        refused(fault)
     };
     match ended.map_err(refused)? {
         End::Finished(finished) => Ok(told(&finished, output)),
