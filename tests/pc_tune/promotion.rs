@@ -77,7 +77,7 @@ fn set(manifest: &mut Manifest, name: &str, value: i64) {
 /// One row: name, edit, decision, ids of the failed checks.
 type Case = (&'static str, fn(&mut Manifest), PromotionDecision, &'static [&'static str]);
 
-fn cases() -> [Case; 20] {
+fn cases() -> [Case; 17] {
     use PromotionDecision::Error;
     use PromotionDecision::Hold;
     use PromotionDecision::Promote;
@@ -86,15 +86,6 @@ fn cases() -> [Case; 20] {
         ("fine", |_| (), Promote, &[]),
         ("a quarter more", |m| set(m, "momentum_period", 25), Promote, &[]),
         ("more than a quarter", |m| set(m, "momentum_period", 26), Reject, &["HC1_PARAM_DRIFT_LIMIT"]),
-        (
-            "unlike",
-            |m| {
-                set(m, "momentum_period", 60);
-                set(m, "max_positions", 2);
-            },
-            Reject,
-            &["HC1_PARAM_DRIFT_LIMIT", "HC2_SIMILARITY_MIN"],
-        ),
         ("mdd 15", |m| judged_test(m).mdd = 15.0, Promote, &[]),
         ("mdd above 15", |m| judged_test(m).mdd = 15.1, Reject, &["HC3_RISK_BOUNDS"]),
         (
@@ -107,21 +98,6 @@ fn cases() -> [Case; 20] {
         ("fewer than half", |m| judged_test(m).total_trades = 19, Reject, &["HC4_TRADE_SANITY"]),
         ("more than twice", |m| judged_test(m).total_trades = 81, Reject, &["HC4_TRADE_SANITY"]),
         ("no better", |m| judged_test(m).total_return = 5.0, Hold, &["SC1_RETURN_IMPROVEMENT"]),
-        (
-            "bad in validation and splendid in the test",
-            |m| {
-                m.results.judged.as_mut().expect("judged").validation.sharpe = -0.1;
-                judged_test(m).sharpe = 1.6;
-            },
-            Hold,
-            &["SC3_VAL_TEST_DIVERGENCE"],
-        ),
-        (
-            "bad in validation and good in the test",
-            |m| m.results.judged.as_mut().expect("judged").validation.sharpe = -0.1,
-            Promote,
-            &[],
-        ),
         ("rarely invested", |m| judged_test(m).exposure = 0.29, Hold, &["SC2_EXPOSURE_NORMALIZATION"]),
         (
             "soft and hard",
@@ -150,9 +126,42 @@ fn cases() -> [Case; 20] {
     ]
 }
 
+/// Parameters that are unlike, and figures that do not belong together.
+fn further_cases() -> [Case; 3] {
+    use PromotionDecision::Hold;
+    use PromotionDecision::Promote;
+    use PromotionDecision::Reject;
+    [
+        (
+            "unlike",
+            |m| {
+                set(m, "momentum_period", 60);
+                set(m, "max_positions", 2);
+            },
+            Reject,
+            &["HC1_PARAM_DRIFT_LIMIT", "HC2_SIMILARITY_MIN"],
+        ),
+        (
+            "bad in validation and splendid in the test",
+            |m| {
+                m.results.judged.as_mut().expect("judged").validation.sharpe = -0.1;
+                judged_test(m).sharpe = 1.6;
+            },
+            Hold,
+            &["SC3_VAL_TEST_DIVERGENCE"],
+        ),
+        (
+            "bad in validation and good in the test",
+            |m| m.results.judged.as_mut().expect("judged").validation.sharpe = -0.1,
+            Promote,
+            &[],
+        ),
+    ]
+}
+
 #[test]
 fn each_check_has_its_weight_and_the_worst_decides() {
-    for (name, edit, want, reasons) in cases() {
+    for (name, edit, want, reasons) in cases().into_iter().chain(further_cases()) {
         let bench = run_with(edit);
         let before = bench.bytes(layout::STRATEGY_PARAMS.latest);
         let done = tried(&bench, None);
@@ -201,6 +210,14 @@ fn similarity_is_measured_on_the_published_ranges_whatever_was_searched() {
         // 1 - (4/52 + 1/4 + 0) / 3
         assert_eq!(check.detail, "1 - mean(|difference| / range) = 0.891 >= 0.70", "{grid}");
     }
+}
+
+#[test]
+fn a_run_that_searched_what_the_gate_alone_reads_is_not_promoted_with_the_gate_off() {
+    let space = Space::with(&["adx_filter_min=15..25".to_owned()]).expect("a space");
+    let decision = tried(&run_with(|m| m.config.space = space), None).decision;
+    assert_eq!((decision.decision, decision.applied), (PromotionDecision::Error, false));
+    assert!(decision.reasons[0].starts_with("UNMEASURED: --space adx_filter_min"), "{:?}", decision.reasons);
 }
 
 #[test]

@@ -48,6 +48,7 @@ use crate::pc::tune::config::TuneData;
 use crate::pc::tune::guard::Preset;
 use crate::pc::tune::input;
 use crate::pc::tune::input::Files;
+use crate::pc::tune::input::Place;
 use crate::pc::tune::lab::LabFault;
 use crate::pc::tune::objective::Combine;
 use crate::pc::tune::outputs;
@@ -137,6 +138,9 @@ fn duration(text: &str) -> Result<Duration, String> {
         _ => return Err("a number and s, m or h, such as 10m".to_owned()),
     };
     let number: u64 = number.parse().map_err(|_none| "a number and s, m or h, such as 10m".to_owned())?;
+    if number == 0 {
+        return Err("no trial could start; at least 1s".to_owned());
+    }
     Ok(Duration::from_secs(number.saturating_mul(seconds)))
 }
 
@@ -171,6 +175,13 @@ pub(super) fn tune(args: &TuneArgs, global: &Global, output: &mut Output) -> Res
         tune::run(&site, &id, (config, data))
     };
     bar.finish_and_clear();
+    let refused = |fault: TuneFault| {
+        if args.start.is_none() && matches!(fault, TuneFault::StartsLater { .. }) {
+            // Nobody asked for this start: the prices are too short for the usual range.
+            return Failure::Fault(fault.into());
+        }
+        refused(fault)
+    };
     match ended.map_err(refused)? {
         End::Finished(finished) => Ok(told(&finished, output)),
         End::Interrupted { done, total } => Err(Failure::Fault(anyhow::anyhow!(
@@ -217,7 +228,8 @@ fn prepared(
     if settings.gate {
         tickers.push(BENCHMARK.to_owned());
     }
-    let files = Files::read(dir.as_path(), &tickers).map_err(unusable)?;
+    let place = if args.prices.is_some() { Place::Named } else { Place::Collected };
+    let files = Files::read((dir.as_path(), place), &tickers).map_err(unusable)?;
     let (start, end, mode) = range(args, context, (&files, stored.as_ref(), output))?;
     files.remarks().iter().for_each(|remark| output.story(&format!("⚠️ {remark}")));
     let data = files.over((start, end)).map_err(unusable)?;
@@ -312,8 +324,13 @@ fn unusable(fault: InputFault) -> Failure {
 }
 
 fn refused(fault: TuneFault) -> Failure {
-    let is_usage =
-        matches!(fault, TuneFault::NoSuchRun(_) | TuneFault::Lab(LabFault::Backtest(BacktestFault::Parameter { .. })));
+    let is_usage = matches!(
+        fault,
+        TuneFault::NoSuchRun(_)
+            | TuneFault::Unmeasured(_)
+            | TuneFault::StartsLater { .. }
+            | TuneFault::Lab(LabFault::Backtest(BacktestFault::Parameter { .. }))
+    );
     if fault.is_refusal() {
         Failure::Blocked(fault.to_string())
     } else if is_usage {

@@ -226,6 +226,9 @@ pub fn checks(evidence: Evidence<'_>) -> Result<Vec<PromotionCheck>, String> {
             in_force.path, in_force.sha256
         ));
     }
+    if let Some(why) = manifest.config.unmeasured() {
+        return Err(format!("UNMEASURED: {why}"));
+    }
     if let Some(difference) = conditions.difference(manifest) {
         return Err(difference);
     }
