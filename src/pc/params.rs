@@ -15,6 +15,9 @@ use crate::store::StoreFault;
 use crate::store::layout;
 use crate::time::Stamp;
 
+/// The only strategy that parameters may name, in any case: another one's values would be simulated with this one's rules.
+pub const STRATEGY: &str = "KRX_MOMENTUM_V1";
+
 /// Parameters and the file they came from.
 #[derive(Clone, Debug)]
 pub struct ParamSource {
@@ -46,6 +49,14 @@ pub enum ParamsFault {
         #[source]
         fault: DocumentFault,
     },
+    /// The parameters belong to a strategy that this program does not have.
+    #[error("{path}: strategy is {name:?}, must be {STRATEGY}")]
+    Strategy {
+        /// The file.
+        path: String,
+        /// The strategy that it names.
+        name: String,
+    },
 }
 
 /// The workspace's parameters. A parameter file that is there but damaged is a fault, not a reason to take the bundle's.
@@ -74,6 +85,9 @@ pub fn from_file(path: &Path) -> Result<ParamSource, ParamsFault> {
 fn parse(path: &str, bytes: &[u8]) -> Result<ParamSource, ParamsFault> {
     let unusable = |fault| ParamsFault::Unusable { path: path.to_owned(), fault };
     let document = document(bytes).map_err(unusable)?;
+    if !document.strategy.eq_ignore_ascii_case(STRATEGY) {
+        return Err(ParamsFault::Strategy { path: path.to_owned(), name: document.strategy });
+    }
     let values = document.values().map_err(unusable)?;
     Ok(ParamSource { document, values, path: path.to_owned(), sha256: sha256_hex(bytes) })
 }
@@ -114,6 +128,28 @@ mod tests {
         assert_eq!(found.sha256.len(), 64);
         store.write(layout::STRATEGY_PARAMS.latest, b"{").expect("written");
         assert!(matches!(resolve(&store), Err(ParamsFault::Unusable { .. })));
+    }
+
+    #[test]
+    fn parameters_of_another_strategy_are_refused_wherever_they_come_from() {
+        let cases = [("KRX_MOMENTUM_V1", true), ("krx_momentum_v1", true), ("MA_CROSS", false), ("", false)];
+        for (name, is_ours) in cases {
+            let mut params = default_params(Stamp::from("2026-11-20T19:00:00+09:00"));
+            name.clone_into(&mut params.strategy);
+            let bundle = serde_json::json!({
+                "schema": BUNDLE_SCHEMA, "created_at": "2026-11-20T19:00:00+09:00", "strategy": params.strategy_section(),
+            });
+            for bytes in [serde_json::to_vec(&params).expect("rendered"), bundle.to_string().into_bytes()] {
+                match parse("p.json", &bytes) {
+                    Ok(_) => assert!(is_ours, "{name:?}"),
+                    Err(fault) => {
+                        assert!(!is_ours, "{name:?}: {fault}");
+                        let want = format!("p.json: strategy is {name:?}, must be KRX_MOMENTUM_V1");
+                        assert_eq!(fault.to_string(), want);
+                    }
+                }
+            }
+        }
     }
 
     #[test]

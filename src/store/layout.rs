@@ -146,6 +146,8 @@ pub const TUNE_RUNS: &str = "data/tuning_runs";
 pub const PRICES: &str = "data/cache";
 /// The lock of collecting prices.
 pub const PRICES_LOCK: &str = "state/locks/prices.lock";
+/// The lock of simulating the workspace's parameters.
+pub const BACKTEST_LOCK: &str = "state/locks/backtest.lock";
 /// The lock of the day's work on the PC.
 pub const PC_RUN_LOCK: &str = "state/locks/pc_run.lock";
 /// The lock of a publish.

@@ -8,6 +8,7 @@ use daily_ops::contracts::Document as _;
 use daily_ops::contracts::backtest::BacktestResult;
 use daily_ops::contracts::strategy_params::default_params;
 use daily_ops::pc::prices::write_layout_a;
+use daily_ops::store::Holder;
 use daily_ops::store::Store;
 use daily_ops::store::layout;
 use daily_ops::time::Stamp;
@@ -114,13 +115,84 @@ fn an_unknown_ticker_is_taxed_as_a_stock_with_a_warning_unless_the_flag_says_wha
     let fund = run(&["--instrument", "etf"]);
     assert_eq!(fund["warnings"].as_array().map(Vec::len), Some(0), "{}", fund["warnings"]);
     assert_eq!(fund["metrics"]["total_tax"].as_f64(), Some(0.0));
+    let told =
+        self::run(dir.path(), &["--strategy", "ma_cross", "--ticker", "069500", "--json", "--instrument", "stock"]);
+    let known: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    assert_eq!(known["warnings"][0], "--instrument stock is ignored for 069500: the table says etf");
+}
+
+/// A document beside a price file that says where it comes from.
+fn vouch(dir: &Path, ticker: &str, (vendor, sha256): (&str, &str)) {
+    let meta = serde_json::json!({
+        "schema": "PRICE_META_V1", "ticker": ticker, "vendor": vendor, "rows": 1, "sha256": sha256, "adjusted": true,
+        "fetched_at": "2026-11-20T19:00:00+09:00", "first": "2024-01-02", "last": "2025-12-30",
+    });
+    let name = format!("{}/{ticker}.meta.json", layout::PRICES);
+    Store::new(dir).write(&name, meta.to_string().as_bytes()).expect("written");
+}
+
+#[test]
+fn prices_are_what_was_collected_or_the_result_says_what_they_are() {
+    let dir = workspace();
+    let store = Store::new(dir.path());
+    let window = ["--start", "2025-01-02", "--end", "2025-12-30", "--json"];
+    let sha256 = |ticker: &str| {
+        let bytes = store.read(&format!("{}/{ticker}.parquet", layout::PRICES)).expect("read").expect("there");
+        daily_ops::contracts::json::sha256_hex(&bytes)
+    };
+    let warnings = |told: &Output, ticker: &str| {
+        let result = BacktestResult::parse(&told.stdout).expect("a result");
+        result.meta.quality[ticker].warnings.join("; ")
+    };
+    let told = run(dir.path(), &window);
+    assert!(warnings(&told, "114800").contains("no 114800.meta.json"), "{}", text(&told.stderr));
+    vouch(dir.path(), "069500", ("naver", &sha256("069500")));
+    vouch(dir.path(), "114800", ("synthetic", &sha256("114800")));
+    let told = run(dir.path(), &window);
+    assert_eq!(warnings(&told, "069500"), "");
+    assert!(warnings(&told, "114800").starts_with("114800: SYNTHETIC prices"), "{}", text(&told.stdout));
+    let screen = text(&run(dir.path(), &window[..4]).stdout);
+    assert!(screen.contains("SYNTHETIC prices, this is no result of any market: 114800"), "{screen}");
+    let named = ["--strategy", "ma_cross", "--ticker", "114800", "--json"];
+    let shown = text(&run(dir.path(), &named).stdout);
+    assert!(shown.contains("114800: SYNTHETIC prices"), "{shown}");
+    vouch(dir.path(), "114800", ("naver", &"0".repeat(64)));
+    for args in [&window[..], &named[..]] {
+        let told = run(dir.path(), args);
+        assert_eq!(told.status.code(), Some(3), "{}", text(&told.stdout));
+        let said = text(&told.stderr);
+        assert!(said.contains("114800.parquet is not the file") && said.contains("pc collect --force"), "{said}");
+    }
+}
+
+#[test]
+fn a_workspace_is_simulated_by_one_process_at_a_time_and_with_its_own_strategy() {
+    let dir = workspace();
+    let store = Store::new(dir.path());
+    let window = ["--start", "2025-01-02", "--end", "2025-12-30"];
+    let now = daily_ops::time::Clock::now(&daily_ops::time::SystemClock::new());
+    let holder = Holder::this_process("pc backtest", now, std::time::Duration::from_secs(600));
+    let held = store.try_lock(layout::BACKTEST_LOCK, &holder).expect("tried");
+    let told = run(dir.path(), &window);
+    assert_eq!(told.status.code(), Some(2), "{}", text(&told.stderr));
+    assert!(text(&told.stderr).contains("ALREADY_RUNNING"), "{}", text(&told.stderr));
+    assert!(store.read(layout::BACKTEST.latest).expect("read").is_none(), "nothing was written");
+    drop(held);
+    assert_eq!(run(dir.path(), &window).status.code(), Some(0));
+    let mut params = default_params(Stamp::from("2025-12-01T09:00:00+09:00"));
+    "MA_CROSS".clone_into(&mut params.strategy);
+    store.write_document(layout::STRATEGY_PARAMS.latest, &params).expect("written");
+    let told = run(dir.path(), &window);
+    assert_eq!(told.status.code(), Some(3));
+    let want = format!("{}: strategy is \"MA_CROSS\", must be KRX_MOMENTUM_V1", layout::STRATEGY_PARAMS.latest);
+    assert!(text(&told.stderr).contains(&want), "{}", text(&told.stderr));
 }
 
 #[test]
 fn what_cannot_be_run_says_why_and_with_which_code() {
     let dir = workspace();
     let named = ["--strategy", "ma_cross", "--ticker", "069500"];
-    let cases: [(&str, &[&str], i32, &str); 14] = [
+    let cases: [(&str, &[&str], i32, &str); 17] = [
         ("no such strategy", &["--strategy", "guess", "--ticker", "069500"], 64, "no strategy guess"),
         ("no such parameter", &["--param", "fats=3"], 64, "no parameter fats"),
         ("not a pair", &["--param", "fast"], 64, "is not KEY=VALUE"),
@@ -133,6 +205,9 @@ fn what_cannot_be_run_says_why_and_with_which_code() {
         ("before the data", &["--start", "2021-01-04"], 3, "sessions have no bar"),
         ("no directory", &["--prices", "nowhere"], 64, "nowhere is no directory"),
         ("wrong kind of instrument", &["--ticker", "999999", "--instrument", "bond"], 64, "instrument is"),
+        ("the same for a ticker that is known", &["--ticker", "069500", "--instrument", "bond"], 64, "instrument is"),
+        ("nowhere to write", &["--out", "nowhere/a.json"], 64, "--out nowhere/a.json: nowhere is no directory"),
+        ("long before the data", &["--start", "1990-01-01"], 3, "1990-01-01, 1990-01-02"),
         ("no prices", &["--strategy", "ma_cross", "--ticker", "005930"], 3, "005930.parquet"),
         ("a path for a ticker", &["--strategy", "ma_cross", "--ticker", "../069500"], 64, "ticker \"../069500\""),
     ];

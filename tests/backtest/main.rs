@@ -7,3 +7,4 @@ mod documents;
 mod golden;
 mod made;
 mod sweep;
+mod sweeps;

@@ -119,16 +119,17 @@ fn files_alone_are_enough() {
 }
 
 #[test]
-fn korean_names_are_kept_and_names_are_in_capitals() {
+fn korean_is_kept_and_the_strategys_name_is_in_capitals() {
     let desk = Desk::ready();
     desk.parameters(|params| {
-        params.strategy = "모멘텀_krx".to_owned();
+        params.strategy = "krx_momentum_v1".to_owned();
         params.version = "1.0.0-베타".to_owned();
     });
     let ran = desk.bundle(&["--json"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let text = String::from_utf8(desk.store().read(layout::BUNDLE.latest).expect("readable").expect("there"));
-    assert!(text.expect("text").contains("\"모멘텀_KRX\""));
+    let text = text.expect("text");
+    assert!(text.contains("\"KRX_MOMENTUM_V1\"") && text.contains("1.0.0-베타"), "{text}");
     assert_eq!(desk.bundle(&["verify"]).code, Some(0));
 }
 

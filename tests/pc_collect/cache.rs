@@ -156,18 +156,20 @@ fn an_earlier_start_fetches_a_whole_history_and_a_later_one_gives_nothing_up() {
 #[test]
 fn defects_of_an_answer_are_counted_and_told() {
     let place = Place::new();
-    let mut history = days("2026-10-01", "2026-11-20");
+    let mut history = days("2026-01-02", "2026-11-20");
+    let sessions = history.len();
     history.remove(5);
     history.push((day("2026-11-14"), 60_000.0));
-    history.push((day("2026-11-20"), 90_000.0));
+    history.push((day("2026-11-20"), 190_000.0));
     place.naver.holds("069500", &history);
-    let row = place.one("069500");
-    assert_eq!((row.rows, row.quality.rows_total), (34, 36));
+    let report = place.try_collect(&["069500"], "2026-01-02", Mode::Fetch).expect("collected");
+    let row = &report.tickers[0];
+    assert_eq!((row.rows, row.quality.rows_total), (sessions - 1, sessions + 1));
     assert_eq!((row.quality.rows_dropped_duplicate, row.quality.rows_dropped_non_session), (1, 1));
     assert_eq!(row.findings.missing_sessions.len(), 1);
     assert_eq!(row.findings.jumps.len(), 1);
     let text = place.collect(&["069500"]).lines().join("\n");
-    assert!(text.contains("sessions without a bar: 2026-10-12"), "{text}");
+    assert!(text.contains("sessions without a bar: 2026-01-09"), "{text}");
     assert!(text.contains("moves beyond the daily limit: 2026-11-20"), "{text}");
 }
 

@@ -6,5 +6,6 @@ mod cache;
 mod chain;
 mod command;
 mod fake;
+mod history;
 mod place;
 mod vendors;

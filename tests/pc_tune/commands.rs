@@ -6,9 +6,13 @@ use std::process::Output;
 use std::process::Stdio;
 
 use daily_ops::contracts::Document as _;
+use daily_ops::contracts::PriceMeta;
+use daily_ops::contracts::VendorName;
+use daily_ops::contracts::json::sha256_hex;
 use daily_ops::contracts::tune::TuneResult;
 use daily_ops::pc::prices::write_layout_a;
 use daily_ops::store::Store;
+use daily_ops::time::Stamp;
 use serde_json::Value;
 
 use crate::fixture::Bench;
@@ -36,10 +40,27 @@ fn err(output: &Output) -> String {
 
 /// A workspace with parameters and collected prices.
 fn site(drift: f64) -> Bench {
+    site_of(drift, VendorName::Naver)
+}
+
+fn site_of(drift: f64, vendor: VendorName) -> Bench {
     let bench = Bench::new();
     for (ticker, bars) in market(drift) {
         let bytes = write_layout_a(&bars).expect("rendered");
         bench.store.write(&format!("data/cache/{ticker}.parquet"), &bytes).expect("written");
+        let meta = PriceMeta {
+            schema: "PRICE_META_V1".to_owned(),
+            vendor,
+            fetched_at: Stamp::from("2026-01-05T18:00:00+09:00"),
+            from: None,
+            first: bars.first_date().expect("a bar"),
+            last: bars.last_date().expect("a bar"),
+            rows: bars.len(),
+            sha256: sha256_hex(&bytes),
+            adjusted: true,
+            ticker: ticker.clone(),
+        };
+        bench.store.write_document(&format!("data/cache/{ticker}.meta.json"), &meta).expect("written");
     }
     bench
 }
@@ -79,18 +100,19 @@ fn json_is_the_result_document() {
 fn a_gate_a_rule_a_fault_and_a_typo_have_their_own_codes() {
     let good = site(GOOD);
     let falling = site(-0.001);
-    let synthetic = site(GOOD);
-    for ticker in crate::fixture::TICKERS {
-        let meta = format!("{{\"ticker\": \"{ticker}\", \"vendor\": \"synthetic\"}}\n");
-        synthetic.store.write(&format!("data/cache/{ticker}.meta.json"), meta.as_bytes()).expect("written");
-    }
+    let synthetic = site_of(GOOD, VendorName::Synthetic);
+    let gated = ["--start", "2023-01-01", "--end", "2025-12-30", "--space", "adx_filter_min=10..30", "--trials=12"];
     let empty = Bench::new();
     let bare = tempfile::tempdir().expect("a directory");
     let run = |end: [&'static str; 2]| [&NEAR[..2], &end, &NEAR[4..]].concat();
+    let run_from = |start: &'static str| vec!["--start", start, "--end", "2025-12-30"];
     let usual = run(["--end", "2025-12-30"]);
-    let cases: [(&str, &Path, Vec<&str>, i32, &str); 12] = [
+    let cases: [(&str, &Path, Vec<&str>, i32, &str); 15] = [
         ("gates say no", falling.dir.path(), usual.clone(), 2, "verdict  FAIL"),
         ("generated prices", synthetic.dir.path(), usual.clone(), 2, "has generated prices"),
+        ("a parameter that nothing reads", good.dir.path(), gated.to_vec(), 64, "the gate is off"),
+        ("before the prices", good.dir.path(), run_from("2021-06-28"), 64, "its first bar is 2021-07-01"),
+        ("no time", good.dir.path(), vec!["--timeout", "0s"], 64, "at least 1s"),
         ("too short", good.dir.path(), run(["--end", "2024-03-29"]), 2, "tuning needs at least 16"),
         ("no prices", empty.dir.path(), usual.clone(), 3, "069500.parquet"),
         ("no parameters", bare.path(), usual, 3, "no parameters"),
@@ -117,6 +139,35 @@ fn a_gate_a_rule_a_fault_and_a_typo_have_their_own_codes() {
 }
 
 #[test]
+fn prices_that_their_meta_does_not_vouch_for_are_not_real_data() {
+    type Break = fn(&Bench);
+    let cases: [(&str, Break, &str); 3] = [
+        ("lost", |b| drop(b.store.remove("data/cache/114800.meta.json")), "there is no 114800.meta.json"),
+        (
+            "other bytes",
+            |b| {
+                let other = b.bytes("data/cache/069500.parquet").expect("prices");
+                b.store.write("data/cache/122630.parquet", &other).expect("written");
+            },
+            "122630.meta.json describes another file",
+        ),
+        (
+            "damaged",
+            |b| b.store.write("data/cache/229200.meta.json", b"{").expect("written"),
+            "229200 has prices of unknown origin: 229200.meta.json",
+        ),
+    ];
+    for (name, damage, want) in cases {
+        let bench = site(GOOD);
+        damage(&bench);
+        let done = daily_ops(bench.dir.path(), &NEAR);
+        let text = out(&done);
+        assert_eq!(done.status.code(), Some(2), "{name}: {text}{}", err(&done));
+        assert!(text.contains("verdict  FAIL") && text.contains(want), "{name}: {text}");
+    }
+}
+
+#[test]
 fn real_prices_are_tuned_when_they_are_there() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/prices");
     if !data.exists() {
@@ -131,7 +182,9 @@ fn real_prices_are_tuned_when_they_are_there() {
     assert_eq!((first.meta.completed_trials + first.meta.pruned_trials, first.gates.len()), (20, 3));
     let verdict = format!("data/tuning_runs/{}/verdict.json", first.meta.run_id);
     let verdict: Value = serde_json::from_str(&bench.text(&verdict)).expect("JSON");
-    assert_eq!(verdict["checks"]["real_data"]["status"], "PASS", "{verdict}");
+    let real_data = &verdict["checks"]["real_data"];
+    assert_eq!(real_data["status"], "WARN", "nothing beside these files says where they are from: {verdict}");
+    assert!(real_data["reason"].as_str().is_some_and(|why| why.starts_with("nothing says where")), "{verdict}");
     let other = Bench::new();
     let again = TuneResult::parse(&daily_ops(other.dir.path(), &arguments).stdout).expect("a result");
     assert_eq!((again.trials_top10, again.judged, again.gates), (first.trials_top10, first.judged, first.gates));

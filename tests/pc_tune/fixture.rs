@@ -79,7 +79,8 @@ pub(crate) fn data_of(market: Market) -> TuneData {
             rows_raw: bars.len(),
             rows_on_closed_days: 0,
             splices: 0,
-            vendor: None,
+            vendor: Some("naver".to_owned()),
+            doubt: None,
         };
         (ticker.clone(), facts)
     };

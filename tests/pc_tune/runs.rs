@@ -14,6 +14,7 @@ use daily_ops::pc::tune::lab::Simulate;
 use daily_ops::pc::tune::objective::Combine;
 use daily_ops::pc::tune::space::Space;
 use daily_ops::store::layout;
+use daily_ops::trading::Bars;
 use serde_json::Value;
 
 use crate::fixture::Bench;
@@ -171,6 +172,73 @@ fn the_time_limit_ends_the_search_and_what_is_done_counts() {
     assert!((1..12).contains(&finished.result.meta.completed_trials), "{}", finished.result.meta.completed_trials);
     assert!(finished.result.meta.timed_out && finished.manifest.results.timed_out);
     assert!(finished.verdict.top_reasons.iter().any(|reason| reason.contains("time limit")));
+}
+
+#[test]
+fn a_time_limit_that_leaves_no_trial_is_told_as_one() {
+    let bench = Bench::new();
+    let config = bench.config();
+    let asked = |_: usize| {
+        bench.clock.advance(Duration::from_secs(120));
+        false
+    };
+    let limited = Try { stop: &asked, timeout: Some(Duration::from_secs(60)), ..Try::default() };
+    let fault = limited.on(&bench, (config, good())).expect_err("no trial");
+    assert_eq!(fault.to_string(), "no_completed_trials: the time limit ended the search before the first trial");
+    assert_eq!(bench.events().pop().expect("an event")["payload"]["reason"], "no_completed_trials");
+    let bench = Bench::new();
+    let config = bench.config();
+    let refuse: Simulate<'_> = &|_, _| {
+        bench.clock.advance(Duration::from_secs(50));
+        Err(BacktestFault::NoPrices("069500".to_owned()))
+    };
+    let timeout = Some(Duration::from_secs(60));
+    let limited = Try { simulate: refuse, timeout, threads: 1, ..Try::default() };
+    let fault = limited.on(&bench, (config, good())).expect_err("two trials");
+    let want =
+        "no_completed_trials: the time limit ended the search after 2 trials, and all were pruned (2 RUN_FAILED)";
+    assert_eq!(fault.to_string(), want);
+}
+
+#[test]
+fn what_could_not_be_measured_is_refused_before_anything_is_made() {
+    let bench = Bench::new();
+    let mut config = bench.config();
+    config.space = Space::with(&["adx_filter_min=15..25".to_owned()]).expect("a space");
+    let fault = Try::default().on(&bench, (config.clone(), good())).expect_err("the gate is off");
+    assert!(fault.to_string().contains("the gate is off (pc.gate = false)"), "{fault}");
+    assert!(!bench.store.path("data").exists());
+    config.gate = true;
+    finished(Try::default().on(&bench, (config, good())));
+}
+
+#[test]
+fn a_range_that_starts_before_the_prices_is_refused_with_the_ticker_and_its_first_bar() {
+    // The range starts on 2023-01-02; one session is enough to be late.
+    let mut late = good();
+    let old = late.market["114800"].clone();
+    let mut bars = Bars::default();
+    for at in old.first_from(day("2023-01-03"))..old.len() {
+        bars.push(old.date[at], [old.open[at], old.high[at], old.low[at], old.close[at], old.volume[at]]);
+    }
+    late.market.insert("114800".to_owned(), bars);
+    let cases = [
+        ("one ticker is younger", late, "2023-01-01", "114800: its first bar is 2023-01-03"),
+        ("the start is before all prices", good(), "2010-01-04", "its first bar is 2021-07-01"),
+    ];
+    for (name, data, start, want) in cases {
+        let bench = Bench::new();
+        let mut config = bench.config();
+        config.start = day(start);
+        let fault = Try::default().on(&bench, (config, data)).expect_err(name);
+        assert!(matches!(fault, TuneFault::StartsLater { .. }), "{name}: {fault}");
+        assert!(fault.to_string().contains(want), "{name}: {fault}");
+        assert!(!bench.store.path("data").exists(), "{name}: no run directory, no crash.json");
+    }
+    let bench = Bench::new();
+    let mut config = bench.config();
+    config.start = day("2021-07-01");
+    finished(Try::default().on(&bench, (config, good())));
 }
 
 #[test]

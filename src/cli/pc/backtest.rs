@@ -1,6 +1,7 @@
 //! `daily_ops pc backtest`: the workspace's parameters, a case file, or a strategy named on the command line.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +19,10 @@ use crate::cli::exit::DONE;
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
 use crate::pc::backtest::BacktestFault;
+use crate::pc::backtest::GATE_PARAMETERS;
 use crate::pc::backtest::Market;
+use crate::pc::backtest::MomentumParams;
+use crate::pc::backtest::Options;
 use crate::pc::backtest::Outcome;
 use crate::pc::backtest::Setup;
 use crate::pc::backtest::Strategy;
@@ -27,8 +31,10 @@ use crate::pc::backtest::case::Case;
 use crate::pc::backtest::case::CaseCosts;
 use crate::pc::backtest::case::CaseFault;
 use crate::pc::backtest::case::CaseFile;
+use crate::pc::backtest::case::instrument_of;
 use crate::pc::backtest::inputs;
 use crate::pc::backtest::inputs::InputFault;
+use crate::pc::backtest::inputs::Origins;
 use crate::pc::backtest::inputs::Prices;
 use crate::pc::backtest::research;
 use crate::pc::backtest::research::Documents;
@@ -39,6 +45,7 @@ use crate::pc::backtest::simulate;
 use crate::pc::backtest::window::Mode;
 use crate::pc::backtest::window::Window;
 use crate::pc::prices::Normalized;
+use crate::pc::prices::Origin;
 use crate::pc::prices::PriceFault;
 use crate::store::Store;
 use crate::store::layout;
@@ -107,6 +114,9 @@ pub(super) fn backtest(args: &BacktestArgs, global: &Global, output: &mut Output
     if args.case.is_none() && args.strategy.is_none() {
         return of_workspace(args, global, output);
     }
+    if let Some(out) = &args.out {
+        out_place(out)?;
+    }
     let fees = fee_table(args.fees.as_deref())?;
     let dir = price_dir(args, global)?;
     let (file, files, mut warnings) = match (&args.case, &args.strategy) {
@@ -114,10 +124,11 @@ pub(super) fn backtest(args: &BacktestArgs, global: &Global, output: &mut Output
         (None, strategy) => of_strategy(args, strategy.as_deref().unwrap_or_default(), &dir)?,
     };
     let setup = file.setup(&fees).map_err(refused)?;
-    setup.check().map_err(|fault| refused(fault.into()))?;
+    let is_sweep = !args.sweep.sweep.is_empty();
+    checked(&setup, is_sweep.then_some(&file.case.strategy)).map_err(|fault| refused(fault.into()))?;
     inputs::judge(&files, Window { start: setup.start, end: setup.end, mode: "custom" }).map_err(unusable)?;
-    let prices = Prices::of(files);
-    if !args.sweep.sweep.is_empty() {
+    let prices = told_of(&dir, files)?;
+    if is_sweep {
         warnings.extend(prices.warnings().cloned());
         let (market, out) = (&prices.market, args.out.as_deref());
         let subject = Subject { file: &file, setup: &setup, market, warnings: &warnings, out };
@@ -146,6 +157,23 @@ pub(super) fn backtest(args: &BacktestArgs, global: &Global, output: &mut Output
     Ok(DONE)
 }
 
+/// The prices and, where a document stands beside a file, what it says. A directory that somebody names need not be a
+/// cache, so a file without one is no news here.
+fn told_of(dir: &Path, files: Vec<Normalized>) -> Result<Prices, Failure> {
+    let mut origins: Origins = inputs::origins(dir, &files).map_err(unusable)?;
+    origins.retain(|_, origin| *origin != Origin::Unrecorded);
+    Ok(Prices::of(files).with_origins(&origins))
+}
+
+/// Checks what does not need prices. The axes of a sweep take the place of some parameters, so that only its cells can
+/// be judged: here the strategy then counts as one with its defaults.
+fn checked(setup: &Setup<'_>, swept: Option<&String>) -> Result<(), BacktestFault> {
+    match swept {
+        None => setup.check(),
+        Some(name) => Setup { strategy: Strategy::of_options(name, &Options::new())?, ..setup.clone() }.check(),
+    }
+}
+
 /// A case, its prices, and what is to be said about it.
 type Prepared = (CaseFile, Vec<Normalized>, Vec<String>);
 
@@ -162,7 +190,7 @@ fn of_case(path: &Path, dir: &Path) -> Result<Prepared, Failure> {
 }
 
 fn of_strategy(args: &BacktestArgs, strategy: &str, dir: &Path) -> Result<Prepared, Failure> {
-    let (instrument, mut warnings) = instruments(args);
+    let (instrument, mut warnings) = instruments(args)?;
     let mut params = serde_json::Map::new();
     for pair in &args.param {
         let (key, value) =
@@ -191,8 +219,10 @@ fn of_strategy(args: &BacktestArgs, strategy: &str, dir: &Path) -> Result<Prepar
     let files = prices_of(&file, dir)?;
     (file.case.start, file.case.end) = window(args, &files)?;
     let parsed = Strategy::of_options(strategy, &file.case.params).map_err(|fault| refused(fault.into()))?;
+    warnings.extend(idle_gate(&parsed, |name| file.case.params.contains_key(name) || args.sweep.varies(name)));
     for (name, value) in parsed.options() {
-        let has_other_name = name == "adx_threshold" && file.case.params.contains_key("adx_filter_min");
+        let has_other_name = name == "adx_threshold"
+            && (file.case.params.contains_key("adx_filter_min") || args.sweep.varies("adx_filter_min"));
         if !has_other_name && !args.sweep.varies(&name) {
             file.case.params.entry(name).or_insert(value);
         }
@@ -206,12 +236,32 @@ fn of_strategy(args: &BacktestArgs, strategy: &str, dir: &Path) -> Result<Prepar
     Ok((file, files, warnings))
 }
 
+/// A warning when parameters of the gate are given, but not the gate.
+fn idle_gate(strategy: &Strategy, is_given: impl Fn(&str) -> bool) -> Option<String> {
+    let Strategy::KrxMomentum(MomentumParams { gate: None, .. }) = strategy else { return None };
+    let idle: Vec<&str> = GATE_PARAMETERS.iter().copied().filter(|name| is_given(name)).collect();
+    let verb = if idle.len() == 1 { "does" } else { "do" };
+    (!idle.is_empty()).then(|| format!("{} {verb} nothing without --param gate=true", idle.join(", ")))
+}
+
 /// The kind of each ticker: the table's, else the flag's, else a stock.
-fn instruments(args: &BacktestArgs) -> (BTreeMap<String, String>, Vec<String>) {
+///
+/// # Errors
+/// The flag's word is no kind, whether or not a ticker needs it.
+fn instruments(args: &BacktestArgs) -> Result<(BTreeMap<String, String>, Vec<String>), Failure> {
     let mut warnings = Vec::new();
+    if let (Some(word), Some(ticker)) = (&args.instrument, args.ticker.first()) {
+        instrument_of(ticker, Some(word)).map_err(refused)?;
+    }
     let mut kind = |ticker: &String| {
         let word = match (known(ticker), &args.instrument) {
-            (Some((what, _)), _) => what.kind.as_str().to_owned(),
+            (Some((what, _)), word) => {
+                let kind = what.kind.as_str();
+                if let Some(word) = word {
+                    warnings.push(format!("--instrument {word} is ignored for {ticker}: the table says {kind}"));
+                }
+                kind.to_owned()
+            }
             (None, Some(word)) => word.clone(),
             (None, None) => {
                 warnings
@@ -222,7 +272,7 @@ fn instruments(args: &BacktestArgs) -> (BTreeMap<String, String>, Vec<String>) {
         (ticker.clone(), word)
     };
     let kinds = args.ticker.iter().map(&mut kind).collect();
-    (kinds, warnings)
+    Ok((kinds, warnings))
 }
 
 /// The named window, else the one of the mode, else every day that all tickers have in common.
@@ -274,9 +324,18 @@ fn fee_table(file: Option<&Path>) -> Result<FeeTable, Failure> {
     FeeTable::parse(&bytes).map_err(|why| Failure::Usage(format!("{}: {why}", file.display())))
 }
 
-pub(super) fn write(out: &Path, text: &str) -> Result<(), Failure> {
+/// The directory and the name of `--out`. A directory that is not there is more likely misspelled than wanted.
+fn out_place(out: &Path) -> Result<(&Path, &OsStr), Failure> {
     let name = out.file_name().ok_or_else(|| Failure::Usage(format!("--out {} names no file", out.display())))?;
     let dir = out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    if !dir.is_dir() {
+        return Err(Failure::Usage(format!("--out {}: {} is no directory", out.display(), dir.display())));
+    }
+    Ok((dir, name))
+}
+
+pub(super) fn write(out: &Path, text: &str) -> Result<(), Failure> {
+    let (dir, name) = out_place(out)?;
     Ok(Store::new(dir).write(&name.to_string_lossy(), text.as_bytes())?)
 }
 
@@ -296,7 +355,10 @@ fn of_workspace(args: &BacktestArgs, global: &Global, output: &mut Output) -> Re
     let done = research::run(&context.store, terms, (window, now)).map_err(|fault| match fault {
         ResearchFault::Backtest(fault) => refused(fault.into()),
         ResearchFault::Input(fault) => unusable(fault),
-        other @ (ResearchFault::Params(_) | ResearchFault::Store(_)) => Failure::Fault(other.into()),
+        fault @ ResearchFault::Running(_) => Failure::Blocked(fault.to_string()),
+        other @ (ResearchFault::Params(_) | ResearchFault::Store(_) | ResearchFault::Stuck(_)) => {
+            Failure::Fault(other.into())
+        }
     })?;
     let Documents { result, screen, .. } = &done.documents;
     output.result(result, || {
@@ -321,6 +383,6 @@ pub(super) fn refused(fault: CaseFault) -> Failure {
 fn unusable(fault: InputFault) -> Failure {
     match fault {
         InputFault::Price(PriceFault::Ticker { .. }) => Failure::Usage(fault.to_string()),
-        InputFault::Price(_) | InputFault::Quality(_) => Failure::Fault(fault.into()),
+        InputFault::Price(_) | InputFault::Quality(_) | InputFault::Origin(_) => Failure::Fault(fault.into()),
     }
 }

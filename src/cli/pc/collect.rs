@@ -116,7 +116,9 @@ fn tickers_of(args: &CollectArgs, context: &Context) -> Result<Vec<String>, Fail
     let named = if args.tickers.is_empty() {
         let source = params::resolve(&context.store).map_err(|fault| match fault {
             ParamsFault::Missing => Failure::Usage(format!("{fault}; name the tickers to collect")),
-            ParamsFault::Store(_) | ParamsFault::Unusable { .. } => Failure::Fault(fault.into()),
+            ParamsFault::Store(_) | ParamsFault::Unusable { .. } | ParamsFault::Strategy { .. } => {
+                Failure::Fault(fault.into())
+            }
         })?;
         source.values.universe
     } else {

@@ -111,18 +111,20 @@ pub(super) fn run(args: &SweepArgs, subject: &Subject<'_>, output: &Output) -> R
     if let (Some(out), Some(result)) = (subject.out, &result) {
         write(out, &String::from_utf8(result.to_bytes()?)?)?;
     }
+    let idle = idle(&found);
+    let warnings: Vec<String> = subject.warnings.iter().cloned().chain(idle).collect();
     let speed = Speed { took, threads, rate: rate(&found, took) };
     if let (true, Some(document)) = (output.is_json(), &result) {
         output.document(&Answer {
             document,
-            warnings: subject.warnings,
+            warnings: &warnings,
             threads,
             compute_ms: (took.as_secs_f64() * 1e6).round() / 1e3,
             bars_x_cells_per_second: speed.rate.round(),
         });
         return Ok(DONE);
     }
-    for warning in subject.warnings {
+    for warning in &warnings {
         output.remark(&format!("⚠️ {warning}"));
     }
     lines(&found, subject, (args, &speed)).iter().for_each(|line| output.line(line));
@@ -171,6 +173,26 @@ fn failure(fault: SweepFault) -> Failure {
         }
         SweepFault::Threads { .. } => Failure::Fault(fault.into()),
     }
+}
+
+/// A warning when axes change nothing: neighbors that differ in such an axis alone have the same figures.
+fn idle(found: &Sweep) -> Option<String> {
+    let mut stride = found.cells.len();
+    let mut idle = Vec::new();
+    for axis in &found.axes {
+        let count = axis.values.len();
+        let block = stride;
+        stride /= count.max(1);
+        let is_same = |at: usize| match (found.cells[at].metrics(), found.cells[at - stride].metrics()) {
+            (Some(one), Some(other)) => one == other,
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        if count > 1 && (0..found.cells.len()).filter(|at| at % block >= stride).all(is_same) {
+            idle.push(axis.name.as_str());
+        }
+    }
+    let names = idle.join(", ");
+    (!idle.is_empty()).then(|| format!("no effect here: {names} (cells that differ in nothing else are equal)"))
 }
 
 /// How fast it was.

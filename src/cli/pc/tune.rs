@@ -48,10 +48,12 @@ use crate::pc::tune::config::TuneData;
 use crate::pc::tune::guard::Preset;
 use crate::pc::tune::input;
 use crate::pc::tune::input::Files;
+use crate::pc::tune::input::Place;
 use crate::pc::tune::lab::LabFault;
 use crate::pc::tune::objective::Combine;
 use crate::pc::tune::outputs;
 use crate::pc::tune::promotion;
+use crate::pc::tune::promotion::Conditions;
 use crate::pc::tune::promotion::Promotion;
 use crate::pc::tune::rundir::RunDir;
 use crate::pc::tune::rundir::run_id;
@@ -83,7 +85,7 @@ pub(in crate::cli) struct TuneArgs {
     /// max_position_pct, min_cash_pct or adx_filter_min; repeatable
     #[arg(long, value_name = "NAME=A..B[:STEP]", allow_hyphen_values = true)]
     space: Vec<String>,
-    /// Search only values that a promotion accepts: within 25 % of those in force
+    /// Search only values within 25 % of those in force, as a promotion asks; its other checks are still to pass
     #[arg(long)]
     near: bool,
     /// Guardrails; what is found under lax cannot be promoted [default: standard]
@@ -136,6 +138,9 @@ fn duration(text: &str) -> Result<Duration, String> {
         _ => return Err("a number and s, m or h, such as 10m".to_owned()),
     };
     let number: u64 = number.parse().map_err(|_none| "a number and s, m or h, such as 10m".to_owned())?;
+    if number == 0 {
+        return Err("no trial could start; at least 1s".to_owned());
+    }
     Ok(Duration::from_secs(number.saturating_mul(seconds)))
 }
 
@@ -146,7 +151,7 @@ pub(super) fn tune(args: &TuneArgs, global: &Global, output: &mut Output) -> Res
         return promote(args, run_id, &context, output);
     }
     context.heed_signals()?;
-    let fees = Fees::of(args, &context)?;
+    let fees = Fees::named(args.fees.as_deref(), &context)?;
     let (config, data) = prepared(args, &context, (&fees, output))?;
     let resumed = args.resume.clone();
     let id = resumed.clone().unwrap_or_else(|| run_id(context.clock.now(), salt()));
@@ -170,6 +175,13 @@ pub(super) fn tune(args: &TuneArgs, global: &Global, output: &mut Output) -> Res
         tune::run(&site, &id, (config, data))
     };
     bar.finish_and_clear();
+    let refused = |fault: TuneFault| {
+        if args.start.is_none() && matches!(fault, TuneFault::StartsLater { .. }) {
+            // Nobody asked for this start: the prices are too short for the usual range.
+            return Failure::Fault(fault.into());
+        }
+        refused(fault)
+    };
     match ended.map_err(refused)? {
         End::Finished(finished) => Ok(told(&finished, output)),
         End::Interrupted { done, total } => Err(Failure::Fault(anyhow::anyhow!(
@@ -185,9 +197,10 @@ struct Fees {
 }
 
 impl Fees {
-    fn of(args: &TuneArgs, context: &Context) -> Result<Self, Failure> {
+    /// The named table, else the setting's, else the one that is built in.
+    fn named(file: Option<&Path>, context: &Context) -> Result<Self, Failure> {
         let named = context.settings.pc.fee_table_file.first().map(|file| context.store.root().join(file));
-        let Some(file) = args.fees.as_deref().or(named.as_deref()) else {
+        let Some(file) = file.or(named.as_deref()) else {
             return Ok(Self { table: FeeTable::krx().clone(), sha256: input::fee_table_sha256(None) });
         };
         let bytes = std::fs::read(file).map_err(|why| anyhow::anyhow!("cannot read {}: {why}", file.display()))?;
@@ -215,7 +228,8 @@ fn prepared(
     if settings.gate {
         tickers.push(BENCHMARK.to_owned());
     }
-    let files = Files::read(dir.as_path(), &tickers).map_err(unusable)?;
+    let place = if args.prices.is_some() { Place::Named } else { Place::Collected };
+    let files = Files::read((dir.as_path(), place), &tickers).map_err(unusable)?;
     let (start, end, mode) = range(args, context, (&files, stored.as_ref(), output))?;
     files.remarks().iter().for_each(|remark| output.story(&format!("⚠️ {remark}")));
     let data = files.over((start, end)).map_err(unusable)?;
@@ -310,8 +324,13 @@ fn unusable(fault: InputFault) -> Failure {
 }
 
 fn refused(fault: TuneFault) -> Failure {
-    let is_usage =
-        matches!(fault, TuneFault::NoSuchRun(_) | TuneFault::Lab(LabFault::Backtest(BacktestFault::Parameter { .. })));
+    let is_usage = matches!(
+        fault,
+        TuneFault::NoSuchRun(_)
+            | TuneFault::Unmeasured(_)
+            | TuneFault::StartsLater { .. }
+            | TuneFault::Lab(LabFault::Backtest(BacktestFault::Parameter { .. }))
+    );
     if fault.is_refusal() {
         Failure::Blocked(fault.to_string())
     } else if is_usage {
@@ -432,7 +451,10 @@ fn promote(args: &TuneArgs, run_id: &str, context: &Context, output: &Output) ->
         return Err(Failure::Usage("--force needs a --reason that says something".to_owned()));
     }
     let force = reason.filter(|_| args.force);
-    let done = promotion::promote(&context.store, context.clock.as_ref(), (run_id, force)).map_err(refused)?;
+    let conditions =
+        Conditions { fee_table_sha256: Fees::named(None, context)?.sha256, gate: context.settings.pc.gate };
+    let done =
+        promotion::promote(&context.store, context.clock.as_ref(), &conditions, (run_id, force)).map_err(refused)?;
     output.result(&done.decision, || promotion_lines(&done));
     Ok(match done.decision.decision {
         _ if done.decision.applied => DONE,

@@ -14,6 +14,7 @@
 use super::BacktestFault;
 use super::Costs;
 use super::FinalPosition;
+use super::Lapsed;
 use super::Side;
 use super::Trade;
 use super::metrics::Totals;
@@ -78,25 +79,46 @@ pub(super) struct Fill<'a> {
     pub(super) date: TradingDate,
 }
 
+/// Why an order lapses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lapse {
+    /// The ticker did not trade.
+    Halt,
+    /// It opened at the day's limit.
+    Limit,
+}
+
+impl Lapsed {
+    pub(super) fn count(&mut self, lapse: Lapse) {
+        match lapse {
+            Lapse::Halt => self.halt += 1,
+            Lapse::Limit => self.limit += 1,
+        }
+    }
+}
+
 impl Fill<'_> {
-    /// The open at which an order fills; `None` where it lapses: the ticker is halted, or opens at the day's limit on
-    /// the side where nobody trades against it. The limits rest on the previous close of the bars; adjusted prices make
-    /// them an approximation of the day's real ones.
-    pub(super) fn open(&self, side: Side) -> Option<f64> {
+    /// The open at which an order fills; a lapse where the ticker is halted, or opens at the day's limit on the side
+    /// where nobody trades against it. The limits rest on the previous close of the bars; adjusted prices make them an
+    /// approximation of the day's real ones. Where they leave no room to move, which such prices of a few won do, there
+    /// are none.
+    pub(super) fn open(&self, side: Side) -> Result<f64, Lapse> {
         let bars = self.series.bars;
         let open = bars.open[self.bar];
         if bars.halted[self.bar] || !open.is_finite() || open <= 0.0 {
-            return None;
+            return Err(Lapse::Halt);
         }
         let base = self.bar.checked_sub(1).map(|before| bars.close[before]);
-        let Some(base) = base.filter(|_| self.series.instrument.kind != Kind::Index) else { return Some(open) };
+        let Some(base) = base.filter(|_| self.series.instrument.kind != Kind::Index) else { return Ok(open) };
         #[expect(clippy::cast_possible_truncation, reason = "the cast saturates; prices are far below 2^63")]
-        let limits = price_limits(self.series.instrument, base.round() as i64, self.date);
+        let base = base.round() as i64;
+        let limits = price_limits(self.series.instrument, base, self.date);
+        let has_room = limits.lower < base || base < limits.upper;
         let lapses = match side {
             Side::Buy => open >= shares(limits.upper),
             Side::Sell => open <= shares(limits.lower),
         };
-        (!lapses).then_some(open)
+        if has_room && lapses { Err(Lapse::Limit) } else { Ok(open) }
     }
 }
 
@@ -107,12 +129,13 @@ pub(super) struct Book<'a> {
     pub(super) positions: Vec<Position>,
     pub(super) trades: Vec<Trade>,
     pub(super) totals: Totals,
+    pub(super) lapsed: Lapsed,
 }
 
 impl<'a> Book<'a> {
     pub(super) fn new(costs: &'a Costs<'a>, cash: f64, tickers: usize) -> Self {
         let positions = vec![Position::default(); tickers];
-        Self { costs, cash, positions, trades: Vec::new(), totals: Totals::default() }
+        Self { costs, cash, positions, trades: Vec::new(), totals: Totals::default(), lapsed: Lapsed::default() }
     }
 
     /// How many tickers are held.

@@ -8,6 +8,7 @@ use super::Setup;
 use super::Side;
 use super::book::Book;
 use super::book::Fill;
+use super::book::Lapse;
 use super::check::check;
 use super::metrics::Curve;
 use super::metrics::Metrics;
@@ -65,7 +66,8 @@ pub fn simulate(setup: &Setup<'_>, market: &Market) -> Result<Outcome, BacktestF
     let (first, last) = (first.unwrap_or(setup.start), last.unwrap_or(setup.end));
     let curve = Curve { first, last, initial_capital: setup.initial_capital, equity: &equities };
     let metrics = Metrics::of(&curve, &book.totals);
-    Ok(Outcome { days, final_positions: book.final_positions(&timeline.series), trades: book.trades, metrics })
+    let final_positions = book.final_positions(&timeline.series);
+    Ok(Outcome { days, final_positions, trades: book.trades, metrics, lapsed: book.lapsed })
 }
 
 /// Fills the decision of the session before at this session's open: sales by ticker, then purchases by rank.
@@ -79,10 +81,11 @@ fn execute(
         let (signal_date, date) = (timeline.dates[session - 1], timeline.dates[session]);
         Some(Fill { series, bar: series.bar(session)?, signal_date, date })
     };
-    let open_of = |at, side| fill_of(at).and_then(|fill| Some((fill, fill.open(side)?)));
+    let open_of = |at, side| fill_of(at).ok_or(Lapse::Halt).and_then(|fill| Ok((fill, fill.open(side)?)));
     for order in &decision.sells {
-        if let Some((fill, open)) = open_of(order.at, Side::Sell) {
-            book.sell(*order, open, fill)?;
+        match open_of(order.at, Side::Sell) {
+            Ok((fill, open)) => book.sell(*order, open, fill)?,
+            Err(lapse) => book.lapsed.count(lapse),
         }
     }
     let mut budget = book.cash - decision.reserve;
@@ -91,8 +94,9 @@ fn execute(
         if is_new && book.held() >= decision.max_positions {
             continue;
         }
-        if let Some((fill, open)) = open_of(order.at, Side::Buy) {
-            budget -= book.buy(*order, open, (fill, budget));
+        match open_of(order.at, Side::Buy) {
+            Ok((fill, open)) => budget -= book.buy(*order, open, (fill, budget)),
+            Err(lapse) => book.lapsed.count(lapse),
         }
     }
     Ok(())

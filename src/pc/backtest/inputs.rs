@@ -9,9 +9,12 @@ use crate::contracts::backtest::DataQuality;
 use crate::contracts::backtest::PriceData;
 use crate::contracts::backtest::PriceJump;
 use crate::pc::prices::Normalized;
+use crate::pc::prices::Origin;
+use crate::pc::prices::OriginFault;
 use crate::pc::prices::PriceFault;
 use crate::pc::prices::QualityFault;
 use crate::pc::prices::load_market;
+use crate::pc::prices::origin;
 use crate::time::Calendar;
 use crate::trading::Instrument;
 
@@ -24,6 +27,9 @@ pub enum InputFault {
     /// A file does not cover the window.
     #[error(transparent)]
     Quality(#[from] QualityFault),
+    /// A file is not the one that was collected.
+    #[error(transparent)]
+    Origin(#[from] OriginFault),
 }
 
 /// Normalised prices with their provenance.
@@ -35,6 +41,8 @@ pub struct Prices {
     pub data: BTreeMap<String, PriceData>,
     /// Their defects by ticker.
     pub quality: BTreeMap<String, DataQuality>,
+    /// The tickers whose prices this program made up.
+    pub synthetic: Vec<String>,
 }
 
 /// Reads and normalises the files of tickers in a directory, in ascending order. What `instruments` does not name is what
@@ -61,7 +69,32 @@ pub fn judge(prices: &[Normalized], window: Window) -> Result<(), InputFault> {
     Ok(())
 }
 
+/// Where each file comes from, by ticker.
+pub type Origins = BTreeMap<String, Origin>;
+
+/// Looks at what stands beside each file.
+///
+/// # Errors
+/// The first file that is not the one that was collected.
+pub fn origins(dir: &Path, files: &[Normalized]) -> Result<Origins, InputFault> {
+    files.iter().map(|file| Ok((file.ticker.clone(), origin(dir, &file.ticker, &file.sha256)?))).collect()
+}
+
 impl Prices {
+    /// Says where the files come from: made-up prices and files that nobody vouches for become each ticker's first warning.
+    #[must_use]
+    pub fn with_origins(mut self, origins: &Origins) -> Self {
+        for (ticker, origin) in origins {
+            if let (Some(quality), Some(warning)) = (self.quality.get_mut(ticker), origin.warning(ticker)) {
+                quality.warnings.insert(0, warning);
+            }
+            if origin.is_synthetic() {
+                self.synthetic.push(ticker.clone());
+            }
+        }
+        self
+    }
+
     /// Takes over normalised files.
     #[must_use]
     pub fn of(files: Vec<Normalized>) -> Self {

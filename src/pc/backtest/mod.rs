@@ -41,6 +41,7 @@ pub use holding::Holding;
 pub use holding::holding;
 pub use ledger::ledger;
 use metrics::Metrics;
+pub use options::GATE_PARAMETERS;
 pub use options::Options;
 pub use options::STRATEGIES;
 
@@ -218,6 +219,15 @@ pub struct DayRow {
     pub gate: Option<GateRow>,
 }
 
+/// Orders that did not fill on their day. The close of that day decides again, so one intention may count several times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lapsed {
+    /// The ticker opened at the day's limit.
+    pub limit: usize,
+    /// It was halted or had no bar.
+    pub halt: usize,
+}
+
 /// What a simulation gives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
@@ -229,6 +239,8 @@ pub struct Outcome {
     pub final_positions: Vec<FinalPosition>,
     /// The figures.
     pub metrics: Metrics,
+    /// What did not fill.
+    pub lapsed: Lapsed,
 }
 
 /// A simulation cannot be run.

@@ -20,6 +20,9 @@ pub type Options = Map<String, Value>;
 pub const STRATEGIES: [&str; 3] = ["ma_cross", "regime_ma_adx", "krx_momentum_v1"];
 
 const CROSS: &[&str] = &["fast", "slow"];
+/// The parameters that mean something only where a gate applies; the first is the bundle's name of the fifth.
+pub const GATE_PARAMETERS: [&str; 6] =
+    ["adx_filter_min", "ma_short", "ma_long", "adx_period", "adx_threshold", "adx_method"];
 const GATE: &[&str] = &["ma_short", "ma_long", "adx_period", "adx_threshold", "adx_method"];
 const MOMENTUM: &[&str] = &[
     "momentum_period",

@@ -1,6 +1,7 @@
 //! The simulation of the workspace's parameters, and the three documents that the day's later stages read.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value;
 use serde_json::json;
@@ -18,6 +19,7 @@ use super::holding::holding;
 use super::inputs::InputFault;
 use super::inputs::Prices;
 use super::inputs::judge;
+use super::inputs::origins;
 use super::inputs::read;
 use super::ledger::ledger;
 use super::metrics::Metrics;
@@ -41,7 +43,10 @@ use crate::contracts::validation::OosValidation;
 use crate::pc::params;
 use crate::pc::params::ParamSource;
 use crate::pc::params::ParamsFault;
+use crate::store::Holder;
+use crate::store::LockOutcome;
 use crate::store::Published;
+use crate::store::RunLock;
 use crate::store::Store;
 use crate::store::StoreFault;
 use crate::store::layout;
@@ -52,6 +57,9 @@ use crate::trading::GateParams;
 use crate::trading::Instrument;
 use crate::trading::indicator::momentum;
 use crate::trading::known;
+
+/// How long a simulation may hold its workspace.
+const LOCK_LIMIT: Duration = Duration::from_secs(600);
 
 /// What the settings say about a simulation.
 #[derive(Clone, Copy, Debug)]
@@ -118,6 +126,12 @@ pub enum ResearchFault {
     /// A document cannot be written.
     #[error(transparent)]
     Store(#[from] StoreFault),
+    /// Another process simulates this workspace.
+    #[error("ALREADY_RUNNING: process {} has been simulating this workspace since {}", .0.pid, .0.started_at)]
+    Running(Holder),
+    /// The same, for longer than it may.
+    #[error("process {} has been simulating this workspace since {}, which is too long; look at it", .0.pid, .0.started_at)]
+    Stuck(Holder),
 }
 
 /// Simulates the workspace's parameters on its cached prices and writes the documents: the result first, then what
@@ -126,17 +140,29 @@ pub enum ResearchFault {
 /// # Errors
 /// No parameters, no or bad prices, a refused simulation, or a file that cannot be written.
 pub fn run(store: &Store, terms: Terms<'_>, (window, now): (Window, KstTime)) -> Result<Done, ResearchFault> {
+    let _lock = locked(store, now)?;
     let params = params::resolve(store)?;
     let mut tickers = params.values.universe.clone();
     if terms.gate && !tickers.iter().any(|ticker| ticker == BENCHMARK) {
         tickers.push(BENCHMARK.to_owned());
     }
-    let files = read(&store.path(layout::PRICES), &tickers, &BTreeMap::new())?;
+    let dir = store.path(layout::PRICES);
+    let files = read(&dir, &tickers, &BTreeMap::new())?;
+    let origins = origins(&dir, &files)?;
     judge(&files, window)?;
-    let prices = Prices::of(files);
+    let prices = Prices::of(files).with_origins(&origins);
     let documents = Research { params: &params, prices: &prices, window, terms, now }.documents()?;
     let published = documents.write(store, now)?;
     Ok(Done { documents, published })
+}
+
+/// One simulation of a workspace at a time: its documents belong together.
+fn locked(store: &Store, now: KstTime) -> Result<RunLock, ResearchFault> {
+    match store.try_lock(layout::BACKTEST_LOCK, &Holder::this_process("pc backtest", now, LOCK_LIMIT))? {
+        LockOutcome::Acquired(taken) => Ok(taken.lock),
+        LockOutcome::Held(other) if other.is_overdue(now) => Err(ResearchFault::Stuck(other)),
+        LockOutcome::Held(other) => Err(ResearchFault::Running(other)),
+    }
 }
 
 impl Documents {

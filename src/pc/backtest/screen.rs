@@ -1,11 +1,13 @@
 //! A simulation on one screen, for a person who has to judge it.
 
+use super::Lapsed;
 use super::Outcome;
 use super::Setup;
 use super::holding::Holding;
 use super::holding::holding;
 use super::inputs::Prices;
 use crate::pc::figures::won;
+use crate::pc::prices::SYNTHETIC;
 
 /// How many tickers, positions and warnings are shown.
 const SHOWN: usize = 8;
@@ -32,6 +34,7 @@ impl Screen<'_> {
         lines.extend(self.table());
         lines.push(String::new());
         lines.extend(self.account());
+        lines.extend(self.lapsed());
         lines.extend(self.positions());
         lines.extend(self.data());
         lines
@@ -42,12 +45,16 @@ impl Screen<'_> {
         let mut universe = self.setup.universe.clone();
         universe.sort_unstable();
         let days = &self.outcome.days;
+        let made_up = &self.prices.synthetic;
+        let made_up = (!made_up.is_empty())
+            .then(|| format!("⚠️ {SYNTHETIC} prices, this is no result of any market: {}", made_up.join(" ")));
         let span = days.first().zip(days.last()).map(|(a, b)| format!("{} to {}", a.date, b.date));
-        vec![
+        let lines = [
             format!("{}  {}", self.setup.strategy.name(), universe.join(" ")),
             format!("{}, {} sessions, {:.2} years", span.unwrap_or_default(), m.trading_days, m.years),
             format!("parameters: {}", self.source),
-        ]
+        ];
+        made_up.into_iter().chain(lines).collect()
     }
 
     fn table(&self) -> Vec<String> {
@@ -108,6 +115,13 @@ impl Screen<'_> {
                 won(m.total_slippage)
             ),
         ]
+    }
+
+    fn lapsed(&self) -> Option<String> {
+        let Lapsed { limit, halt } = self.outcome.lapsed;
+        let count = limit + halt;
+        let orders = if count == 1 { "order" } else { "orders" };
+        (count > 0).then(|| format!("lapsed   {count} {orders} lapsed (limit {limit}, halt {halt})"))
     }
 
     fn positions(&self) -> Vec<String> {

@@ -127,6 +127,37 @@ fn an_order_lapses_where_nobody_would_trade_and_the_close_decides_again() {
 }
 
 #[test]
+fn lapsed_orders_are_counted_by_their_cause() {
+    let run = |edit: &dyn Fn(&mut Bars)| {
+        let mut made = bars("2024-01-01", &UP_AND_DOWN);
+        edit(&mut made);
+        let setup = setup(CROSS, &[("005930", SHARE)]);
+        simulate(&setup, &market(&[("005930", made)])).expect("simulated").lapsed
+    };
+    assert_eq!(run(&|_| {}), Lapsed { limit: 0, halt: 0 });
+    assert_eq!(run(&|b| b.halted[2] = true), Lapsed { limit: 0, halt: 1 });
+    assert_eq!(run(&|b| b.open[2] = 14_300.0), Lapsed { limit: 1, halt: 0 });
+    let both = |b: &mut Bars| {
+        b.halted[2] = true;
+        b.open[4] = 7_350.0;
+    };
+    assert_eq!(run(&both), Lapsed { limit: 1, halt: 1 });
+}
+
+#[test]
+fn prices_of_a_few_won_have_no_limits() {
+    // 30 % of 3 won is no whole won, so the day's limits would be 3 and 3; half a won rounds to 0 or 1.
+    for scale in [3.0 / 10_000.0, 0.5 / 10_000.0] {
+        let rows: Vec<[f64; 2]> = UP_AND_DOWN.iter().map(|row| row.map(|price| price * scale)).collect();
+        let made = market(&[("005930", bars("2024-01-01", &rows))]);
+        let found = simulate(&setup(CROSS, &[("005930", SHARE)]), &made).expect("simulated");
+        let dates: Vec<TradingDate> = found.trades.iter().map(|trade| trade.date).collect();
+        assert_eq!(dates, [day("2024-01-03"), day("2024-01-05")], "{scale}");
+        assert_eq!(found.lapsed, Lapsed::default());
+    }
+}
+
+#[test]
 fn limits_are_twice_as_wide_for_double_leverage_and_an_index_has_none() {
     let double = Instrument { kind: Kind::Etf, leverage: Leverage::Double };
     let cases = [

@@ -47,8 +47,9 @@ impl Mode {
 }
 
 impl Window {
-    /// The window that ends yesterday; a named day takes the place of its start or end and makes it custom. A named end
-    /// that is not over yet is cut to the last day that is: a session counts as over half an hour after its close.
+    /// The window that ends yesterday; a named day takes the place of its start or end and makes it custom. A start that
+    /// is not named lies the mode's days before today, or before a named end. A named end that is not over yet is cut to
+    /// the last day that is: a session counts as over half an hour after its close.
     ///
     /// # Errors
     /// The start lies after the end.
@@ -61,8 +62,11 @@ impl Window {
         let back = |days| today.checked_sub_days(Days::new(days)).unwrap_or(today);
         let end_of_data = if is_over(today, now) { today } else { back(1) };
         let word = if start.is_some() || end.is_some() { "custom" } else { mode.word() };
+        let is_end_named = end.is_some();
         let end = end.map_or(back(1), |end| end.min(end_of_data));
-        let start = start.unwrap_or_else(|| back(mode.days()));
+        // The days count back from today, whose bar is not known yet, or from a named end.
+        let from = if is_end_named { end } else { today };
+        let start = start.or_else(|| from.checked_sub_days(Days::new(mode.days()))).unwrap_or(from);
         if start > end {
             return Err(BacktestFault::Parameter {
                 name: "start",
@@ -101,11 +105,25 @@ mod tests {
                 ("2026-05-24", "2026-11-20", "custom"),
             ),
             (
+                "an end in the past",
+                "2026-11-20T10:00:00+09:00",
+                Mode::Quick,
+                (None, Some("2024-06-28")),
+                ("2023-12-31", "2024-06-28", "custom"),
+            ),
+            (
+                "an end before the days of the mode",
+                "2026-11-20T10:00:00+09:00",
+                Mode::Full,
+                (None, Some("2021-12-30")),
+                ("2018-12-31", "2021-12-30", "custom"),
+            ),
+            (
                 "today during the session",
                 "2026-11-20T15:45:00+09:00",
                 Mode::Quick,
                 (None, Some("2027-01-01")),
-                ("2026-05-24", "2026-11-19", "custom"),
+                ("2026-05-23", "2026-11-19", "custom"),
             ),
             (
                 "a span",

@@ -8,14 +8,13 @@ use super::holding::Held;
 use super::regime::MarketSeries;
 use super::regime::Series;
 use super::signals::Evidence;
-use crate::contracts::PriceMeta;
-use crate::contracts::VendorName;
 use crate::pc::prices::Normalized;
+use crate::pc::prices::Origin;
 use crate::pc::prices::PriceFault;
+pub use crate::pc::prices::SYNTHETIC;
 use crate::pc::prices::normalize;
+use crate::pc::prices::origin;
 use crate::pc::prices::read_ticker;
-use crate::store::Store;
-use crate::store::Stored;
 use crate::time::Calendar;
 use crate::time::TradingDate;
 use crate::trading::Instrument;
@@ -25,8 +24,6 @@ use crate::trading::known;
 const INDEX: &str = "^KS11";
 /// The fund that stands for the index.
 const BENCHMARK: &str = "069500";
-/// The data source of prices that no market made.
-pub const SYNTHETIC: &str = "SYNTHETIC";
 /// A seam within this many bars before the end spoils the means of the regime.
 const REGIME_BARS: usize = 200;
 
@@ -48,15 +45,6 @@ pub struct Loaded {
     pub evidence: Evidence,
     /// SHA-256 of each price file that was read, by its ticker.
     pub files: BTreeMap<String, String>,
-}
-
-/// Whether the market made a file's prices.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    /// It did, as far as anybody said.
-    Market,
-    /// This program made them up.
-    Synthetic,
 }
 
 /// One ticker's file.
@@ -99,7 +87,7 @@ pub fn load(dir: &Path, universe: &[String], data_source: &str) -> Result<Loaded
             Found::Damaged(why) if is_member => drop(loaded.evidence.damaged.insert(ticker.to_owned(), why)),
             Found::Damaged(_) => {}
             Found::File(file, origin) => {
-                if origin == Origin::Synthetic {
+                if origin.is_synthetic() {
                     loaded.evidence.data_source = SYNTHETIC.to_owned();
                 }
                 loaded.files.insert(ticker.to_owned(), file.sha256.clone());
@@ -120,7 +108,7 @@ fn file_of(dir: &Path, ticker: &str) -> Found {
                 let instrument = known(ticker).map_or_else(Instrument::unknown, |(instrument, _)| instrument);
                 Found::File(Box::new(normalize(&raw, instrument, Calendar::krx())), origin)
             }
-            Err(why) => Found::Damaged(why),
+            Err(fault) => Found::Damaged(fault.why),
         },
         Err(PriceFault::NotFound { .. }) => Found::Missing,
         // These faults name the whole path, which is nobody's business in a published document.
@@ -128,18 +116,6 @@ fn file_of(dir: &Path, ticker: &str) -> Found {
         Err(PriceFault::Shape { why, .. }) => Found::Damaged(why),
         Err(fault @ (PriceFault::Ticker { .. } | PriceFault::Write(_))) => Found::Damaged(fault.to_string()),
     }
-}
-
-/// Reads what stands beside the file. A file without it was put there by hand, which is nobody's fault; one that is not the
-/// file it was written for is not known to be anything.
-fn origin(dir: &Path, ticker: &str, sha256: &str) -> Result<Origin, String> {
-    let Stored::Present(meta) = Store::new(dir).document::<PriceMeta>(&format!("{ticker}.meta.json")) else {
-        return Ok(Origin::Market);
-    };
-    if meta.sha256 != sha256 {
-        return Err("is not the file that its meta.json describes; collect it again".to_owned());
-    }
-    Ok(if meta.vendor == VendorName::Synthetic { Origin::Synthetic } else { Origin::Market })
 }
 
 fn series(found: &Found) -> Series {
@@ -165,6 +141,7 @@ fn jumps(file: &Normalized) -> BTreeSet<TradingDate> {
 mod tests {
     use super::*;
     use crate::pc::prices::write_layout_a;
+    use crate::store::Store;
     use crate::trading::Bars;
 
     /// Closes on the sessions up to 2026-11-20, written as a price file.

@@ -8,6 +8,10 @@ use super::cache::grown;
 use super::cache::normalized;
 use super::cache::overlap_start;
 use super::cache::storable;
+use super::history::Witness;
+use super::history::holes;
+use super::history::is_late;
+use super::history::witness;
 use super::report::Action;
 use crate::contracts::VendorName;
 use crate::pc::prices::Normalized;
@@ -36,6 +40,8 @@ pub(super) struct Fetched {
     pub(super) action: Action,
     /// Why a whole history was fetched although a file was there.
     pub(super) why: Option<String>,
+    /// Why the first bar may not be the ticker's first.
+    pub(super) warning: Option<String>,
     /// What the vendor sent, normalised: the defects that do not reach the file.
     pub(super) answer: Normalized,
     /// The day of a bar that was dropped because its session is not over.
@@ -122,6 +128,7 @@ impl Chain<'_> {
             Look::Held(held) if held.meta.vendor != vendor.name() => {
                 Some(format!("the file was {}'s", held.meta.vendor))
             }
+            Look::Held(held) if self.holes(target, &held.bars).is_some() => Some("the file has holes".to_owned()),
             Look::Held(held) if held.from() > target.from => Some(format!("it began with {}", held.from())),
             Look::Held(held) => match self.grow(vendor, target, held)? {
                 Some(fetched) => return Ok(fetched),
@@ -136,9 +143,11 @@ impl Chain<'_> {
         let Some(start) = overlap_start(&held.bars) else { return Ok(None) };
         let (answer, newer, open_session) = self.ask(vendor, target.ticker, start)?;
         let Some(bars) = grown(&held.bars, &newer) else { return Ok(None) };
-        let action = Action::Incremental;
-        let from = held.from();
-        Ok(Some(Fetched { vendor: vendor.name(), from, bars, action, why: None, answer, open_session }))
+        if let Some(why) = self.holes(target, &bars) {
+            return Err(VendorFault::Holes(why));
+        }
+        let (vendor, from, action) = (vendor.name(), held.from(), Action::Incremental);
+        Ok(Some(Fetched { vendor, from, bars, action, why: None, warning: None, answer, open_session }))
     }
 
     fn whole(
@@ -160,8 +169,56 @@ impl Chain<'_> {
         if let Some(held) = held.filter(|held| !target.force && held.meta.vendor != VendorName::Synthetic) {
             not_less(&bars, held)?;
         }
+        if let Some(why) = self.holes(target, &bars) {
+            return Err(VendorFault::Holes(why));
+        }
+        let warning = self.doubt(vendor, target, (from, &bars))?;
+        // A start that nobody confirms is no start: the file answers for its bars only, and is asked for again.
+        let from = bars.first_date().filter(|_| warning.is_some()).unwrap_or(from);
         let action = if why.is_some() { Action::Refetched } else { Action::Full };
-        Ok(Fetched { vendor: vendor.name(), from, bars, action, why, answer, open_session })
+        Ok(Fetched { vendor: vendor.name(), from, bars, action, why, warning, answer, open_session })
+    }
+
+    fn holes(&self, target: &Target<'_>, bars: &Bars) -> Option<String> {
+        holes(target.ticker, bars, self.tools.calendar)
+    }
+
+    /// Why a history that begins long after the day asked for may lack its beginning; `None` when it is in time, or when
+    /// the other vendor, or else what is held, says that the ticker is that young.
+    fn doubt(
+        &self,
+        vendor: &dyn DailyVendor,
+        target: &Target<'_>,
+        (from, bars): (TradingDate, &Bars),
+    ) -> Result<Option<String>, VendorFault> {
+        let calendar = self.tools.calendar;
+        let Some(first) = bars.first_date().filter(|first| is_late(from, *first, calendar)) else { return Ok(None) };
+        let late = format!("the history begins with {first}, {from} was asked for");
+        let Some(other) = self.tools.vendors.into_iter().find(|other| other.name() != vendor.name()) else {
+            return Ok(Some(late));
+        };
+        let known = match target.look {
+            Look::Held(held) => {
+                held.meta.vendor != VendorName::Synthetic
+                    && held.from() <= from
+                    && witness(first, held.meta.first, calendar) == Witness::Confirms
+            }
+            Look::Missing | Look::Unknown(..) => false,
+        };
+        let name = other.name();
+        if !other.serves(target.ticker) {
+            return Ok((!known).then(|| format!("{late}; {name} does not have it to confirm that")));
+        }
+        let begins = self.ask(other, target.ticker, from).map(|(normal, ..)| normal.bars.first_date());
+        match begins {
+            Ok(Some(begins)) => match witness(first, begins, calendar) {
+                Witness::Confirms => Ok(None),
+                Witness::Contradicts => Err(VendorFault::Cut(format!("{late}; {name} begins with {begins}"))),
+                Witness::KnowsLess => Ok(Some(format!("{late}; {name} begins with {begins} only"))),
+            },
+            Ok(None) => Ok((!known).then(|| format!("{late}; {name} cannot confirm that: no usable bar"))),
+            Err(fault) => Ok((!known).then(|| format!("{late}; {name} cannot confirm that: {fault}"))),
+        }
     }
 
     /// Asks from a day to today: the answer normalised, its rows that may be stored, and the open session's day.

@@ -2,10 +2,12 @@
 //!
 //! One vendor a file. Naver is asked first; when fewer than half of the tickers that were asked got an answer, nothing of
 //! it is used and the second vendor is asked for all of them. A failure keeps the old file and says so. A bar whose
-//! session is not over is never stored.
+//! session is not over is never stored, and neither is a history with holes. A history that begins late is believed when
+//! the other vendor begins there too; otherwise it is kept with a warning and asked for again.
 
 mod cache;
 mod chain;
+mod history;
 mod report;
 mod synthetic;
 
@@ -23,6 +25,7 @@ use self::cache::look;
 use self::chain::Chain;
 use self::chain::Fetched;
 use self::chain::Target;
+use self::history::holes;
 use crate::contracts::VendorName;
 use crate::pc::prices::SyntheticFault;
 use crate::pc::vendors::DailyVendor;
@@ -137,7 +140,7 @@ pub fn collect(wanted: &Wanted, tools: Tools<'_>, tell: &mut dyn FnMut(&Step)) -
     let mut targets = Vec::new();
     for (ticker, look) in wanted.tickers.iter().zip(&looks) {
         let judge = report::Judge { ticker, last_session, calendar: tools.calendar };
-        let enough = wanted.mode == Mode::Offline || (wanted.mode == Mode::Fetch && is_hit(look, wanted, last_session));
+        let enough = wanted.mode == Mode::Offline || (wanted.mode == Mode::Fetch && is_hit(look, wanted, judge));
         reports.push(enough.then(|| judge.held(look, wanted.mode)));
         if !enough {
             targets.push(Target { ticker, look, from: wanted.from, force: wanted.mode == Mode::Refetch });
@@ -162,12 +165,16 @@ pub fn collect(wanted: &Wanted, tools: Tools<'_>, tell: &mut dyn FnMut(&Step)) -
     Ok(CollectReport::of(now, last_session, reports.into_iter().flatten().collect()))
 }
 
-/// Whether a held file needs nothing: a vendor's bars, as far back as wanted, up to the last completed session.
-fn is_hit(look: &Look, wanted: &Wanted, last_session: TradingDate) -> bool {
+/// Whether a held file needs nothing: a vendor's bars without holes, as far back as wanted, up to the last completed
+/// session.
+fn is_hit(look: &Look, wanted: &Wanted, judge: report::Judge<'_>) -> bool {
     match look {
         Look::Missing | Look::Unknown(..) => false,
         Look::Held(held) => {
-            held.meta.vendor != VendorName::Synthetic && held.meta.last >= last_session && held.from() <= wanted.from
+            held.meta.vendor != VendorName::Synthetic
+                && held.meta.last >= judge.last_session
+                && held.from() <= wanted.from
+                && holes(judge.ticker, &held.bars, judge.calendar).is_none()
         }
     }
 }

@@ -6,6 +6,7 @@ use super::Mode;
 use super::cache::Look;
 use super::cache::normalized;
 use super::chain::Fetched;
+use super::history::holes;
 use crate::contracts::VendorName;
 use crate::pc::prices::Findings;
 use crate::pc::prices::Quality;
@@ -72,6 +73,8 @@ pub struct TickerReport {
     pub last: Option<TradingDate>,
     /// Why it is not fresh, or why everything was fetched again.
     pub reason: Option<String>,
+    /// Why the first row may not be the ticker's first.
+    pub warning: Option<String>,
     /// The day of a bar that was not stored because its session is not over.
     pub open_session_dropped: Option<TradingDate>,
     /// The counters of the file and of what came for it.
@@ -154,6 +157,9 @@ impl TickerReport {
             line.push_str(": ");
             line.push_str(reason);
         }
+        if let Some(warning) = &self.warning {
+            line.push_str(&format!(" (⚠️ {warning})"));
+        }
         if let Some(day) = self.open_session_dropped {
             line.push_str(&format!(" (the bar of {day} is not final and was left out)"));
         }
@@ -181,6 +187,7 @@ impl Judge<'_> {
             first: bars.first_date(),
             last: bars.last_date(),
             reason: None,
+            warning: None,
             open_session_dropped: None,
             quality: normal.quality,
             findings: normal.findings,
@@ -198,6 +205,7 @@ impl Judge<'_> {
             row.action = Action::Stale;
             row.reason = Some(format!("no bar of {}", self.last_session));
         }
+        self.mark_holes(&mut row, &held.bars);
         row
     }
 
@@ -205,6 +213,7 @@ impl Judge<'_> {
     pub(super) fn fetched(&self, fetched: &Fetched) -> TickerReport {
         let mut row = self.row(&fetched.bars, Some(fetched.vendor), fetched.action);
         row.reason.clone_from(&fetched.why);
+        row.warning.clone_from(&fetched.warning);
         row.open_session_dropped = fetched.open_session;
         // These rows never reach the file; they are the answer's.
         row.quality.rows_total += fetched.answer.quality.rows_dropped_duplicate;
@@ -232,6 +241,16 @@ impl Judge<'_> {
         // Generated bars do not stand in for the market's, and nobody vouches for an unknown file's.
         row.fresh = row.fresh && doubt.is_none() && vendor != Some(VendorName::Synthetic);
         row.reason = Some(doubt.map_or_else(|| why.clone(), |doubt| format!("{doubt}; {why}")));
+        self.mark_holes(&mut row, &bars);
         row
+    }
+
+    /// A file with holes is not good for anything that a fresh one is good for.
+    fn mark_holes(&self, row: &mut TickerReport, bars: &Bars) {
+        if let Some(why) = holes(self.ticker, bars, self.calendar) {
+            let before = row.reason.take().map(|reason| format!("; {reason}")).unwrap_or_default();
+            row.reason = Some(format!("the file has holes, {why}{before}"));
+            (row.fresh, row.action) = (false, Action::Stale);
+        }
     }
 }

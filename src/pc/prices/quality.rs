@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use chrono::Datelike as _;
+use chrono::Weekday;
 use serde::Serialize;
 
 use super::normalize::Normalized;
@@ -148,7 +150,7 @@ impl Findings {
             }
         }
         if let (Some(first), Some(last)) = (bars.first_date(), bars.last_date()) {
-            self.missing_sessions = sessions_without_bar(bars, &(first..=last), calendar).1;
+            self.missing_sessions = sessions_without_bar(bars, &(first..=last), |date| is_session(calendar, date)).1;
         }
     }
 
@@ -195,8 +197,8 @@ impl fmt::Display for Jump {
 
 impl Normalized {
     /// Says whether the bars cover a window well enough: its last session has a bar, and at most 1 % of its sessions
-    /// have none. Sessions before the first bar count as missing: no data is never a pass. Days before the calendar's
-    /// coverage are not judged.
+    /// have none. Sessions before the first bar count as missing: no data is never a pass. Before the calendar's
+    /// coverage a weekday counts as a session, unless it may be a holiday: it has no bar, and one was not long ago.
     ///
     /// A caller whose window ends today or later first cuts it to the last session that has ended.
     ///
@@ -212,7 +214,10 @@ impl Normalized {
         if calendar.session(to).is_err() {
             return Err(QualityFault::NotCovered { ticker: ticker(), date: to });
         }
-        let (sessions, missing) = sessions_without_bar(&self.bars, window, calendar);
+        let counts = |date: TradingDate| {
+            calendar.session(date).map_or_else(|_unknown| is_expected(&self.bars, date), |session| session.is_some())
+        };
+        let (sessions, missing) = sessions_without_bar(&self.bars, window, counts);
         let mut back = std::iter::successors(Some(to), TradingDate::pred_opt).take_while(|date| *date >= from);
         let Some(last) = back.find(|date| is_session(calendar, *date)) else {
             return Err(QualityFault::NoSession { ticker: ticker(), from, to });
@@ -238,18 +243,30 @@ fn is_session(calendar: &Calendar, date: TradingDate) -> bool {
     calendar.session(date).is_ok_and(|session| session.is_some())
 }
 
+/// The longest span without a session that holidays make, in days.
+const HOLIDAYS: i64 = 10;
+
+/// Whether a day of which the calendar says nothing should have a bar.
+fn is_expected(bars: &Bars, date: TradingDate) -> bool {
+    let at = bars.first_from(date);
+    let has_bar = bars.date.get(at) == Some(&date);
+    let before = at.checked_sub(1).map(|before| bars.date[before]);
+    let is_holiday = !has_bar && before.is_some_and(|before| (date - before).num_days() <= HOLIDAYS);
+    !matches!(date.weekday(), Weekday::Sat | Weekday::Sun) && !is_holiday
+}
+
 /// How many sessions a span has, and which of them have no bar.
 fn sessions_without_bar(
     bars: &Bars,
     span: &RangeInclusive<TradingDate>,
-    calendar: &Calendar,
+    counts: impl Fn(TradingDate) -> bool,
 ) -> (usize, Vec<TradingDate>) {
     let (mut sessions, mut missing) = (0, Vec::new());
     let mut at = bars.first_from(*span.start());
     for date in span.start().iter_days().take_while(|date| date <= span.end()) {
         let has_bar = bars.date.get(at) == Some(&date);
         at += usize::from(has_bar);
-        if is_session(calendar, date) {
+        if counts(date) {
             sessions += 1;
             missing.extend((!has_bar).then_some(date));
         }

@@ -90,8 +90,11 @@ pub struct FileFacts {
     pub rows_on_closed_days: usize,
     /// Places in the file where rows of another origin begin.
     pub splices: usize,
-    /// Who the prices are from, when the file beside them says.
+    /// Who the prices are from, when the document beside them says.
     pub vendor: Option<String>,
+    /// Why that document is not to be believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
 }
 
 /// The prices of a run.
@@ -131,6 +134,17 @@ impl TuneConfig {
         })
     }
 
+    /// Why a search would promise something that it cannot measure; `None` when it does not.
+    #[must_use]
+    pub fn unmeasured(&self) -> Option<String> {
+        let is_searched = self.space.grids().any(|(name, _)| name == "adx_filter_min");
+        (is_searched && !self.gate).then(|| {
+            "--space adx_filter_min: only the market gate reads it, and the gate is off (pc.gate = false): every value \
+             would give the same figures; turn the gate on, or leave it out"
+                .to_owned()
+        })
+    }
+
     /// What differs from another configuration, one line a key: `seed: 42 there, 7 here`.
     ///
     /// # Errors
@@ -160,6 +174,7 @@ mod tests {
             rows_on_closed_days: 0,
             splices: 0,
             vendor: None,
+            doubt: None,
         };
         let data = |files: &[(&str, &str)]| TuneData {
             files: files.iter().map(|(ticker, sha)| ((*ticker).to_owned(), facts(sha))).collect(),

@@ -202,16 +202,23 @@ pub fn gate2(out_samples: &[Figures]) -> GateReport {
     report(2, checks)
 }
 
-/// Gate 3: the test is on record. It never fails by itself; a test that contradicts its validation is a critical
-/// anomaly, told as a warning for the person who promotes.
+/// Whether test and validation belong together, with the arithmetic. A promotion asks too, because gate 3 never fails.
 #[must_use]
-pub fn gate3(validation: &Figures, test: &Figures) -> GateReport {
+pub fn divergence(validation: &Figures, test: &Figures) -> (bool, String) {
     let (below, above) = DIVERGENCE;
     let holds = !(validation.sharpe < below && test.sharpe > above);
     let detail = format!(
         "validation sharpe {:.3}, test sharpe {:.3}; critical when below {below} and above {above}",
         validation.sharpe, test.sharpe
     );
+    (holds, detail)
+}
+
+/// Gate 3: the test is on record. It never fails by itself; a test that contradicts its validation is a critical
+/// anomaly, told as a warning for the person who promotes.
+#[must_use]
+pub fn gate3(validation: &Figures, test: &Figures) -> GateReport {
+    let (holds, detail) = divergence(validation, test);
     let revealed = format!(
         "sharpe {:.3}, mdd {:.2} %, return {:.2} %, trades {}",
         test.sharpe, test.mdd, test.total_return, test.total_trades

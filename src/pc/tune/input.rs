@@ -5,12 +5,14 @@ use std::path::Path;
 
 use chrono::Days;
 
-use crate::contracts::Json;
+use crate::contracts::PriceMeta;
 use crate::contracts::json::sha256_hex;
 use crate::pc::backtest::inputs;
 use crate::pc::backtest::inputs::InputFault;
 use crate::pc::backtest::window::Window;
 use crate::pc::prices::Normalized;
+use crate::store::Store;
+use crate::store::Stored;
 use crate::time::TradingDate;
 
 use super::config::FileFacts;
@@ -27,11 +29,31 @@ pub fn fee_table_sha256(named: Option<&[u8]>) -> String {
     sha256_hex(named.unwrap_or(KRX_FEES))
 }
 
+/// Whose directory of price files it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The workspace's cache: every file was collected, and a document beside it says from where.
+    Collected,
+    /// One that a person named: files without a word of their origin may be theirs.
+    Named,
+}
+
+/// What the document beside a price file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Origin {
+    /// Who made the file.
+    Vendor(String),
+    /// Nothing: there is no document.
+    Silent,
+    /// Nothing that can be believed: why.
+    Doubtful(String),
+}
+
 /// Files that were read and are not judged yet.
 #[derive(Debug)]
 pub struct Files {
     files: Vec<Normalized>,
-    vendors: BTreeMap<String, String>,
+    origins: BTreeMap<String, Origin>,
 }
 
 impl Files {
@@ -39,12 +61,13 @@ impl Files {
     ///
     /// # Errors
     /// A file is missing or cannot be read.
-    pub fn read(dir: &Path, tickers: &[String]) -> Result<Self, InputFault> {
+    pub fn read((dir, place): (&Path, Place), tickers: &[String]) -> Result<Self, InputFault> {
         let mut tickers = tickers.to_vec();
         tickers.sort_unstable();
         tickers.dedup();
-        let vendors = tickers.iter().filter_map(|ticker| Some((ticker.clone(), vendor(dir, ticker)?))).collect();
-        Ok(Self { files: inputs::read(dir, &tickers, &BTreeMap::new())?, vendors })
+        let files = inputs::read(dir, &tickers, &BTreeMap::new())?;
+        let origins = files.iter().map(|file| (file.ticker.clone(), origin(dir, file))).collect();
+        Ok(Self { files, origins: missed(origins, place) })
     }
 
     /// The last day on which every ticker has a bar.
@@ -68,6 +91,11 @@ impl Files {
         let mut data = TuneData::default();
         for file in self.files {
             if let (Some(first), Some(last)) = (file.bars.first_date(), file.bars.last_date()) {
+                let (vendor, doubt) = match self.origins.get(&file.ticker) {
+                    Some(Origin::Vendor(vendor)) => (Some(vendor.clone()), None),
+                    Some(Origin::Doubtful(why)) => (None, Some(why.clone())),
+                    Some(Origin::Silent) | None => (None, None),
+                };
                 let facts = FileFacts {
                     first,
                     last,
@@ -76,7 +104,8 @@ impl Files {
                     rows_raw: file.quality.rows_total,
                     rows_on_closed_days: file.quality.rows_dropped_non_session,
                     splices: file.findings.splices.len(),
-                    vendor: self.vendors.get(&file.ticker).cloned(),
+                    vendor,
+                    doubt,
                 };
                 data.files.insert(file.ticker.clone(), facts);
             }
@@ -98,15 +127,56 @@ pub fn range(
     (start, end, mode)
 }
 
-/// Who made a price file, as the file beside it says. No such file, no vendor: the bytes of the prices are judged anyway.
-fn vendor(dir: &Path, ticker: &str) -> Option<String> {
-    let bytes = std::fs::read(dir.join(format!("{ticker}.meta.json"))).ok()?;
-    Json::parse(&bytes).ok()?.get("vendor")?.as_str().map(str::to_owned)
+/// Who made a price file, as the document beside it says. A document of other bytes says nothing about these.
+fn origin(dir: &Path, file: &Normalized) -> Origin {
+    let name = format!("{}.meta.json", file.ticker);
+    match Store::new(dir).document::<PriceMeta>(&name) {
+        Stored::Missing => Origin::Silent,
+        Stored::Damaged(why) => Origin::Doubtful(format!("{name}: {why}")),
+        Stored::Present(meta) if meta.ticker != file.ticker => {
+            Origin::Doubtful(format!("{name} is of {}", meta.ticker))
+        }
+        Stored::Present(meta) if meta.sha256 != file.sha256 => {
+            Origin::Doubtful(format!("{name} describes another file, with sha256 {}", meta.sha256))
+        }
+        Stored::Present(meta) => Origin::Vendor(meta.vendor.to_string()),
+    }
+}
+
+/// Where files are collected a missing document was lost, and so it was where other files have theirs.
+fn missed(mut origins: BTreeMap<String, Origin>, place: Place) -> BTreeMap<String, Origin> {
+    if place == Place::Collected || origins.values().any(|origin| *origin != Origin::Silent) {
+        for (ticker, origin) in &mut origins {
+            if *origin == Origin::Silent {
+                *origin = Origin::Doubtful(format!("there is no {ticker}.meta.json"));
+            }
+        }
+    }
+    origins
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_missing_document_is_a_doubt_where_files_are_collected_or_others_have_theirs() {
+        let silent = || Origin::Silent;
+        let naver = || Origin::Vendor("naver".to_owned());
+        let doubt = || Origin::Doubtful("there is no B.meta.json".to_owned());
+        let cases = [
+            ("a person's own files", [silent(), silent()], Place::Named, [silent(), silent()]),
+            ("one of two", [naver(), silent()], Place::Named, [naver(), doubt()]),
+            ("one of two that were collected", [naver(), silent()], Place::Collected, [naver(), doubt()]),
+            ("all there", [naver(), naver()], Place::Collected, [naver(), naver()]),
+        ];
+        let of = |[a, b]: [Origin; 2]| BTreeMap::from([("A".to_owned(), a), ("B".to_owned(), b)]);
+        for (name, origins, place, want) in cases {
+            assert_eq!(missed(of(origins), place), of(want), "{name}");
+        }
+        let lost = missed(of([silent(), silent()]), Place::Collected);
+        assert!(lost.values().all(|origin| matches!(origin, Origin::Doubtful(_))), "{lost:?}");
+    }
 
     #[test]
     fn a_range_ends_at_the_newest_common_session_or_where_it_is_told() {

@@ -42,6 +42,7 @@ use crate::store::StoreFault;
 use crate::store::layout;
 use crate::time::Clock;
 use crate::time::Stamp;
+use crate::time::TradingDate;
 use crate::trading::FeeTable;
 
 use config::TuneConfig;
@@ -153,13 +154,24 @@ pub enum TuneFault {
     /// There is no such run.
     #[error("there is no run {0:?} in data/tuning_runs")]
     NoSuchRun(String),
-    /// No trial has a score.
-    #[error("no_completed_trials: all {pruned} trials were pruned ({reasons})")]
-    NoCompletedTrials {
-        /// Trials that were pruned.
-        pruned: usize,
-        /// The reasons with their counts.
-        reasons: String,
+    /// No trial has a score: why.
+    #[error("no_completed_trials: {0}")]
+    NoCompletedTrials(String),
+    /// The search would promise something that it cannot measure.
+    #[error("{0}")]
+    Unmeasured(String),
+    /// A ticker has no bars where the range starts, so the first walk-forward window could not be simulated.
+    #[error(
+        "{ticker}: its first bar is {first}, but the range and its first walk-forward window start on {start}; \
+         --start {first} is the earliest that its prices allow"
+    )]
+    StartsLater {
+        /// The ticker.
+        ticker: String,
+        /// Its first bar.
+        first: TradingDate,
+        /// The first session of the range.
+        start: TradingDate,
     },
     /// A trial panicked.
     #[error("trial {trial} panicked: {message}")]
@@ -211,7 +223,9 @@ impl TuneFault {
             Self::Complete(_) => "Complete",
             Self::Running { .. } => "Running",
             Self::NoSuchRun(_) => "NoSuchRun",
-            Self::NoCompletedTrials { .. } => "NoCompletedTrials",
+            Self::NoCompletedTrials(_) => "NoCompletedTrials",
+            Self::Unmeasured(_) => "Unmeasured",
+            Self::StartsLater { .. } => "StartsLater",
             Self::Panicked { .. } => "Panic",
             Self::Damaged { .. } => "Damaged",
             Self::Lab(_) => "Lab",
@@ -227,9 +241,10 @@ impl TuneFault {
 /// Starts a run under a new name.
 ///
 /// # Errors
-/// The range is too short, no trial is completed, a trial panics, or a file cannot be written.
+/// The range is too short or starts before the prices, no trial is completed, a trial panics, or a file cannot be written.
 pub fn run(site: &Site<'_>, run_id: &str, (config, data): (TuneConfig, TuneData)) -> Result<End, TuneFault> {
     let splits = Splits::of(config.start, config.end)?;
+    judge_start((&config, &splits), &data)?;
     let dir = RunDir::new(site.store, site.clock, run_id);
     let _lock = lock(site, &dir)?;
     let facts = ManifestData { fingerprint: data.fingerprint(), tickers: data.files.clone() };
@@ -263,6 +278,7 @@ pub fn resume(site: &Site<'_>, run_id: &str, (config, data): (TuneConfig, TuneDa
     }
     let logged = dir.logged_trials()?;
     let candidates = candidates(&manifest.config)?;
+    judge_start((&manifest.config, &manifest.results.splits), &data)?;
     for (number, trial) in &logged.trials {
         let is_ours = candidates.get(*number).is_some_and(|candidate| candidate.hash == trial.params_hash);
         if !is_ours {
@@ -278,6 +294,20 @@ pub fn resume(site: &Site<'_>, run_id: &str, (config, data): (TuneConfig, TuneDa
     let facts = (manifest.data, manifest.results.splits);
     let manifest = Manifest::new(run_id, manifest.created_at, manifest.config, facts);
     drive(site, &dir, manifest, (data, logged.trials))
+}
+
+/// Refuses before the search what would end a run after it.
+fn judge_start((config, splits): (&TuneConfig, &Splits), data: &TuneData) -> Result<(), TuneFault> {
+    if let Some(why) = config.unmeasured() {
+        return Err(TuneFault::Unmeasured(why));
+    }
+    let start = splits.train.start;
+    let firsts = data.market.iter().filter_map(|(ticker, bars)| Some((bars.first_date()?, ticker)));
+    // The latest one: the start that it allows is one that all others allow.
+    match firsts.max_by_key(|(first, _)| *first) {
+        Some((first, ticker)) if first > start => Err(TuneFault::StartsLater { ticker: ticker.clone(), first, start }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// The manifest of a run that exists.
@@ -313,7 +343,9 @@ fn drive(
 ) -> Result<End, TuneFault> {
     let ended = drive_guarded(site, dir, manifest, (data, known));
     if let Err(fault) = &ended {
-        let reason = if matches!(fault, TuneFault::NoCompletedTrials { .. }) {
+        let reason = if matches!(fault, TuneFault::NoCompletedTrials(_)) {
+            // As below: the fault is told by its return.
+            dir.log(&fault.to_string()).ok();
             "no_completed_trials".to_owned()
         } else {
             let mut traceback = vec![format!("{} of {}", fault.kind(), dir.run_id())];
@@ -362,7 +394,7 @@ fn drive_guarded(
     };
     if !judge.judge(&trials, &mut manifest, &on_stage)? {
         dir.write_manifest(&manifest)?;
-        return Err(no_completed(&trials));
+        return Err(no_completed(&manifest, &trials));
     }
     let seconds = (site.clock.monotonic().saturating_sub(started).as_secs_f64() * 1e3).round() / 1e3;
     finish(site, dir, manifest, (&data, &trials, seconds))
@@ -379,7 +411,7 @@ fn finish(
     let now = site.clock.now();
     let times = (Stamp::of(now), seconds);
     let Some(result) = outputs::result(&manifest, trials, verdict.verdict, times) else {
-        return Err(no_completed(trials));
+        return Err(no_completed(&manifest, trials));
     };
     let names: Vec<&str> = manifest.config.space.grids().map(|(name, _)| name).collect();
     dir.write_text("trials.csv", &outputs::trials_csv(trials, &names)?)?;
@@ -390,7 +422,7 @@ fn finish(
         manifest: dir.file("manifest.json"),
         report: dir.file("report.md"),
         trials: dir.file("trials.csv"),
-        telemetry: dir.telemetry(),
+        telemetry: dir.telemetry()?,
         tune_result: published.snapshot_ref,
     };
     let payload = json!({
@@ -404,13 +436,21 @@ fn finish(
     Ok(End::Finished(Box::new(Finished { result, verdict, manifest })))
 }
 
-fn no_completed(trials: &[Trial]) -> TuneFault {
+fn no_completed(manifest: &Manifest, trials: &[Trial]) -> TuneFault {
+    if manifest.results.timed_out && trials.is_empty() {
+        return TuneFault::NoCompletedTrials("the time limit ended the search before the first trial".to_owned());
+    }
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for reason in trials.iter().filter_map(|trial| trial.prune_reason.as_deref()) {
         *counts.entry(reason.split(':').next().unwrap_or(reason)).or_default() += 1;
     }
     let reasons: Vec<String> = counts.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
-    TuneFault::NoCompletedTrials { pruned: trials.len(), reasons: reasons.join(", ") }
+    let (count, reasons) = (trials.len(), reasons.join(", "));
+    TuneFault::NoCompletedTrials(if manifest.results.timed_out {
+        format!("the time limit ended the search after {count} trials, and all were pruned ({reasons})")
+    } else {
+        format!("all {count} trials were pruned ({reasons})")
+    })
 }
 
 /// Whether a finished run is one that a gate said no to.

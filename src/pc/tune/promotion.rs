@@ -12,6 +12,7 @@ use crate::contracts::tune::PromotionDecision;
 use crate::contracts::tune::TuneJudged;
 use crate::contracts::tune::TuneSource;
 use crate::contracts::tune::TuneStage;
+use crate::pc::backtest::ENGINE_VERSION;
 use crate::pc::params;
 use crate::pc::params::ParamSource;
 use crate::store::Published;
@@ -21,6 +22,7 @@ use crate::time::Clock;
 use crate::time::Stamp;
 
 use super::TuneFault;
+use super::guard;
 use super::guard::Preset;
 use super::rundir::Baseline;
 use super::rundir::Manifest;
@@ -28,13 +30,15 @@ use super::rundir::RunDir;
 use super::segment::Figures;
 use super::space::Space;
 use super::space::applied;
+use super::space::published_range;
+use super::space::round6;
 use super::verdict::Verdict;
 
 /// How far a number may be from the one in force, as a share of it.
 pub const MAX_DRIFT: f64 = 0.25;
 /// Least similarity over the search space.
 const MIN_SIMILARITY: f64 = 0.70;
-/// Deepest drawdown, percent.
+/// Deepest drawdown in any case, percent; the parameters in force may allow less.
 const MAX_MDD: f64 = 15.0;
 /// Trades against the baseline's.
 const TRADES: (f64, f64) = (0.5, 2.0);
@@ -98,14 +102,15 @@ fn drift(in_force: &Value, candidate: &Value) -> (bool, String) {
     (false, format!("further than 25 %: {}", wrong.join(", ")))
 }
 
-/// One minus the mean distance over the search space, each as a share of its range.
+/// One minus the mean distance over the parameters that were searched, each as a share of its published range. The run's
+/// own grid is no measure: a wider search would make the same step look smaller.
 fn similarity(space: &Space, baseline: &Baseline, judged: &TuneJudged) -> (bool, String) {
     #![expect(clippy::cast_precision_loss, reason = "a handful of parameters")]
-    let distance = |(name, grid): (&str, &super::space::Grid)| {
+    let distance = |(name, _): (&str, &super::space::Grid)| {
         let old = baseline.params.get(name).and_then(serde_json::Number::as_f64);
         let new = judged.params.get(name).and_then(serde_json::Number::as_f64);
-        let (Some(old), Some(new)) = (old, new) else { return 1.0 };
-        let (difference, range) = ((new - old).abs(), grid.to - grid.from);
+        let (Some(old), Some(new), Some(range)) = (old, new, published_range(name)) else { return 1.0 };
+        let difference = (new - old).abs();
         if difference == 0.0 { 0.0 } else { (difference / range).min(1.0) }
     };
     let distances: Vec<f64> = space.grids().map(distance).collect();
@@ -117,11 +122,16 @@ fn similarity(space: &Space, baseline: &Baseline, judged: &TuneJudged) -> (bool,
     )
 }
 
-fn risk(judged: &TuneJudged, test: &Figures) -> (bool, String) {
-    let worst = judged.validation.mdd.max(test.mdd);
-    let holds = worst <= MAX_MDD;
+/// The drawdown against the parameters' own limit, which may be stricter than the general one and never looser.
+fn risk(judged: &TuneJudged, test: &Figures, max_drawdown_pct: f64) -> (bool, String) {
+    let limit = MAX_MDD.min(round6(100.0 * max_drawdown_pct));
+    let holds = judged.validation.mdd <= limit && test.mdd <= limit;
     let sign = if holds { "<=" } else { ">" };
-    (holds, format!("max(validation {:.2} %, test {:.2} %) {sign} {MAX_MDD} %", judged.validation.mdd, test.mdd))
+    let detail = format!(
+        "max(validation {:.2} %, test {:.2} %) {sign} {limit} % = min({MAX_MDD} %, max_drawdown_pct {max_drawdown_pct})",
+        judged.validation.mdd, test.mdd
+    );
+    (holds, detail)
 }
 
 fn trades(test: &Figures, baseline: &Figures) -> (bool, String) {
@@ -161,6 +171,35 @@ fn exposure(test: &Figures) -> (bool, String) {
     )
 }
 
+/// What simulations depend on beside parameters and prices, as it is now. A run that was made otherwise says nothing
+/// about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conditions {
+    /// SHA-256 of the tax table in force.
+    pub fee_table_sha256: String,
+    /// Whether the market gate applies.
+    pub gate: bool,
+}
+
+impl Conditions {
+    /// Why a run was made under other ones; `None` when it was not.
+    fn difference(&self, manifest: &Manifest) -> Option<String> {
+        let config = &manifest.config;
+        let gate = |is_on: bool| if is_on { "on" } else { "off" };
+        let rows = [
+            ("engine_version", manifest.environment.engine_version.as_str(), ENGINE_VERSION),
+            ("fee_table_sha256", config.costs.fee_table_sha256.as_str(), self.fee_table_sha256.as_str()),
+            ("gate", gate(config.gate), gate(self.gate)),
+        ];
+        let differences: Vec<String> = rows
+            .iter()
+            .filter(|(_, there, here)| there != here)
+            .map(|(name, there, here)| format!("{name} {there} in the run, {here} in force"))
+            .collect();
+        (!differences.is_empty()).then(|| format!("CONDITIONS_CHANGED: {}; tune again", differences.join("; ")))
+    }
+}
+
 /// What a promotion is judged by.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
@@ -170,6 +209,8 @@ pub struct Evidence<'a> {
     pub verdict: &'a Verdict,
     /// The parameters in force now.
     pub in_force: &'a ParamSource,
+    /// The rest of what is in force now.
+    pub conditions: &'a Conditions,
 }
 
 /// Every check in order.
@@ -177,13 +218,19 @@ pub struct Evidence<'a> {
 /// # Errors
 /// Why it cannot be judged: something that the checks need is missing.
 pub fn checks(evidence: Evidence<'_>) -> Result<Vec<PromotionCheck>, String> {
-    let Evidence { manifest, verdict, in_force } = evidence;
+    let Evidence { manifest, verdict, in_force, conditions } = evidence;
     let then = &manifest.config.param_source.sha256;
     if *then != in_force.sha256 {
         return Err(format!(
             "BASELINE_CHANGED: {} has sha256 {}, the run compared with {then}; tune again",
             in_force.path, in_force.sha256
         ));
+    }
+    if let Some(why) = manifest.config.unmeasured() {
+        return Err(format!("UNMEASURED: {why}"));
+    }
+    if let Some(difference) = conditions.difference(manifest) {
+        return Err(difference);
     }
     let results = &manifest.results;
     let judged = results.judged.as_ref().ok_or("MISSING_KEY: manifest.json results.judged")?;
@@ -209,10 +256,11 @@ pub fn checks(evidence: Evidence<'_>) -> Result<Vec<PromotionCheck>, String> {
     }
     let test = judged.test.as_ref().ok_or("MISSING_KEY: manifest.json results.judged.test")?;
     let before = baseline.test.as_ref().ok_or("MISSING_KEY: manifest.json results.baseline.test")?;
-    checks.push(check("HC3_RISK_BOUNDS", hard, risk(judged, test)));
+    checks.push(check("HC3_RISK_BOUNDS", hard, risk(judged, test, in_force.values.max_drawdown_pct)));
     checks.push(check("HC4_TRADE_SANITY", hard, trades(test, before)));
     checks.push(check("SC1_RETURN_IMPROVEMENT", soft, improvement(test, before)));
     checks.push(check("SC2_EXPOSURE_NORMALIZATION", soft, exposure(test)));
+    checks.push(check("SC3_VAL_TEST_DIVERGENCE", soft, guard::divergence(&judged.validation, test)));
     Ok(checks)
 }
 
@@ -233,6 +281,7 @@ pub struct Promotion {
 pub fn promote(
     store: &Store,
     clock: &dyn Clock,
+    conditions: &Conditions,
     (run_id, force): (&str, Option<&str>),
 ) -> Result<Promotion, TuneFault> {
     let dir = RunDir::new(store, clock, run_id);
@@ -252,7 +301,7 @@ pub fn promote(
         applied: false,
         forced_reason: None,
     };
-    let document = match judged(store, &dir, &mut decision) {
+    let document = match judged((store, conditions), &dir, &mut decision) {
         Ok(document) => document,
         Err(reason) => {
             decision.reasons = vec![reason];
@@ -276,7 +325,7 @@ pub fn promote(
 
 /// Fills the decision in; the parameters that it would write.
 fn judged(
-    store: &Store,
+    (store, conditions): (&Store, &Conditions),
     dir: &RunDir<'_>,
     decision: &mut GatekeeperDecision,
 ) -> Result<Option<StrategyParams>, String> {
@@ -286,7 +335,8 @@ fn judged(
     let verdict = verdict.ok_or_else(|| format!("RUN_UNFINISHED: no {}", dir.file("verdict.json")))?;
     let in_force = params::resolve(store).map_err(|fault| format!("BASELINE_UNREADABLE: {fault}"))?;
     decision.baseline = Some(TuneSource { path: in_force.path.clone(), sha256: in_force.sha256.clone() });
-    decision.checks = checks(Evidence { manifest: &manifest, verdict: &verdict, in_force: &in_force })?;
+    let evidence = Evidence { manifest: &manifest, verdict: &verdict, in_force: &in_force, conditions };
+    decision.checks = checks(evidence)?;
     let judged = manifest.results.judged.as_ref().ok_or("MISSING_KEY: manifest.json results.judged")?;
     let document = StrategyParams { params: applied(&in_force.document.params, &judged.params), ..in_force.document };
     document.values().map_err(|fault| format!("PARAMS_INVALID: {fault}"))?;

@@ -1,6 +1,7 @@
 //! The run directory: what a run is made of, every trial as soon as it is done, and what came of it.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -197,13 +198,15 @@ pub struct RunDir<'a> {
     store: &'a Store,
     clock: &'a dyn Clock,
     run_id: String,
+    /// The name of the telemetry once a line of this run is in it.
+    telemetry: OnceLock<String>,
 }
 
 impl<'a> RunDir<'a> {
     /// The directory of a run; nothing is made.
     #[must_use]
     pub fn new(store: &'a Store, clock: &'a dyn Clock, run_id: &str) -> Self {
-        Self { store, clock, run_id: run_id.to_owned() }
+        Self { store, clock, run_id: run_id.to_owned(), telemetry: OnceLock::new() }
     }
 
     /// The run.
@@ -218,12 +221,28 @@ impl<'a> RunDir<'a> {
         format!("{}/{}/{name}", layout::TUNE_RUNS, self.run_id)
     }
 
-    /// The run's telemetry, relative to the workspace.
-    #[must_use]
-    pub fn telemetry(&self) -> String {
-        // The name without the salt: runs of one second share a file, and every line names its run.
+    /// The run's telemetry, relative to the workspace: the second of its start, and `_2`, `_3` ... when other runs of that
+    /// second have a file already.
+    ///
+    /// # Errors
+    /// A file of that second cannot be read.
+    pub fn telemetry(&self) -> Result<String, StoreFault> {
+        if let Some(name) = self.telemetry.get() {
+            return Ok(name.clone());
+        }
         let stem = self.run_id.rsplit_once('_').map_or(self.run_id.as_str(), |(stem, _)| stem);
-        format!("{}/{stem}.jsonl", layout::TUNE_TELEMETRY)
+        let own = format!("\"run_id\":\"{}\"", self.run_id);
+        let mut number = 1_u32;
+        loop {
+            let tail = if number > 1 { format!("_{number}") } else { String::new() };
+            let name = format!("{}/{stem}{tail}.jsonl", layout::TUNE_TELEMETRY);
+            let bytes = self.store.read(&name)?.unwrap_or_default();
+            // A resumed run goes on in the file that names it.
+            if bytes.is_empty() || String::from_utf8_lossy(&bytes).contains(&own) {
+                return Ok(name);
+            }
+            number += 1;
+        }
     }
 
     /// Adds a line to `run.log`.
@@ -242,7 +261,15 @@ impl<'a> RunDir<'a> {
     pub fn event(&self, event: &str, payload: &Value) -> Result<(), StoreFault> {
         let line =
             json!({"ts": Stamp::of(self.clock.now()), "run_id": self.run_id, "event": event, "payload": payload});
-        self.store.append(&self.telemetry(), &line.to_string(), Durability::Buffered)
+        if let Some(name) = self.telemetry.get() {
+            return self.store.append(name, &line.to_string(), Durability::Buffered);
+        }
+        // Two runs that start at once must not both find the same name free.
+        let _lock = self.store.exclusive(&format!("{}/telemetry.lock", layout::TUNE_TELEMETRY))?;
+        let name = self.telemetry()?;
+        self.store.append(&name, &line.to_string(), Durability::Buffered)?;
+        self.telemetry.get_or_init(|| name);
+        Ok(())
     }
 
     /// Records a finished trial: on disk when this returns.
@@ -359,6 +386,34 @@ fn trial_line(trial: &Trial) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runs_of_one_second_have_their_own_telemetry_and_a_resumed_run_goes_on_in_its_file() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::new(dir.path());
+        let clock = crate::time::SimClock::at(Stamp::from("2026-01-05T19:00:00+09:00").instant().expect("a time"));
+        let tell = |salt: &str| {
+            let run = RunDir::new(&store, &clock, &format!("tune_20260105_190000_{salt}"));
+            run.event("TUNE_START", &json!({})).expect("written");
+            run.event("TUNE_END", &json!({})).expect("written");
+            run.telemetry().expect("readable")
+        };
+        let cases = [
+            ("the first", "00002a", "", 2),
+            ("another", "00002b", "_2", 2),
+            ("a third", "00002c", "_3", 2),
+            ("the second again", "00002b", "_2", 4),
+            ("the first again", "00002a", "", 4),
+        ];
+        for (name, salt, tail, lines) in cases {
+            let file = tell(salt);
+            assert_eq!(file, format!("reports/tune/telemetry/tune_20260105_190000{tail}.jsonl"), "{name}");
+            let text = store.read(&file).expect("readable").expect("there");
+            let text = String::from_utf8(text).expect("text");
+            assert_eq!(text.lines().filter(|line| line.contains(salt)).count(), lines, "{name}");
+            assert_eq!(text.lines().count(), lines, "{name}: nobody else's");
+        }
+    }
 
     #[test]
     fn a_run_id_is_one_file_name_and_nothing_else() {

@@ -176,6 +176,12 @@ fn known(name: &str) -> Option<&'static Known> {
     KNOWN.iter().find(|known| known.name == name)
 }
 
+/// The width of a parameter's published range, whatever a run searched; `None` for a name that is no parameter.
+#[must_use]
+pub fn published_range(name: &str) -> Option<f64> {
+    known(name).map(|known| round6(known.default.1 - known.default.0))
+}
+
 fn token(name: &str, value: f64) -> Number {
     let is_integer = known(name).is_some_and(|known| known.is_integer);
     #[expect(clippy::cast_possible_truncation, reason = "integers of the space are below 251")]

@@ -136,7 +136,7 @@ pub fn verdict(manifest: &Manifest, data: &TuneData, trials: &[Trial]) -> Verdic
 fn real_data(data: &TuneData) -> VerdictCheck {
     #![expect(clippy::cast_precision_loss, reason = "counts of rows are far below 2^52")]
     let mut told = Vec::new();
-    let (mut wrong, mut odd) = (Vec::new(), Vec::new());
+    let (mut wrong, mut odd, mut silent) = (Vec::new(), Vec::new(), Vec::new());
     for (ticker, file) in &data.files {
         if file.splices > 0 {
             odd.push(format!("{ticker} has {} seams between rows of different origin", file.splices));
@@ -146,12 +146,18 @@ fn real_data(data: &TuneData) -> VerdictCheck {
         if share > MAX_SHARE {
             wrong.push(format!("{ticker} has {:.1} % of its rows on closed days (limit 1 %)", share * 100.0));
         }
-        if file.vendor.as_deref() == Some(SYNTHETIC_VENDOR) {
-            wrong.push(format!("{ticker} has generated prices"));
+        match (&file.doubt, file.vendor.as_deref()) {
+            (Some(doubt), _) => wrong.push(format!("{ticker} has prices of unknown origin: {doubt}; collect it again")),
+            (None, Some(SYNTHETIC_VENDOR)) => wrong.push(format!("{ticker} has generated prices")),
+            (None, Some(_)) => {}
+            (None, None) => silent.push(ticker.as_str()),
         }
     }
     if data.files.is_empty() {
         wrong.push("there is no price file".to_owned());
+    }
+    if !silent.is_empty() {
+        odd.push(format!("nothing says where the prices of {} are from", silent.join(", ")));
     }
     let failure = if wrong.is_empty() { CheckStatus::Warn } else { CheckStatus::Fail };
     wrong.append(&mut odd);
@@ -258,23 +264,28 @@ mod tests {
             rows_on_closed_days,
             splices: 0,
             vendor: vendor.map(str::to_owned),
+            doubt: None,
         };
-        let files = [("069500", facts(0, None)), ("114800", facts(rows_on_closed_days, vendor))];
+        let files = [("069500", facts(0, Some("naver"))), ("114800", facts(rows_on_closed_days, vendor))];
         TuneData { files: files.map(|(ticker, facts)| (ticker.to_owned(), facts)).into(), ..TuneData::default() }
     }
 
     #[test]
     fn prices_that_no_market_made_are_told() {
+        let mut doubtful = data(1_000, 0, None);
+        doubtful.files.get_mut("114800").expect("a file").doubt = Some("the meta describes another file".to_owned());
         let cases = [
             ("clean", data(1_000, 0, Some("naver")), CheckStatus::Pass),
-            ("one percent", data(1_000, 10, None), CheckStatus::Pass),
-            ("more than one percent of one file", data(1_000, 11, None), CheckStatus::Fail),
+            ("one percent", data(1_000, 10, Some("naver")), CheckStatus::Pass),
+            ("more than one percent of one file", data(1_000, 11, Some("naver")), CheckStatus::Fail),
+            ("of nobody", data(1_000, 0, None), CheckStatus::Warn),
+            ("other bytes", doubtful, CheckStatus::Fail),
             ("generated", data(1_000, 0, Some(SYNTHETIC_VENDOR)), CheckStatus::Fail),
             ("nothing", TuneData::default(), CheckStatus::Fail),
         ];
         for (name, data, want) in cases {
             let found = real_data(&data);
-            assert_eq!((found.status, found.reason.is_some()), (want, want == CheckStatus::Fail), "{name}");
+            assert_eq!((found.status, found.reason.is_some()), (want, want != CheckStatus::Pass), "{name}");
         }
     }
 }

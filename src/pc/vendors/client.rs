@@ -31,6 +31,12 @@ pub enum VendorFault {
     /// The body is not what the vendor sends.
     #[error("unreadable answer: {0}")]
     Unreadable(String),
+    /// Too many sessions between the first and the last bar have none.
+    #[error("the answer has holes: {0}")]
+    Holes(String),
+    /// The history begins later than it should.
+    #[error("the history is cut: {0}")]
+    Cut(String),
     /// The vendor has nothing for this ticker and span.
     #[error("no data for this ticker")]
     Empty,
@@ -43,7 +49,7 @@ impl VendorFault {
         match self {
             Self::Timeout(_) | Self::Truncated(_) => true,
             Self::Status(status) => *status == 429 || *status >= 500,
-            Self::Network(_) | Self::Unreadable(_) | Self::Empty => false,
+            Self::Network(_) | Self::Unreadable(_) | Self::Holes(_) | Self::Cut(_) | Self::Empty => false,
         }
     }
 

@@ -180,15 +180,24 @@ fn bars_of(series: &Series, index: bool) -> Result<Bars, VendorFault> {
     if bars.is_empty() { Err(VendorFault::Empty) } else { Ok(bars) }
 }
 
-/// The prices times adjusted close by close, in whole won; an index keeps its levels.
+/// The prices times adjusted close by close, in whole won where that leaves a close; an index keeps its levels.
 fn adjust([open, high, low, close, volume]: [f64; 5], adjclose: f64, index: bool) -> Result<[f64; 5], String> {
     checked([open, high, low, close, volume])?;
     if index {
         return Ok([open, high, low, close, volume]);
     }
     let factor = adjclose / close;
-    let won = |price: f64| (price * factor).round();
-    checked([won(open), won(high), won(low), won(close), volume])
+    let times = |step: fn(f64) -> f64| {
+        [step(open * factor), step(high * factor), step(low * factor), step(close * factor), volume]
+    };
+    let won = times(f64::round);
+    if won[3] != 0.0 {
+        return checked(won);
+    }
+    // Many dividends and splits later an old price is less than half a won, and no price is zero. An adjusted close of
+    // zero itself goes through as it is: normalisation leaves the row out and counts it.
+    let fractions = times(|price| price);
+    if fractions[3] == 0.0 { Ok(fractions) } else { checked(fractions) }
 }
 
 /// The Korean day of an epoch second.
@@ -248,6 +257,30 @@ mod tests {
         assert_eq!((bars.len(), bars.open[0], bars.close[0], bars.volume[0]), (1, 0.0, 72_500.0, 0.0));
         value["chart"]["result"][0]["indicators"]["adjclose"][0]["adjclose"][1] = Value::Null;
         assert_eq!(read(&value), Err(VendorFault::Empty));
+    }
+
+    #[test]
+    fn a_close_that_rounds_to_nothing_keeps_its_fraction_and_spoils_no_answer() {
+        let cases = [
+            ("less than half a won", 0.25, [0.2, 0.3, 0.1, 0.25]),
+            ("half a won", 0.5, [0.0, 1.0, 0.0, 1.0]),
+            ("nothing", 0.0, [0.0, 0.0, 0.0, 0.0]),
+        ];
+        for (name, adjclose, want) in cases {
+            let mut value = answer();
+            let series = &mut value["chart"]["result"][0]["indicators"];
+            for (column, price) in [("open", 0.8), ("high", 1.2), ("low", 0.4), ("close", 1.0)] {
+                series["quote"][0][column][0] = json!(price);
+            }
+            series["adjclose"][0]["adjclose"][0] = json!(adjclose);
+            let bars = read(&value).expect(name);
+            let found = [bars.open[0], bars.high[0], bars.low[0], bars.close[0]];
+            assert!(found.iter().zip(want).all(|(found, want)| (found - want).abs() < 1e-9), "{name}: {found:?}");
+            assert_eq!((bars.len(), bars.close[1]), (2, 72_500.0), "{name}");
+        }
+        let mut value = answer();
+        value["chart"]["result"][0]["indicators"]["adjclose"][0]["adjclose"][0] = json!(-0.1);
+        assert!(matches!(read(&value), Err(VendorFault::Unreadable(_))), "a negative price is no rounding");
     }
 
     #[test]

@@ -92,7 +92,7 @@ fn a_line_marks_how_the_stage_ended() {
         (PcEnd::Skipped, "· report     so it is"),
     ];
     for (end, want) in cases {
-        assert_eq!(line(&row("report", end)), want, "{end:?}");
+        assert_eq!(stage_line(&row("report", end)), want, "{end:?}");
     }
 }
 

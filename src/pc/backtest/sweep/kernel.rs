@@ -360,7 +360,7 @@ fn days_of(
         let tax_rate = costs.fees.sale_tax_rate(series.instrument.kind, *date)?;
         let open_on = |side| {
             let fill = Fill { series, bar: series.bar(session)?, signal_date: *date, date: *date };
-            fill.open(side)
+            fill.open(side).ok()
         };
         let (buys, sells) = (open_on(Side::Buy), open_on(Side::Sell));
         if session > 0 && (buys.is_none() || sells.is_none()) {

@@ -1,5 +1,6 @@
 //! One defect a case, and what holds for every file.
 
+use chrono::Datelike as _;
 use proptest::prelude::*;
 
 use super::*;
@@ -213,6 +214,18 @@ fn a_window_needs_its_last_session_and_ninety_nine_of_a_hundred() {
         of(&file(&kept.map(|(_, row)| *row).collect::<Vec<_>>()), SHARE)
     };
     let all = || day("2024-01-01")..=day("2024-12-31");
+    let old = || {
+        let days = day("2017-09-01").iter_days().take_while(|date| *date <= day("2020-01-03"));
+        let weekdays = days.filter(|date| date.weekday().number_from_monday() <= 5);
+        weekdays.map(|date| (date, [1000.0, 1010.0, 990.0, 1005.0, 100.0]))
+    };
+    // The longest holidays ever: ten days without a session. A month and more is none.
+    let out = |last: &str| {
+        let gone = day("2017-10-01")..=day(last);
+        let kept: Vec<_> = old().filter(|(date, _)| !gone.contains(date)).collect();
+        of(&file(&kept), SHARE)
+    };
+    let (old, older, hole) = (out("2017-10-09"), out("2017-10-09"), out("2017-12-29"));
     let cases = [
         ("complete", without(&[]), all(), "244, 0 missing"),
         ("two are missing", without(&[10, 20]), all(), "244, 2 missing"),
@@ -228,6 +241,15 @@ fn a_window_needs_its_last_session_and_ninety_nine_of_a_hundred() {
         ("a weekend", without(&[]), day("2024-06-01")..=day("2024-06-02"), "no session between"),
         ("backwards", without(&[]), day("2024-06-05")..=day("2024-06-03"), "no session between"),
         ("beyond the calendar", without(&[]), day("2024-01-01")..=day("2028-01-03"), "does not cover 2028-01-03"),
+        ("long before the data", without(&[]), day("1990-01-01")..=day("2024-12-31"), "1990-01-01, 1990-01-02"),
+        ("before the calendar, with holidays", old, day("2019-01-02")..=day("2019-12-30"), "does not cover 2019-12-30"),
+        ("from before the calendar, with holidays", older, day("2017-09-01")..=day("2020-01-03"), ", 0 missing"),
+        (
+            "from before the calendar, with a hole",
+            hole,
+            day("2017-09-01")..=day("2020-01-03"),
+            "2017-10-12, 2017-10-13",
+        ),
         ("from before the calendar", without(&[]), day("2019-06-03")..=day("2020-01-31"), "no bar on 2020-01-31"),
     ];
     for (name, found, window, want) in cases {
