@@ -66,6 +66,16 @@ pub enum PublishMode {
     DryRun,
 }
 
+/// What a bundle that was made of generated prices means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GeneratedPrices {
+    /// It is not published: a host could take it for real.
+    #[default]
+    Refused,
+    /// It is, and the commit says so.
+    Allowed,
+}
+
 /// On which days a publish happens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PublishDays {
@@ -83,6 +93,8 @@ pub struct PublishOptions {
     pub what: PublishWhat,
     /// What an error of the reconciliation means.
     pub error_summary: ErrorSummary,
+    /// What generated prices mean.
+    pub generated_prices: GeneratedPrices,
     /// Whether it acts.
     pub mode: PublishMode,
     /// On which days.
@@ -306,8 +318,8 @@ impl Publisher<'_> {
 
     /// Step 4: the branch follows the remote. Without an answer of the remote the work goes on, and is kept as a commit.
     fn caught_up(&self, progress: &mut Progress) -> Result<Option<Standing>, PublishStop> {
-        let what = self.options.what;
-        let ours = |path: &str| what.has_path(path);
+        // A commit of ours that was kept may hold any kind of data, whatever this publish was asked for.
+        let ours = |path: &str| paths::kind(path).is_some();
         let reach = if self.options.mode == PublishMode::DryRun { Reach::Look } else { Reach::Act };
         match self.git().catch_up(DataPaths(&ours), reach) {
             Ok(standing) => {
@@ -341,8 +353,12 @@ impl Publisher<'_> {
         let changes = self.git().changes().map_err(|fault| precheck(&fault))?;
         let is_new = changes.iter().any(|change| self.options.what.has_path(&change.path));
         let files = self.look()?;
-        let before = self.hashes(&files)?;
         let mut found = Findings::default();
+        self.sized(&files, &mut found);
+        if !found.rows.is_empty() {
+            return Err(PublishStop::new(PublishCode::PublishInvalid, message::listed(&found.rows)));
+        }
+        let before = self.hashes(&files)?;
         let novelty = if is_new { Novelty::New } else { Novelty::Committed };
         let content = self.validated(&files, novelty, &mut found);
         if !found.rows.is_empty() {
@@ -385,8 +401,7 @@ impl Publisher<'_> {
 
     /// Steps 8 and 9: the push, followed by a few more on a remote that moved; the commit is kept whatever happens.
     fn pushed(&self, progress: &mut Progress) -> Result<(), PublishStop> {
-        let what = self.options.what;
-        let ours = |path: &str| what.has_path(path);
+        let ours = |path: &str| paths::kind(path).is_some();
         let delivered = self.git().deliver(DataPaths(&ours), Some(&self.hooks));
         // Our commit may have been made again under another hash.
         if let (Some(_), Ok(Some(revision))) = (&progress.commit, self.git().revision()) {

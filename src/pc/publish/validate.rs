@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::GeneratedPrices;
 use super::Publisher;
 use super::gather::Gathered;
 use super::pair::Reports;
@@ -12,12 +13,18 @@ use crate::contracts::BundlePolicy;
 use crate::contracts::Json;
 use crate::contracts::Validation;
 use crate::contracts::bundle::validate;
+use crate::pc::bundle::SYNTHETIC;
 use crate::store::layout;
 use crate::time::KstTime;
 use crate::time::Stamp;
 
 /// A bundle is published shortly after it was made.
 const FRESH_SECONDS: i64 = 600;
+
+/// No published file is larger.
+const FILE_BYTES: u64 = 10_000_000;
+/// No bundle is larger.
+const BUNDLE_BYTES: u64 = 1_000_000;
 
 /// What breaks a rule: file and rule, never a value.
 #[derive(Debug, Default)]
@@ -59,6 +66,17 @@ pub(super) enum Novelty {
 }
 
 impl Publisher<'_> {
+    /// Checks the size of every file before anything reads it.
+    pub(super) fn sized(&self, files: &Gathered, found: &mut Findings) {
+        for file in &files.present {
+            let is_bundle = super::paths::kind(file) == Some(super::paths::Kind::Bundle);
+            let limit = if is_bundle { BUNDLE_BYTES } else { FILE_BYTES };
+            // What has no size is missing or unreadable, which reading it tells.
+            let size = std::fs::metadata(self.store.path(file)).map_or(0, |held| held.len());
+            found.require(file, &format!("has {size} bytes, more than the limit of {limit}"), size <= limit);
+        }
+    }
+
     /// Reads and checks every file that would travel.
     pub(super) fn validated(&self, files: &Gathered, novelty: Novelty, found: &mut Findings) -> Content {
         let read = self.read(files, found);
@@ -132,8 +150,17 @@ impl Publisher<'_> {
                 fresh(file, made, now, found);
             }
             words::check(file, &bundle, found);
+            let may_travel = self.options.generated_prices == GeneratedPrices::Allowed || !is_generated(&bundle);
+            let rule =
+                "strategy.scorer.data_source is SYNTHETIC: generated prices are published with --allow-synthetic only";
+            found.require(file, rule, may_travel);
         }
     }
+}
+
+/// Whether a bundle says that its prices were generated.
+pub(super) fn is_generated(bundle: &Value) -> bool {
+    bundle.pointer("/strategy/scorer/data_source").is_some_and(|source| source == SYNTHETIC)
 }
 
 /// PASS, or what its policy tolerates by name: an unproved origin.
