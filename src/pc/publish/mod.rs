@@ -152,13 +152,13 @@ pub struct PublishOutcome {
 pub struct PublishStop {
     /// Which step, and what kind of no.
     pub code: PublishCode,
-    /// What happened and what to do, without any secret.
+    /// What happened and what to do; secrets are taken out where it leaves the publisher.
     pub message: String,
 }
 
 impl PublishStop {
     fn new(code: PublishCode, message: impl AsRef<str>) -> Self {
-        Self { code, message: secrets::masked(message.as_ref()) }
+        Self { code, message: message.as_ref().to_owned() }
     }
 }
 
@@ -219,10 +219,17 @@ impl Publisher<'_> {
     /// The work tree is in no state for a publish, holds other changes, or went apart from the remote.
     pub fn prepare(&self) -> Result<Vec<String>, PublishStop> {
         let mut progress = Progress::default();
-        self.precheck()?;
-        self.only_data_changed()?;
-        self.caught_up(&mut progress)?;
-        Ok(progress.warnings)
+        let prepared =
+            self.precheck().and_then(|()| self.only_data_changed()).and_then(|()| self.caught_up(&mut progress));
+        match prepared {
+            Ok(_) => Ok(progress.warnings.iter().map(|text| self.shown(text)).collect()),
+            Err(stop) => Err(PublishStop { message: self.shown(&stop.message), ..stop }),
+        }
+    }
+
+    /// A text of a hook, of the remote or of git, without secrets.
+    fn shown(&self, text: &str) -> String {
+        secrets::masked(text, self.keys)
     }
 
     fn steps(&self, run_id: &RunId, progress: &mut Progress) -> Result<PublishEnd, PublishStop> {
@@ -323,11 +330,11 @@ impl Publisher<'_> {
         let reach = if self.options.mode == PublishMode::DryRun { Reach::Look } else { Reach::Act };
         match self.git().catch_up(DataPaths(&ours), reach) {
             Ok(standing) => {
-                progress.warnings.extend(standing.notes.iter().map(|note| secrets::masked(note)));
+                progress.warnings.extend(standing.notes.iter().cloned());
                 Ok(Some(standing))
             }
             Err(fault) if matches!(fault.detail, GitDetail::Network | GitDetail::Timeout | GitDetail::Auth) => {
-                progress.warnings.push(secrets::masked(&format!("the remote did not answer, going on: {fault}")));
+                progress.warnings.push(format!("the remote did not answer, going on: {fault}"));
                 Ok(None)
             }
             Err(fault) => Err(PublishStop::new(
@@ -395,7 +402,7 @@ impl Publisher<'_> {
         let made = self.git().commit(staged, &text, Some(&self.hooks));
         let made = made.map_err(|fault| PublishStop::new(PublishCode::PublishCommit, fault.line()))?;
         progress.commit = Some(made.revision);
-        progress.warnings.extend(made.notes.iter().map(|note| secrets::masked(note)));
+        progress.warnings.extend(made.notes.iter().cloned());
         Ok(())
     }
 
@@ -471,14 +478,14 @@ impl Publisher<'_> {
             run_id: run_id.as_str().to_owned(),
             result: end,
             code,
-            message,
+            message: self.shown(&message),
             commit: progress.commit,
             branch: self.branch.to_owned(),
             remote: progress.remote,
             files: progress.files,
             pushed: progress.pushed,
             dry_run: self.options.mode == PublishMode::DryRun,
-            warnings: progress.warnings,
+            warnings: progress.warnings.iter().map(|text| self.shown(text)).collect(),
             duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         }
     }
