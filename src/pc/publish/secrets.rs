@@ -31,8 +31,7 @@ impl KeyMaterial {
         let lines = self.text.lines().map(str::trim).filter(|line| line.len() >= 16 && !line.starts_with("-----"));
         let hex = crate::contracts::json::hex(self.text.as_bytes());
         let all = [self.text.as_str(), hex.as_str()].into_iter().chain(lines);
-        let traces = all.map(|part| squeezed(part).into_iter().map(|(_, byte)| byte).collect::<Vec<u8>>());
-        traces.filter(|trace| trace.len() >= 8).collect()
+        all.map(bare).filter(|trace| trace.len() >= 8).collect()
     }
 }
 
@@ -49,10 +48,11 @@ pub(super) fn findings(bytes: &[u8], keys: &[KeyMaterial]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut strings = String::new();
     documents.iter().for_each(|document| collect(document, &mut strings));
-    let (lower, looked_at) = (text.to_lowercase(), [squeezed(&text), squeezed(&strings)]);
+    let (lower, looked_at) = (text.to_lowercase(), [bare(&text), bare(&strings)]);
     for key in keys.iter().filter(|key| key.text.len() >= 8) {
         let traces = key.traces();
-        let is_cut = traces.iter().any(|trace| looked_at.iter().any(|text| position(text, trace).is_some()));
+        let is_cut =
+            traces.iter().any(|trace| looked_at.iter().any(|text| text.windows(trace.len()).any(|part| part == trace)));
         if is_cut || lower.contains(&key.text.to_lowercase()) {
             found.push(format!("OWN_KEY ({})", key.name));
         }
@@ -85,6 +85,12 @@ const HIDDEN: &str = "***";
 fn squeezed(text: &str) -> Vec<(usize, u8)> {
     let bytes = text.bytes().enumerate().filter(|(_, b)| b.is_ascii_alphanumeric() || !b.is_ascii());
     bytes.map(|(at, b)| (at, b.to_ascii_lowercase())).collect()
+}
+
+/// The same without the places.
+fn bare(text: &str) -> Vec<u8> {
+    let bytes = text.bytes().filter(|b| b.is_ascii_alphanumeric() || !b.is_ascii());
+    bytes.map(|b| b.to_ascii_lowercase()).collect()
 }
 
 fn position(text: &[(usize, u8)], trace: &[u8]) -> Option<usize> {
@@ -392,7 +398,7 @@ fn plain(name: &str) -> String {
 fn is_named(name: &str, names: &[&str]) -> bool {
     let plain = plain(name);
     let last = name.rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
-    // An end of three letters is a word of its own in no other name but of itself; four are in "volcano".
+    // "cano" ends plain words, too; every other name counts at the end of a longer one.
     let ends = |secret: &str| secret != "cano" && plain.ends_with(secret);
     names.iter().any(|secret| plain == *secret || last.eq_ignore_ascii_case(secret) || ends(secret))
 }
