@@ -3,6 +3,7 @@
 use daily_ops::contracts::publish::PublishCode;
 use daily_ops::contracts::publish::PublishEnd;
 use daily_ops::pc::publish::ErrorSummary;
+use daily_ops::pc::publish::GeneratedPrices;
 use daily_ops::pc::publish::PublishClass;
 use daily_ops::pc::publish::PublishDays;
 use daily_ops::pc::publish::PublishMode;
@@ -15,6 +16,7 @@ use serde_json::json;
 use crate::site::Site;
 use crate::site::at;
 use crate::site::head;
+use crate::site::line;
 use crate::site::message;
 use crate::site::read;
 use crate::site::remote;
@@ -40,15 +42,73 @@ fn state_travels_on_request_only() {
     let mut site = Site::new();
     let params = layout::STRATEGY_PARAMS.latest;
     write(&site.pc, params, "{\"schema\": \"STRATEGY_PARAMS_V1\"}\n");
-    write(&site.pc, "state/watchlist/latest/watchlist_latest.json", "{}\n");
+    let other = "state/research/latest/params_latest.json";
+    write(&site.pc, other, "{\"schema\": \"STRATEGY_PARAMS_V1\"}\n");
     site.done("without it");
     assert_eq!(remote(&site.pc).changed_paths().expect("readable").len(), 2);
     site.options.what = PublishWhat::State;
     let outcome = site.done("with it");
-    assert_eq!(outcome.result.files, [params, "state/watchlist/latest/watchlist_latest.json"]);
+    assert_eq!(outcome.result.files, [other, params]);
     assert_eq!(message(&site.pc), "state: update via ui\n\nDaily-Ops-Run: run_20261120_190000_00000007\n");
     write(&site.pc, params, "{\"api_key\": \"x\"}\n");
     site.refused("a secret", PublishCode::PublishInvalid);
+    write(&site.pc, params, include_str!("../../contracts/portfolio_snapshot_v1.json"));
+    let said = site.refused("a portfolio", PublishCode::PublishInvalid);
+    assert!(said.contains(params) && said.contains("a portfolio is personal"), "{said}");
+    write(&site.pc, params, "{}\n");
+    let said = site.refused("no schema", PublishCode::PublishInvalid);
+    assert!(said.contains("schema must be one of"), "{said}");
+}
+
+#[test]
+fn a_portfolio_does_not_travel_beside_the_parameters() {
+    let site = Site::new();
+    let file = "state/live/portfolio.json";
+    write(&site.pc, file, include_str!("../../contracts/portfolio_snapshot_v1.json"));
+    let said = site.refused("a portfolio", PublishCode::PublishInvalid);
+    assert!(said.contains(file) && said.contains("a portfolio is personal"), "{said}");
+}
+
+#[test]
+fn generated_prices_travel_only_when_they_may() {
+    let mut site = Site::new();
+    let generated = |bundle: &mut Value| bundle["scorer"]["data_source"] = "SYNTHETIC".into();
+    let now = site.clock.now();
+    let bundle = site.bundle(now, &generated);
+    write(&site.pc, &snapshot(now), &bundle);
+    write(&site.pc, layout::BUNDLE.latest, &bundle);
+    let said = site.refused("not asked for", PublishCode::PublishInvalid);
+    assert!(said.contains(layout::BUNDLE.latest) && said.contains("--allow-synthetic"), "{said}");
+    site.options.generated_prices = GeneratedPrices::Allowed;
+    site.done("asked for");
+    assert!(message(&site.pc).contains("\nprices: SYNTHETIC\n"), "{}", message(&site.pc));
+}
+
+#[test]
+fn a_file_above_its_limit_is_refused_by_its_size() {
+    let cases = [(layout::RECON_DAILY, 10_000_001, "10000000"), (layout::BUNDLE.latest, 1_000_001, "1000000")];
+    for (file, size, limit) in cases {
+        let site = Site::new();
+        write(&site.pc, file, &" ".repeat(size));
+        let said = site.refused(file, PublishCode::PublishInvalid);
+        assert!(said.contains(&format!("{file}: has {size} bytes, more than the limit of {limit}")), "{said}");
+    }
+}
+
+#[test]
+fn a_kept_commit_of_state_does_not_send_the_next_publish_apart() {
+    let mut site = Site::new();
+    write(&site.pc, layout::STRATEGY_PARAMS.latest, "{\"schema\": \"STRATEGY_PARAMS_V1\"}\n");
+    let theirs = site.waiting(&[&[("src/main.py", "2\n")]]);
+    site.options.what = PublishWhat::State;
+    site.hook("pre-push", "exit 1\n");
+    let kept = site.publish().result;
+    assert!(kept.commit.is_some() && !kept.pushed, "{}", kept.message);
+    std::fs::remove_file(site.pc.join(".git/hooks/pre-push")).expect("removed");
+    site.move_main(theirs[0]);
+    site.options.what = PublishWhat::Everything;
+    site.done("on top of both");
+    assert_eq!(line(&site.pc, theirs[0]).len(), 2, "the kept commit and the new one");
 }
 
 #[test]

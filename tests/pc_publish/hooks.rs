@@ -7,6 +7,7 @@ use daily_ops::pc::publish::PublishClass;
 use daily_ops::store::layout;
 use git2::Repository;
 
+use crate::site::KEY;
 use crate::site::Site;
 use crate::site::head;
 use crate::site::message;
@@ -207,6 +208,19 @@ fn a_hook_without_a_first_line_is_given_to_the_shell() {
     assert!(made.success());
     let said = site.refused("no first line", PublishCode::PublishCommit);
     assert!(said.contains("no first line"), "{said}");
+}
+
+#[test]
+fn what_a_hook_says_is_shown_without_our_own_key_and_without_named_values() {
+    let site = Site::new();
+    let script = format!("echo 'key {KEY}, password: hunter2 api_key = abc Bearer xyz end' >&2\nexit 1\n");
+    site.hook("pre-commit", &script);
+    let said = site.refused("secret", PublishCode::PublishCommit);
+    assert!(said.contains("password: *** api_key = *** Bearer *** end"), "{said}");
+    let all = format!("{said}{}{}", site.log(), read(&site.pc, layout::PUBLISH_RESULT));
+    for secret in [KEY, "hunter2", "abc", "xyz"] {
+        assert!(!all.contains(secret), "{secret}: {all}");
+    }
 }
 
 #[test]

@@ -83,8 +83,15 @@ fn prices_are_fetched_made_or_taken_and_never_two_of_these() {
     let before = site.main();
     site.pc(&["pc", "run", "--offline", "--synthetic", "7"]).ends("both", 64);
     assert_eq!(site.main(), before);
-    let ran = site.pc(&["--json", "pc", "run", "--offline"]).ends("the prices that are there", 0);
+    let ran = site.pc(&["--json", "pc", "run", "--offline"]).ends("the prices that are there", 2);
     let told = ran.json();
     assert_eq!(told["stages"][1]["command"].as_str().map(|told| told.ends_with("pc collect --offline")), Some(true));
-    assert!(told["run_id"].is_string() && site.main() != before);
+    // The prices that are there were generated, and nobody allowed that.
+    assert_eq!((&told["failed_stage"], site.main()), (&"publish".into(), before));
+    let said = told["stages"][6]["summary"].as_str().expect("text");
+    assert!(said.starts_with("PUBLISH_INVALID: ") && said.contains("generated prices"), "{said}");
+    let publish = ["pc", "publish"];
+    site.pc(&publish).ends("not allowed", 2);
+    site.pc(&[publish[0], publish[1], "--allow-synthetic"]).ends("allowed", 0);
+    assert!(site.main() != before);
 }

@@ -179,6 +179,7 @@ fn stages(args: &RunArgs, root: Option<&Path>) -> Vec<Stage> {
     let mut publish = vec!["publish".to_owned()];
     let flags = [
         (args.dry_run, "--dry-run"),
+        (args.synthetic.is_some(), "--allow-synthetic"),
         (args.allow_error, "--allow-error"),
         (args.only_before_session, "--only-before-session"),
     ];

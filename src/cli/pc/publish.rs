@@ -10,6 +10,7 @@ use crate::cli::exit::Failure;
 use crate::cli::output::Output;
 use crate::contracts::RunId;
 use crate::pc::publish::ErrorSummary;
+use crate::pc::publish::GeneratedPrices;
 use crate::pc::publish::KeyMaterial;
 use crate::pc::publish::PublishClass;
 use crate::pc::publish::PublishDays;
@@ -24,8 +25,8 @@ use crate::sync::HOOK_LIMIT;
 use crate::sync::Hooks;
 use crate::time::Clock as _;
 
-/// Variables that a hook has no business with.
-const HIDDEN: &[&str] = &["STRATEGY_BUNDLE_HMAC_KEY", "OPS_TOKEN"];
+/// A hook has no business with a variable whose name holds one of these.
+const HIDDEN: [&str; 5] = ["SECRET", "TOKEN", "PASSWORD", "PASSWD", "KEY"];
 
 /// `pc publish`
 #[derive(Debug, Args)]
@@ -42,6 +43,9 @@ pub(in crate::cli) struct PublishArgs {
     /// Publish the report of a reconciliation that ended in an error
     #[arg(long, conflicts_with = "bundle_only")]
     allow_error: bool,
+    /// Publish a bundle that was made of generated prices; the commit says so
+    #[arg(long, conflicts_with = "state_only")]
+    allow_synthetic: bool,
     /// Do nothing, successfully, when no session opens within 24 hours
     #[arg(long)]
     only_before_session: bool,
@@ -56,6 +60,10 @@ impl PublishArgs {
                 (false, false) => PublishWhat::Everything,
             },
             error_summary: if self.allow_error { ErrorSummary::Allowed } else { ErrorSummary::Refused },
+            generated_prices: match self.allow_synthetic {
+                true => GeneratedPrices::Allowed,
+                false => GeneratedPrices::Refused,
+            },
             mode: if self.dry_run { PublishMode::DryRun } else { PublishMode::Act },
             days: if self.only_before_session { PublishDays::BeforeSession } else { PublishDays::All },
         }
@@ -92,6 +100,8 @@ fn with_publisher<T>(
 ) -> Result<T, Failure> {
     let policy = context.settings.bundle_policy().map_err(|faults| Failure::Usage(faults.to_string()))?;
     let keys = key_material(&context.settings).map_err(Failure::Usage)?;
+    let secret = hidden(Settings::process_env().into_keys());
+    let hidden: Vec<&str> = secret.iter().map(String::as_str).collect();
     let settings = &context.settings.publish;
     let publisher = Publisher {
         store: &context.store,
@@ -99,12 +109,21 @@ fn with_publisher<T>(
         remote: &settings.remote,
         branch: &settings.branch,
         git_limit: settings.git_limit,
-        hooks: Hooks { limit: HOOK_LIMIT, hidden: HIDDEN },
+        hooks: Hooks { limit: HOOK_LIMIT, hidden: &hidden },
         policy: &policy,
         keys: &keys,
         options,
     };
     Ok(act(&publisher))
+}
+
+/// The variables that are hidden from hooks: those that hold secrets by their names.
+fn hidden(names: impl Iterator<Item = String>) -> Vec<String> {
+    let is_secret = |name: &String| {
+        let upper = name.to_ascii_uppercase();
+        HIDDEN.iter().any(|word| upper.contains(word))
+    };
+    names.filter(is_secret).collect()
 }
 
 /// What people or programs read of a publish that ended.
@@ -151,4 +170,17 @@ fn key_material(settings: &Settings) -> Result<Vec<KeyMaterial>, String> {
         }
     }
     Ok(keys)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_with_secret_names_are_hidden_from_hooks() {
+        let secret = ["STRATEGY_BUNDLE_HMAC_KEY", "OPS_TOKEN", "kis_app_secret", "PGPASSWORD", "X_PASSWD_FILE"];
+        let plain = ["PATH", "HOME", "LANG", "SSH_AUTH_SOCK"];
+        let names = secret.iter().chain(&plain).map(|name| (*name).to_owned());
+        assert_eq!(hidden(names), secret);
+    }
 }

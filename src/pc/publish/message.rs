@@ -14,6 +14,7 @@ use super::validate::Content;
 use crate::contracts::RunId;
 use crate::contracts::publish::PublishEnd;
 use crate::contracts::publish::PublishResult;
+use crate::pc::bundle::SYNTHETIC;
 use crate::store::Durability;
 use crate::store::layout;
 use crate::sync::RUN_TRAILER;
@@ -45,6 +46,7 @@ pub(super) fn commit_message(what: PublishWhat, content: &Content, run_id: &RunI
     if let Some(bundle) = &content.bundle {
         body.push(format!("bundle: {}", word(&bundle["bundle_id"])));
         body.push(format!("payload: {}", prefix(bundle)));
+        body.extend(super::validate::is_generated(bundle).then(|| format!("prices: {SYNTHETIC}")));
     }
     body.extend(content.badge.map(|badge| format!("recon: {badge}")));
     let body = if body.is_empty() { String::new() } else { format!("{}\n\n", body.join("\n")) };
@@ -189,6 +191,8 @@ mod tests {
         let bundle = json!({"bundle_id": "b-1", "integrity": {"payload_sha256": "0123456789abcdef0123"}});
         let full = Content { bundle: Some(bundle), badge: Some("AMBER"), warnings: Vec::new() };
         let bundle_only = Content { badge: None, ..full.clone() };
+        let mut generated = bundle_only.clone();
+        generated.bundle.as_mut().expect("a bundle")["strategy"]["scorer"]["data_source"] = SYNTHETIC.into();
         let body = "bundle: b-1\npayload: 0123456789abcdef\n";
         let trailer = "Daily-Ops-Run: run_20261120_233000_00000007\n";
         let cases = [
@@ -198,6 +202,11 @@ mod tests {
                 format!("Daily recon update - 2026-11-20\n\n{body}recon: AMBER\n\n{trailer}"),
             ),
             (PublishWhat::Bundle, &bundle_only, format!("bundle(pc): publish 20261120_233000\n\n{body}\n{trailer}")),
+            (
+                PublishWhat::Bundle,
+                &generated,
+                format!("bundle(pc): publish 20261120_233000\n\n{body}prices: SYNTHETIC\n\n{trailer}"),
+            ),
             (PublishWhat::State, &Content::default(), format!("state: update via ui\n\n{trailer}")),
         ];
         for (what, content, want) in cases {

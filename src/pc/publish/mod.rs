@@ -66,6 +66,16 @@ pub enum PublishMode {
     DryRun,
 }
 
+/// What a bundle that was made of generated prices means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GeneratedPrices {
+    /// It is not published: a host could take it for real.
+    #[default]
+    Refused,
+    /// It is, and the commit says so.
+    Allowed,
+}
+
 /// On which days a publish happens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PublishDays {
@@ -83,6 +93,8 @@ pub struct PublishOptions {
     pub what: PublishWhat,
     /// What an error of the reconciliation means.
     pub error_summary: ErrorSummary,
+    /// What generated prices mean.
+    pub generated_prices: GeneratedPrices,
     /// Whether it acts.
     pub mode: PublishMode,
     /// On which days.
@@ -140,13 +152,13 @@ pub struct PublishOutcome {
 pub struct PublishStop {
     /// Which step, and what kind of no.
     pub code: PublishCode,
-    /// What happened and what to do, without any secret.
+    /// What happened and what to do; secrets are taken out where it leaves the publisher.
     pub message: String,
 }
 
 impl PublishStop {
     fn new(code: PublishCode, message: impl AsRef<str>) -> Self {
-        Self { code, message: secrets::masked(message.as_ref()) }
+        Self { code, message: message.as_ref().to_owned() }
     }
 }
 
@@ -207,10 +219,17 @@ impl Publisher<'_> {
     /// The work tree is in no state for a publish, holds other changes, or went apart from the remote.
     pub fn prepare(&self) -> Result<Vec<String>, PublishStop> {
         let mut progress = Progress::default();
-        self.precheck()?;
-        self.only_data_changed()?;
-        self.caught_up(&mut progress)?;
-        Ok(progress.warnings)
+        let prepared =
+            self.precheck().and_then(|()| self.only_data_changed()).and_then(|()| self.caught_up(&mut progress));
+        match prepared {
+            Ok(_) => Ok(progress.warnings.iter().map(|text| self.shown(text)).collect()),
+            Err(stop) => Err(PublishStop { message: self.shown(&stop.message), ..stop }),
+        }
+    }
+
+    /// A text of a hook, of the remote or of git, without secrets.
+    fn shown(&self, text: &str) -> String {
+        secrets::masked(text, self.keys)
     }
 
     fn steps(&self, run_id: &RunId, progress: &mut Progress) -> Result<PublishEnd, PublishStop> {
@@ -306,16 +325,16 @@ impl Publisher<'_> {
 
     /// Step 4: the branch follows the remote. Without an answer of the remote the work goes on, and is kept as a commit.
     fn caught_up(&self, progress: &mut Progress) -> Result<Option<Standing>, PublishStop> {
-        let what = self.options.what;
-        let ours = |path: &str| what.has_path(path);
+        // A commit of ours that was kept may hold any kind of data, whatever this publish was asked for.
+        let ours = |path: &str| paths::kind(path).is_some();
         let reach = if self.options.mode == PublishMode::DryRun { Reach::Look } else { Reach::Act };
         match self.git().catch_up(DataPaths(&ours), reach) {
             Ok(standing) => {
-                progress.warnings.extend(standing.notes.iter().map(|note| secrets::masked(note)));
+                progress.warnings.extend(standing.notes.iter().cloned());
                 Ok(Some(standing))
             }
             Err(fault) if matches!(fault.detail, GitDetail::Network | GitDetail::Timeout | GitDetail::Auth) => {
-                progress.warnings.push(secrets::masked(&format!("the remote did not answer, going on: {fault}")));
+                progress.warnings.push(format!("the remote did not answer, going on: {fault}"));
                 Ok(None)
             }
             Err(fault) => Err(PublishStop::new(
@@ -341,8 +360,12 @@ impl Publisher<'_> {
         let changes = self.git().changes().map_err(|fault| precheck(&fault))?;
         let is_new = changes.iter().any(|change| self.options.what.has_path(&change.path));
         let files = self.look()?;
-        let before = self.hashes(&files)?;
         let mut found = Findings::default();
+        self.sized(&files, &mut found);
+        if !found.rows.is_empty() {
+            return Err(PublishStop::new(PublishCode::PublishInvalid, message::listed(&found.rows)));
+        }
+        let before = self.hashes(&files)?;
         let novelty = if is_new { Novelty::New } else { Novelty::Committed };
         let content = self.validated(&files, novelty, &mut found);
         if !found.rows.is_empty() {
@@ -379,14 +402,13 @@ impl Publisher<'_> {
         let made = self.git().commit(staged, &text, Some(&self.hooks));
         let made = made.map_err(|fault| PublishStop::new(PublishCode::PublishCommit, fault.line()))?;
         progress.commit = Some(made.revision);
-        progress.warnings.extend(made.notes.iter().map(|note| secrets::masked(note)));
+        progress.warnings.extend(made.notes.iter().cloned());
         Ok(())
     }
 
     /// Steps 8 and 9: the push, followed by a few more on a remote that moved; the commit is kept whatever happens.
     fn pushed(&self, progress: &mut Progress) -> Result<(), PublishStop> {
-        let what = self.options.what;
-        let ours = |path: &str| what.has_path(path);
+        let ours = |path: &str| paths::kind(path).is_some();
         let delivered = self.git().deliver(DataPaths(&ours), Some(&self.hooks));
         // Our commit may have been made again under another hash.
         if let (Some(_), Ok(Some(revision))) = (&progress.commit, self.git().revision()) {
@@ -456,14 +478,14 @@ impl Publisher<'_> {
             run_id: run_id.as_str().to_owned(),
             result: end,
             code,
-            message,
+            message: self.shown(&message),
             commit: progress.commit,
             branch: self.branch.to_owned(),
             remote: progress.remote,
             files: progress.files,
             pushed: progress.pushed,
             dry_run: self.options.mode == PublishMode::DryRun,
-            warnings: progress.warnings,
+            warnings: progress.warnings.iter().map(|text| self.shown(text)).collect(),
             duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         }
     }

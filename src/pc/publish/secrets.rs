@@ -22,6 +22,19 @@ impl KeyMaterial {
     }
 }
 
+impl KeyMaterial {
+    /// What gives the key away, squeezed: the whole text, each long line of it, and the text as hex.
+    fn traces(&self) -> Vec<Vec<u8>> {
+        if self.text.len() < 8 {
+            return Vec::new();
+        }
+        let lines = self.text.lines().map(str::trim).filter(|line| line.len() >= 16 && !line.starts_with("-----"));
+        let hex = crate::contracts::json::hex(self.text.as_bytes());
+        let all = [self.text.as_str(), hex.as_str()].into_iter().chain(lines);
+        all.map(bare).filter(|trace| trace.len() >= 8).collect()
+    }
+}
+
 impl fmt::Debug for KeyMaterial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KeyMaterial({})", self.name)
@@ -31,16 +44,21 @@ impl fmt::Debug for KeyMaterial {
 /// Finds secrets in the bytes of one file; each finding is one rule, in the order of the rules.
 pub(super) fn findings(bytes: &[u8], keys: &[KeyMaterial]) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
+    let documents = documents(&text);
     let mut found: Vec<String> = Vec::new();
-    let lower = text.to_lowercase();
+    let mut strings = String::new();
+    documents.iter().for_each(|document| collect(document, &mut strings));
+    let (lower, looked_at) = (text.to_lowercase(), [bare(&text), bare(&strings)]);
     for key in keys.iter().filter(|key| key.text.len() >= 8) {
-        let encoded = crate::contracts::json::hex(key.text.as_bytes());
-        if text.contains(&key.text) || lower.contains(&key.text.to_lowercase()) || lower.contains(&encoded) {
+        let traces = key.traces();
+        let is_cut =
+            traces.iter().any(|trace| looked_at.iter().any(|text| text.windows(trace.len()).any(|part| part == trace)));
+        if is_cut || lower.contains(&key.text.to_lowercase()) {
             found.push(format!("OWN_KEY ({})", key.name));
         }
     }
     found.extend(SHAPES.iter().filter(|shape| shape.is_in(&text)).map(|shape| shape.rule.to_owned()));
-    for value in documents(&text) {
+    for value in documents {
         walk(&value, "", &mut found);
     }
     let mut seen = std::collections::BTreeSet::new();
@@ -48,15 +66,167 @@ pub(super) fn findings(bytes: &[u8], keys: &[KeyMaterial]) -> Vec<String> {
     found
 }
 
-/// A text with everything that looks like a secret taken out; for what a hook or a remote says.
-pub(super) fn masked(text: &str) -> String {
-    let mut words = Vec::new();
-    for word in text.split(' ') {
-        let hidden = SHAPES.iter().any(|shape| shape.is_in(word)) || assigned(word) || is_random(word);
-        let mail = word.contains("://") && word.contains('@');
-        words.push(if hidden || mail { "***" } else { word });
+/// A text with every key of ours and everything that looks like a secret taken out; for what a hook or a remote says.
+pub(super) fn masked(text: &str, keys: &[KeyMaterial]) -> String {
+    let mut text = text.to_owned();
+    for trace in keys.iter().flat_map(KeyMaterial::traces) {
+        text = without(&text, &trace);
     }
-    words.join(" ")
+    for key in keys.iter().filter(|key| key.text.len() >= 8) {
+        text = text.replace(&key.text, HIDDEN);
+    }
+    Masking::default().over(&without_long_hex(&text))
+}
+
+/// What stands for something hidden.
+const HIDDEN: &str = "***";
+
+/// The letters and digits of a text, in lower case, each with its place: a key that was cut or wrapped is still the key.
+fn squeezed(text: &str) -> Vec<(usize, u8)> {
+    let bytes = text.bytes().enumerate().filter(|(_, b)| b.is_ascii_alphanumeric() || !b.is_ascii());
+    bytes.map(|(at, b)| (at, b.to_ascii_lowercase())).collect()
+}
+
+/// The same without the places.
+fn bare(text: &str) -> Vec<u8> {
+    let bytes = text.bytes().filter(|b| b.is_ascii_alphanumeric() || !b.is_ascii());
+    bytes.map(|b| b.to_ascii_lowercase()).collect()
+}
+
+fn position(text: &[(usize, u8)], trace: &[u8]) -> Option<usize> {
+    let first = trace.first()?;
+    let is_here = |at: &usize| {
+        let part = text.get(*at..*at + trace.len());
+        part.is_some_and(|part| part.iter().map(|(_, byte)| byte).eq(trace))
+    };
+    (0..text.len()).filter(|at| text.get(*at).is_some_and(|(_, byte)| byte == first)).find(is_here)
+}
+
+fn without(text: &str, trace: &[u8]) -> String {
+    let mut text = text.to_owned();
+    loop {
+        let places = squeezed(&text);
+        let Some(at) = position(&places, trace) else { return text };
+        let place = |at: usize| places.get(at).map(|(place, _)| *place);
+        let (Some(from), Some(last)) = (place(at), place(at + trace.len() - 1)) else { return text };
+        text.replace_range(from..=last, HIDDEN);
+    }
+}
+
+/// 64 hex digits in a row or more are a key or a hash, and nobody needs either in a message; a commit has 40.
+fn without_long_hex(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let run = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
+        let other = rest.bytes().skip(run).take_while(|b| !b.is_ascii_hexdigit()).count();
+        let (digits, tail) = rest.split_at(run);
+        let (plain, tail) = tail.split_at(other);
+        shown.push_str(if run >= 64 { HIDDEN } else { digits });
+        shown.push_str(plain);
+        rest = tail;
+    }
+    shown
+}
+
+/// What the next word of a text is.
+#[derive(Default)]
+enum Next {
+    /// Nothing special.
+    #[default]
+    Plain,
+    /// A secret, when a `:` or `=` comes first.
+    AfterSign,
+    /// The value of a secret name.
+    Value,
+    /// The rest of a quoted value.
+    Until(char),
+}
+
+#[derive(Default)]
+struct Masking {
+    next: Next,
+}
+
+impl Masking {
+    fn over(mut self, text: &str) -> String {
+        let mut shown = String::new();
+        for part in text.split_inclusive(char::is_whitespace) {
+            let word = part.trim_end();
+            shown.push_str(if !word.is_empty() && self.hides(word) { HIDDEN } else { word });
+            shown.push_str(part.get(word.len()..).unwrap_or_default());
+        }
+        shown
+    }
+
+    fn hides(&mut self, word: &str) -> bool {
+        match std::mem::take(&mut self.next) {
+            Next::Until(quote) => {
+                if !word.contains(quote) {
+                    self.next = Next::Until(quote);
+                }
+                return true;
+            }
+            Next::Value => return self.value(word),
+            Next::AfterSign if word.starts_with([':', '=']) => return self.value(word.trim_start_matches([':', '='])),
+            Next::Plain | Next::AfterSign => {}
+        }
+        let is_scheme = word.trim_matches(|c: char| !c.is_ascii_alphanumeric()).eq_ignore_ascii_case("bearer");
+        if is_scheme {
+            self.next = Next::Value;
+            return false;
+        }
+        if let Some(value) = value_of(word) {
+            return self.value(value);
+        }
+        if is_secret_name(word) {
+            self.next = Next::AfterSign;
+        }
+        let is_shape = SHAPES.iter().any(|shape| shape.is_in(word)) || has_account(word) || has_bot_token(word);
+        let mail = word.contains("://") && word.contains('@');
+        is_shape || mail || is_random(word) || has_random(word, "")
+    }
+
+    /// A word, or a part of one, in the place of a secret value.
+    fn value(&mut self, word: &str) -> bool {
+        let held = word.trim_matches(|c: char| matches!(c, ':' | '=' | '>'));
+        let scheme = held.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_ascii_lowercase();
+        if held.is_empty() || matches!(scheme.as_str(), "bearer" | "basic") {
+            self.next = Next::Value;
+            return false;
+        }
+        let quote = held.chars().next().filter(|c| matches!(c, '"' | '\''));
+        if let Some(quote) = quote.filter(|quote| !held.get(1..).unwrap_or_default().contains(*quote)) {
+            self.next = Next::Until(quote);
+        }
+        true
+    }
+}
+
+/// What follows `name:` or `name=` in a word when the name is that of a secret; it may be empty.
+fn value_of(word: &str) -> Option<&str> {
+    let signs = word.match_indices([':', '=']);
+    signs.filter(|(at, _)| is_secret_name(word.get(..*at).unwrap_or_default())).find_map(|(at, _)| word.get(at + 1..))
+}
+
+/// Whether a text ends with the name of a secret.
+fn is_secret_name(text: &str) -> bool {
+    let text = text.trim_end_matches(['"', '\'']);
+    let name = text.rsplit(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-')).next().unwrap_or_default();
+    is_named(name, SECRET_NAMES) || is_named(name, ACCOUNT_NAMES)
+}
+
+/// Every name and text of a document, one after the other.
+fn collect(value: &Value, strings: &mut String) {
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, inner)| {
+            strings.push_str(key);
+            collect(inner, strings);
+        }),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, strings)),
+        Value::String(held) => strings.push_str(held),
+        Value::Number(_) | Value::Bool(_) | Value::Null => {}
+    }
 }
 
 /// The file's documents: one, or one a line.
@@ -157,15 +327,34 @@ const SECRET_NAMES: &[&str] = &[
     "hmackey",
     "signingkey",
     "webhookurl",
+    "token",
+    "secret",
+    "pwd",
+    "passphrase",
+    "credential",
+    "credentials",
 ];
 
 /// Fields whose text or number is an account.
-const ACCOUNT_NAMES: &[&str] =
-    &["cano", "acntprdtcd", "accountno", "accountnumber", "accountid", "account", "kisaccount"];
+const ACCOUNT_NAMES: &[&str] = &[
+    "cano",
+    "acntprdtcd",
+    "acct",
+    "acctno",
+    "acctnumber",
+    "acntno",
+    "accountno",
+    "accountnumber",
+    "accountid",
+    "account",
+];
 
 /// A field of one of these words holds a hash, a signature or a revision.
 const HASH_WORDS: &[&str] =
     &["sha256", "sha1", "hash", "fingerprint", "signature", "digest", "checksum", "commit", "revision", "rev"];
+
+/// A field of one of these words holds a path, whose parts are looked at one by one.
+const PATH_WORDS: &[&str] = &["path", "paths", "ref", "refs", "file", "files"];
 
 fn walk(value: &Value, name: &str, found: &mut Vec<String>) {
     match value {
@@ -183,6 +372,7 @@ fn walk(value: &Value, name: &str, found: &mut Vec<String>) {
             }
             text(held, name, found);
         }
+        Value::Number(_) if is_named(name, SECRET_NAMES) => found.push(format!("SECRET_FIELD ({})", plain(name))),
         Value::Number(_) if is_named(name, ACCOUNT_NAMES) => found.push(format!("ACCOUNT_FIELD ({})", plain(name))),
         Value::Number(_) | Value::Bool(_) | Value::Null => {}
     }
@@ -195,7 +385,7 @@ fn text(held: &str, name: &str, found: &mut Vec<String>) {
         ("URL_WITH_PASSWORD", has_user_info(held)),
         ("CHAT_BOT_TOKEN", has_bot_token(held)),
         ("RAW_KEY", !is_hash_name(name) && has_raw_key(held)),
-        ("RANDOM_TEXT", !is_hash_name(name) && held.split(|c: char| !is_base64(c)).any(is_random)),
+        ("RANDOM_TEXT", !is_hash_name(name) && has_random(held, name)),
     ];
     found.extend(rules.into_iter().filter(|(_, holds)| *holds).map(|(rule, _)| rule.to_owned()));
 }
@@ -207,12 +397,20 @@ fn plain(name: &str) -> String {
 
 fn is_named(name: &str, names: &[&str]) -> bool {
     let plain = plain(name);
-    names.iter().any(|secret| plain == *secret || (secret.len() >= 6 && plain.ends_with(secret)))
+    let last = name.rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    // "cano" ends plain words, too; every other name counts at the end of a longer one.
+    let ends = |secret: &str| secret != "cano" && plain.ends_with(secret);
+    names.iter().any(|secret| plain == *secret || last.eq_ignore_ascii_case(secret) || ends(secret))
 }
 
 fn is_hash_name(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    HASH_WORDS.iter().any(|word| lower.split('_').any(|part| part.starts_with(word)))
+    lower.split('_').any(|part| HASH_WORDS.contains(&part))
+}
+
+/// Whether a field holds a path of ours.
+fn is_path_name(name: &str) -> bool {
+    name.to_ascii_lowercase().split('_').any(|part| PATH_WORDS.contains(&part))
 }
 
 /// Eight digits, a hyphen and two digits, alone.
@@ -285,6 +483,29 @@ fn is_random(text: &str) -> bool {
     let kinds =
         count(u8::is_ascii_digit) >= 3 && count(u8::is_ascii_uppercase) >= 3 && count(u8::is_ascii_lowercase) >= 3;
     kinds && bytes.len() >= 32 && text.chars().all(is_base64) && entropy(bytes) >= 4.0
+}
+
+/// A run of letters, digits and the signs of both kinds of base64 that is random: as a whole, or between `/`, `_`, `-`.
+fn has_random(text: &str, name: &str) -> bool {
+    let whole = |c: char| is_base64(c) || matches!(c, '/' | '_' | '-');
+    let is_whole = |run: &str| !is_path_name(name) && is_mixed(run);
+    text.split(|c| !whole(c)).any(|run| is_whole(run) || run.split(|c| !is_base64(c)).any(is_random))
+}
+
+/// Like [`is_random`] for a run with separators, where a path or a name could be: letters, capitals and digits also change
+/// with almost every character, which no words do.
+fn is_mixed(run: &str) -> bool {
+    let kind = |b: u8| match b {
+        b'0'..=b'9' => 1,
+        b'A'..=b'Z' => 2,
+        b'a'..=b'z' => 3,
+        _ => 0,
+    };
+    let kinds: Vec<u8> = run.bytes().map(kind).filter(|kind| *kind > 0).collect();
+    let count = |wanted: u8| kinds.iter().filter(|kind| **kind == wanted).count();
+    let changes = kinds.windows(2).filter(|pair| pair.first() != pair.get(1)).count();
+    let is_of_all = count(1) >= 2 && count(2) >= 3 && count(3) >= 3;
+    run.len() >= 32 && is_of_all && changes * 5 >= kinds.len() * 2 && entropy(run.as_bytes()) >= 4.0
 }
 
 /// Bits a character.
@@ -395,7 +616,83 @@ mod tests {
     #[test]
     fn what_a_hook_says_is_shown_without_its_secrets() {
         let token = joined(&["gh", "p_0123456789abcdefghijABCDEFGHIJ012345"]);
-        let said = masked(&format!("found {token} in a.json, password=hunter22 at https://me:pw@h.example/a"));
-        assert_eq!(said, "found *** in a.json, *** at ***");
+        let hex64 = "0123456789abcdef".repeat(4);
+        let keys = [KeyMaterial::new("ours", "our-own-shared-key-16")];
+        let encoded = crate::contracts::json::hex(b"our-own-shared-key-16").to_uppercase();
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        let cases = [
+            (
+                format!("found {token} in a.json, password=hunter22 at https://me:pw@h.example/a"),
+                "found *** in a.json, *** at ***",
+            ),
+            ("the key is our-own-shared-key-16.".to_owned(), "the key is ***."),
+            ("in capitals OUR-OWN-SHARED-KEY-16".to_owned(), "in capitals ***"),
+            ("cut our-own-sh ared-key-16 here".to_owned(), "cut *** here"),
+            (format!("as hex {encoded}!"), "as hex ***!"),
+            (format!("a key {hex64}, longer {hex64}ab"), "a key ***, longer ***"),
+            (format!("commit {commit} is shown"), "commit 0123456789abcdef0123456789abcdef01234567 is shown"),
+            ("password: hunter2 was used".to_owned(), "password: *** was used"),
+            ("api_key = abc def".to_owned(), "api_key = *** def"),
+            ("api_key =abc def".to_owned(), "api_key *** def"),
+            ("KIS_APP_SECRET : 'two words' end".to_owned(), "KIS_APP_SECRET : *** *** end"),
+            ("{\"token\": \"x\"}".to_owned(), "{\"token\": ***"),
+            ("Authorization: Bearer abc end".to_owned(), "Authorization: Bearer *** end"),
+            ("use bearer abc end".to_owned(), "use bearer *** end"),
+            ("account 50123456-01 ok".to_owned(), "account *** ok"),
+            ("no password for state/live/a.json".to_owned(), "no password for state/live/a.json"),
+            ("line one\nline two".to_owned(), "line one\nline two"),
+        ];
+        for (said, want) in cases {
+            assert_eq!(masked(&said, &keys), want, "{said}");
+        }
+    }
+
+    #[test]
+    fn names_and_looks_that_slipped_through_are_found() {
+        let md5 = "d41d8cd98f00b204e9800998ecf8427e";
+        let hex64 = "945f86fdb9ed90d214bcbf983673a7b1c4cdd49a1c4cde178daa5b2f8abcf241";
+        let standard = joined(&["mZ3k/Q9xWb+2Rt7Yh4/Lc8Vn1", "Jd6Fp5Ks0/aB7c+D9eF1g="]);
+        let url = joined(&["mZ3k_Q9xWb-2Rt7Yh4_Lc8Vn1", "Jd6Fp5Ks0-aB7c_D9eF1g"]);
+        let cases = [
+            (format!(r#"{{"token": "{md5}"}}"#), "SECRET_FIELD (token)"),
+            (r#"{"secret": "x"}"#.to_owned(), "SECRET_FIELD (secret)"),
+            (r#"{"kis_token": "x"}"#.to_owned(), "SECRET_FIELD (kistoken)"),
+            (r#"{"pwd": "x"}"#.to_owned(), "SECRET_FIELD (pwd)"),
+            (r#"{"PGPASSWORD": 12345678}"#.to_owned(), "SECRET_FIELD (pgpassword)"),
+            (r#"{"OPS_TOKEN": "x"}"#.to_owned(), "SECRET_FIELD (opstoken)"),
+            (r#"{"kis_credentials": ["x"]}"#.to_owned(), "SECRET_FIELD (kiscredentials)"),
+            (r#"{"passphrase": "x"}"#.to_owned(), "SECRET_FIELD (passphrase)"),
+            (r#"{"acct": "1234567801"}"#.to_owned(), "ACCOUNT_FIELD (acct)"),
+            (r#"{"my_account": 1234567801}"#.to_owned(), "ACCOUNT_FIELD (myaccount)"),
+            (r#"{"KIS_CANO": "50123456"}"#.to_owned(), "ACCOUNT_FIELD (kiscano)"),
+            (format!(r#"{{"review": "{hex64}"}}"#), "RAW_KEY"),
+            (format!(r#"{{"note": "{standard}"}}"#), "RANDOM_TEXT"),
+            (format!(r#"{{"note": "{url}"}}"#), "RANDOM_TEXT"),
+            (r#"{"note": "our-own- shared-key -16"}"#.to_owned(), "OWN_KEY (bundle.hmac_key)"),
+            (r#"{"note": ["our-own-", "shared-key-16"]}"#.to_owned(), "OWN_KEY (bundle.hmac_key)"),
+            (r#"{"note": "our-own-\nshared-key-16"}"#.to_owned(), "OWN_KEY (bundle.hmac_key)"),
+        ];
+        for (document, rule) in cases {
+            let found = rules(&document);
+            assert!(found.iter().any(|found| found == rule), "{document}: {found:?}");
+        }
+        let path = r#"{"snapshot_ref": "reports/Phase_C/A1b2-C3d4/E5f6-G7h8/I9j0-K1l2/x.json", "volcano": "1"}"#;
+        assert_eq!(rules(path), Vec::<String>::new());
+    }
+
+    #[test]
+    fn our_own_goldens_hold_no_secret_but_what_is_personal() {
+        let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts");
+        let mut tried = 0;
+        for entry in std::fs::read_dir(directory).expect("listed") {
+            let path = entry.expect("an entry").path();
+            if path.extension().is_some_and(|end| end == "json" || end == "jsonl") {
+                let bytes = std::fs::read(&path).expect("readable");
+                let found = findings(&bytes, &[KeyMaterial::new("ours", "our-own-shared-key-16")]);
+                assert_eq!(found, Vec::<String>::new(), "{}", path.display());
+                tried += 1;
+            }
+        }
+        assert!(tried > 20, "the goldens are there");
     }
 }

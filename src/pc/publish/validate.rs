@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::GeneratedPrices;
 use super::Publisher;
 use super::gather::Gathered;
 use super::pair::Reports;
@@ -12,12 +13,21 @@ use crate::contracts::BundlePolicy;
 use crate::contracts::Json;
 use crate::contracts::Validation;
 use crate::contracts::bundle::validate;
+use crate::pc::bundle::SYNTHETIC;
 use crate::store::layout;
 use crate::time::KstTime;
 use crate::time::Stamp;
 
 /// A bundle is published shortly after it was made.
 const FRESH_SECONDS: i64 = 600;
+
+/// No published file is larger.
+const FILE_BYTES: u64 = 10_000_000;
+/// No bundle is larger.
+const BUNDLE_BYTES: u64 = 1_000_000;
+
+/// The schemas that are published of the state on request.
+const STATE_SCHEMAS: [&str; 2] = ["STRATEGY_PARAMS_V1", "DECISION_PARAMS_V1"];
 
 /// What breaks a rule: file and rule, never a value.
 #[derive(Debug, Default)]
@@ -59,6 +69,17 @@ pub(super) enum Novelty {
 }
 
 impl Publisher<'_> {
+    /// Checks the size of every file before anything reads it.
+    pub(super) fn sized(&self, files: &Gathered, found: &mut Findings) {
+        for file in &files.present {
+            let is_bundle = super::paths::kind(file) == Some(super::paths::Kind::Bundle);
+            let limit = if is_bundle { BUNDLE_BYTES } else { FILE_BYTES };
+            // What has no size is missing or unreadable, which reading it tells.
+            let size = std::fs::metadata(self.store.path(file)).map_or(0, |held| held.len());
+            found.require(file, &format!("has {size} bytes, more than the limit of {limit}"), size <= limit);
+        }
+    }
+
     /// Reads and checks every file that would travel.
     pub(super) fn validated(&self, files: &Gathered, novelty: Novelty, found: &mut Findings) -> Content {
         let read = self.read(files, found);
@@ -78,15 +99,15 @@ impl Publisher<'_> {
             .filter_map(|(file, bytes)| Some((file.as_str(), parsed(file, bytes, found)?)))
             .collect();
         let document = |file: &str| documents.iter().find(|(name, _)| *name == file).map(|(_, value)| value.clone());
+        for (file, document) in &documents {
+            admitted(file, document, found);
+        }
         if files.what.has_path(layout::RECON_SUMMARY) {
             let summary = document(layout::RECON_SUMMARY);
             content.badge = summary.as_ref().map(super::pair::badge);
             let daily = read.iter().find(|(file, _)| file == layout::RECON_DAILY).map(|(_, bytes)| bytes.clone());
             let (human, ai) = (document(layout::REPORT_HUMAN), document(layout::REPORT_AI));
             Reports { summary, human, ai, daily }.check(self.options.error_summary, found);
-            if let Some(params) = document(layout::DECISION_PARAMS) {
-                decision_params(&params, found);
-            }
         }
         if files.what.has_path(layout::BUNDLE.latest) {
             self.bundles(&read, novelty, (&mut content, found));
@@ -132,8 +153,17 @@ impl Publisher<'_> {
                 fresh(file, made, now, found);
             }
             words::check(file, &bundle, found);
+            let may_travel = self.options.generated_prices == GeneratedPrices::Allowed || !is_generated(&bundle);
+            let rule =
+                "strategy.scorer.data_source is SYNTHETIC: generated prices are published with --allow-synthetic only";
+            found.require(file, rule, may_travel);
         }
     }
+}
+
+/// Whether a bundle says that its prices were generated.
+pub(super) fn is_generated(bundle: &Value) -> bool {
+    bundle.pointer("/strategy/scorer/data_source").is_some_and(|source| source == SYNTHETIC)
 }
 
 /// PASS, or what its policy tolerates by name: an unproved origin.
@@ -182,8 +212,26 @@ fn parsed(file: &str, bytes: &[u8], found: &mut Findings) -> Option<Value> {
     }
 }
 
+/// What is published of the state is of a known schema and holds nothing personal; a portfolio travels under no name.
+fn admitted(file: &str, document: &Value, found: &mut Findings) {
+    let is_live = file.starts_with("state/live/");
+    let is_state = super::paths::kind(file) == Some(super::paths::Kind::State);
+    let schema = document["schema"].as_str();
+    found.require(file, "a portfolio is personal and never published", schema != Some("PORTFOLIO_SNAPSHOT_V1"));
+    if is_live {
+        decision_params(file, document, found);
+    }
+    if is_state {
+        let known = STATE_SCHEMAS.iter().any(|known| schema == Some(known));
+        found.require(file, &format!("schema must be one of {}", STATE_SCHEMAS.join(", ")), known);
+    }
+    if is_live || is_state {
+        words::personal(file, document, found);
+    }
+}
+
 /// DECISION_PARAMS_V1, by the rules that the host checks again.
-fn decision_params(document: &Value, found: &mut Findings) {
+fn decision_params(file: &str, document: &Value, found: &mut Findings) {
     let params = &document["params"];
     let share = |value: &Value| value.as_f64().is_some_and(|share| (0.0..=1.0).contains(&share));
     let (buy, sell) = (params["rsi_buy_threshold"].as_i64(), params["rsi_sell_threshold"].as_i64());
@@ -201,7 +249,7 @@ fn decision_params(document: &Value, found: &mut Findings) {
         ("confidence_score must be from 0 to 1", share(&document["confidence_score"])),
     ];
     for (rule, holds) in rules {
-        found.require(layout::DECISION_PARAMS, rule, holds);
+        found.require(file, rule, holds);
     }
 }
 
@@ -210,6 +258,41 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn only_known_schemas_without_personal_fields_are_admitted() {
+        let golden = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+        let decision = golden(include_str!("../../../contracts/decision_params_v1.json"));
+        let strategy = golden(include_str!("../../../contracts/strategy_params_v1.json"));
+        let portfolio = golden(include_str!("../../../contracts/portfolio_snapshot_v1.json"));
+        let with = |document: &Value, key: &str| {
+            let mut document = document.clone();
+            document["params"][key] = json!(1);
+            document
+        };
+        let (live, state) = ("state/live/x.json", "state/x/latest/x.json");
+        let cases = [
+            ("decision parameters", live, decision.clone(), ""),
+            ("strategy parameters", state, strategy.clone(), ""),
+            ("decision parameters on request", state, decision.clone(), ""),
+            ("a portfolio", live, portfolio.clone(), "a portfolio is personal"),
+            ("a portfolio on request", state, portfolio.clone(), "a portfolio is personal"),
+            ("a portfolio in place of the summary", layout::RECON_SUMMARY, portfolio, "a portfolio is personal"),
+            ("another schema", live, strategy.clone(), "schema must be DECISION_PARAMS_V1"),
+            ("no schema", state, json!({}), "schema must be one of"),
+            ("holdings", live, with(&decision, "Holdings"), "personal"),
+            ("a price paid", state, with(&strategy, "avg_price"), "personal"),
+            ("an account", state, with(&strategy, "account_id"), "personal"),
+            ("cash", state, with(&strategy, "cash"), "personal"),
+        ];
+        for (name, file, document, want) in cases {
+            let mut found = Findings::default();
+            admitted(file, &document, &mut found);
+            let rows = found.rows;
+            let is_want = if want.is_empty() { rows.is_empty() } else { rows.iter().any(|row| row.contains(want)) };
+            assert!(is_want && rows.iter().all(|row| row.starts_with(file)), "{name}: {rows:?}");
+        }
+    }
 
     #[test]
     fn decision_parameters_keep_their_ranges() {
@@ -221,7 +304,7 @@ mod tests {
         });
         let rows = |document: &Value| {
             let mut found = Findings::default();
-            decision_params(document, &mut found);
+            decision_params(layout::DECISION_PARAMS, document, &mut found);
             found.rows
         };
         assert_eq!(rows(&sound), Vec::<String>::new());

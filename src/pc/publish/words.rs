@@ -34,7 +34,34 @@ const PERSONAL: &[&str] = &[
     "cash_balance",
     "total_value",
     "market_value",
+    "current_price",
+    "cash_ratio_pct",
+    "portfolio_id",
+    "account",
+    "account_id",
+    "account_no",
+    "account_number",
 ];
+
+/// Checks that no field of a document holds what somebody owns.
+pub(super) fn personal(file: &str, value: &Value, found: &mut Findings) {
+    match value {
+        Value::Object(map) => {
+            for (key, inner) in map {
+                owned(file, key, found);
+                personal(file, inner, found);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| personal(file, item, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn owned(file: &str, key: &str, found: &mut Findings) {
+    if PERSONAL.contains(&key.to_ascii_lowercase().as_str()) {
+        found.add(file, &format!("{key} is personal and never published"));
+    }
+}
 
 /// Checks every word of the bundle `file`.
 pub(super) fn check(file: &str, bundle: &Value, found: &mut Findings) {
@@ -73,9 +100,7 @@ fn fields(file: &str, value: &Value, found: &mut Findings) {
 }
 
 fn field(file: &str, key: &str, value: &Value, found: &mut Findings) {
-    if PERSONAL.contains(&key.to_ascii_lowercase().as_str()) {
-        found.add(file, &format!("{key} is personal and never published"));
-    }
+    owned(file, key, found);
     let text = || value.as_str().unwrap_or_default();
     if key == "reason" {
         found.require(file, "every reason must be a code of A-Z, 0-9 and _", is_code(text()));

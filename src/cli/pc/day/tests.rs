@@ -176,7 +176,7 @@ fn the_flags_reach_the_stages_that_they_are_for() {
     let commands = |args: &RunArgs, root: Option<&str>| -> Vec<String> {
         stages(args, root.map(Path::new)).iter().map(Stage::command).collect()
     };
-    let publish = "daily_ops pc publish --dry-run --allow-error --only-before-session";
+    let publish = "daily_ops pc publish --dry-run --allow-synthetic --allow-error --only-before-session";
     let full = commands(&all, None);
     assert_eq!((full[1].as_str(), full[6].as_str()), ("daily_ops pc collect --synthetic 7", publish));
     let few = commands(&few, Some("/data/site"));
