@@ -182,13 +182,13 @@ fn candidates(repo: &Repository, name: &str) -> Vec<PathBuf> {
 }
 
 #[cfg(unix)]
-fn is_program(file: &Path) -> bool {
+pub(super) fn is_program(file: &Path) -> bool {
     let found = std::fs::metadata(file).is_ok_and(|found| found.is_file());
     found && rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok()
 }
 
 #[cfg(not(unix))]
-fn is_program(file: &Path) -> bool {
+pub(super) fn is_program(file: &Path) -> bool {
     file.is_file()
 }
 

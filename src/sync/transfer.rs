@@ -4,6 +4,7 @@
 //! thread no longer than the limit and then leaves it behind: a blocked read does not keep a process from exiting.
 
 use std::cell::RefCell;
+use std::path::Path;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,12 +24,14 @@ use git2::ProxyOptions;
 use git2::PushOptions;
 use git2::RemoteCallbacks;
 use git2::Repository;
+use percent_encoding::percent_decode_str;
 
 use super::credential::Keys;
 use super::fault::GitDetail;
 use super::fault::GitFault;
 use super::fault::scrubbed;
 use super::fault::shown_url;
+use super::hooks::is_program;
 use super::remote::Remote;
 use super::remote::open;
 
@@ -189,6 +192,13 @@ impl Errand {
             }
             _ => {}
         }
+        let local_directory = directory_of(&self.url);
+        if let Some(hook) = local_directory.as_deref().and_then(rule_of) {
+            let why = format!(
+                "the remote has a {hook} hook, which a push to a path does not run; reach it over ssh or https"
+            );
+            return Ok(Pushed::Rejected(why));
+        }
         let refused = Rc::new(RefCell::new(None));
         let mut callbacks = line.callbacks();
         let seen = Rc::clone(&refused);
@@ -200,14 +210,75 @@ impl Errand {
         callbacks.push_negotiation(move |_| go_on(&stop));
         let mut options = PushOptions::new();
         options.remote_callbacks(callbacks).proxy_options(proxy());
-        connection.remote().push(&[format!("{branch}:{branch}")], Some(&mut options))?;
-        let refusal = refused.borrow_mut().take();
-        Ok(refusal.map_or(Pushed::Moved, |why| Pushed::Rejected(scrubbed(&why, &self.url))))
+        // A name of its own for exactly this commit: the branch may move while the push goes on.
+        let (source, serial) = (format!("refs/daily_ops/outgoing/{local}"), std::process::id());
+        let incoming = format!("refs/daily_ops/incoming/{local}-{serial}");
+        let target = if local_directory.is_some() { &incoming } else { &branch };
+        let mut named = repo.reference(&source, local, true, "publish")?;
+        let sent = connection.remote().push(&[format!("{source}:{target}")], Some(&mut options));
+        named.delete()?;
+        sent?;
+        if let Some(why) = refused.borrow_mut().take() {
+            return Ok(Pushed::Rejected(scrubbed(&why, &self.url)));
+        }
+        if let Some(directory) = local_directory {
+            let step = Step { branch: &branch, from: theirs, to: local };
+            let moved = step.take(&directory, &incoming)?;
+            if !moved {
+                return Ok(Pushed::Rejected("the remote has moved".to_owned()));
+            }
+            repo.reference(&format!("refs/remotes/{}/{}", self.name, self.branch), local, true, "publish")?;
+        }
+        Ok(Pushed::Moved)
     }
 
     fn fault(&self, line: &Line, error: &git2::Error) -> GitFault {
         GitFault::transfer(&self.url, line.keys.borrow().asked(), error)
     }
+}
+
+/// The move of a branch in a repository on this machine.
+///
+/// libgit2 sets the references of a remote that is a directory without a look at what they were, so a push that came in
+/// between would be lost. The commit is therefore sent under a name of its own, and the branch is moved under its lock.
+struct Step<'a> {
+    branch: &'a str,
+    from: Option<Oid>,
+    to: Oid,
+}
+
+impl Step<'_> {
+    /// Moves the branch if it is still where it was seen, and removes the commit's own name; `false`: it has moved.
+    fn take(&self, directory: &Path, incoming: &str) -> Result<bool, git2::Error> {
+        let shared = Repository::open(directory)?;
+        let moved = (|| {
+            let mut lock = shared.transaction()?;
+            lock.lock_ref(self.branch)?;
+            if shared.refname_to_id(self.branch).ok() != self.from {
+                return Ok(false);
+            }
+            lock.set_target(self.branch, self.to, None, "push")?;
+            lock.commit()?;
+            Ok(true)
+        })();
+        shared.find_reference(incoming)?.delete()?;
+        moved
+    }
+}
+
+/// The directory that an address names, when it names one of this machine.
+fn directory_of(url: &str) -> Option<PathBuf> {
+    let path = match url.strip_prefix("file://") {
+        Some(path) => percent_decode_str(path).decode_utf8().ok()?.into_owned(),
+        None => url.to_owned(),
+    };
+    Some(PathBuf::from(path)).filter(|path| path.is_dir())
+}
+
+/// A hook by which the remote may say no.
+fn rule_of(directory: &Path) -> Option<&'static str> {
+    let hooks = Repository::open(directory).ok()?.path().join("hooks");
+    ["pre-receive", "update", "reference-transaction"].into_iter().find(|name| is_program(&hooks.join(name)))
 }
 
 /// One conversation: whether it was given up, and the credentials that it has used.
@@ -241,4 +312,55 @@ fn proxy() -> ProxyOptions<'static> {
     let mut options = ProxyOptions::new();
     options.auto();
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A bare repository with two commits, the second on the first; gives both.
+    fn shared() -> (tempfile::TempDir, Oid, Oid) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let repo = Repository::init_bare(dir.path()).expect("a repository");
+        let who = git2::Signature::now("x", "x@example.invalid").expect("a name");
+        let tree = repo.find_tree(repo.treebuilder(None).expect("a tree").write().expect("written")).expect("a tree");
+        let first = repo.commit(None, &who, &who, "1", &tree, &[]).expect("a commit");
+        let parent = repo.find_commit(first).expect("a commit");
+        let second = repo.commit(None, &who, &who, "2", &tree, &[&parent]).expect("a commit");
+        drop((tree, parent));
+        (dir, first, second)
+    }
+
+    #[test]
+    fn a_branch_that_moved_since_it_was_seen_keeps_what_was_pushed() {
+        let (dir, first, second) = shared();
+        let repo = Repository::open(dir.path()).expect("a repository");
+        let cases = [
+            ("where it was seen", Some(first), Some(first), true),
+            ("moved by another", Some(second), Some(first), false),
+            ("made by another", Some(first), None, false),
+            ("removed by another", None, Some(first), false),
+            ("not there yet", None, None, true),
+        ];
+        for (name, is, seen, moves) in cases {
+            repo.find_reference("refs/heads/main").and_then(|mut old| old.delete()).ok();
+            is.map(|id| repo.reference("refs/heads/main", id, true, "x").expect("set"));
+            repo.reference("refs/daily_ops/incoming/x", second, true, "x").expect("set");
+            let step = Step { branch: "refs/heads/main", from: seen, to: second };
+            assert_eq!(step.take(dir.path(), "refs/daily_ops/incoming/x").expect("taken"), moves, "{name}");
+            let after = repo.refname_to_id("refs/heads/main").ok();
+            assert_eq!(after, if moves { Some(second) } else { is }, "{name}");
+            assert!(repo.find_reference("refs/daily_ops/incoming/x").is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_address_names_a_directory_only_when_there_is_one() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().to_string_lossy().into_owned();
+        assert_eq!(directory_of(&path).as_deref(), Some(dir.path()));
+        assert_eq!(directory_of(&format!("file://{path}")).as_deref(), Some(dir.path()));
+        assert_eq!(directory_of("https://host.example/a.git"), None);
+        assert_eq!(directory_of("git@host.example:a.git"), None);
+    }
 }

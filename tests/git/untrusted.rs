@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use daily_ops::sync::DirtyPolicy;
+use daily_ops::sync::PublishFault;
 use git2::Repository;
 
 use crate::site::Site;
@@ -71,6 +72,14 @@ fn no_hook_no_filter_and_no_configured_program_runs() {
     let mark = site.dir.path().join("mark");
     for repository in [site.bare.clone(), site.pc.join(".git"), site.host.join(".git")] {
         trap(&repository, &mark);
+    }
+    for rule in ["pre-receive", "update", "reference-transaction"] {
+        let path = site.bare.join("hooks").join(rule);
+        write(&site.pc, "a.json", rule);
+        let fault = site.pc().publish(&["a.json".to_owned()], rule).unwrap_err();
+        assert!(matches!(&fault, PublishFault::Rejected { why, .. } if why.contains(" hook")), "{rule}: {fault}");
+        // Without its rule the remote takes pushes again.
+        fs::remove_file(path).unwrap();
     }
     let attributes = "* filter=evil diff=evil merge=evil\n";
     let first = site.publish("attributes", &[(".gitattributes", attributes), ("a.json", "a2")]);
