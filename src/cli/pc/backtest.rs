@@ -130,7 +130,12 @@ pub(super) fn backtest(args: &BacktestArgs, global: &Global, output: &mut Output
     let prices = told_of(&dir, files)?;
     if is_sweep {
         warnings.extend(prices.warnings().cloned());
-        let (market, out) = (&prices.market, args.out.as_deref());
+        // On the workspace's own prices the newest sweep is kept there: `pc report` draws it.
+        let kept = match &args.prices {
+            None if args.out.is_none() => Some(Context::load(global)?.store.path(layout::SWEEP)),
+            _ => None,
+        };
+        let (market, out) = (&prices.market, args.out.as_deref().or(kept.as_deref()));
         let subject = Subject { file: &file, setup: &setup, market, warnings: &warnings, out };
         return sweep::run(&args.sweep, &subject, output);
     }
