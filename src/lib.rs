@@ -80,7 +80,8 @@
 //! 2  domain    ops          the documents that the host regenerates
 //!              trading      bars, instruments, ticks, taxes, indicators, the gate
 //!              release      rolling back
-//!    services  gates        the safety switches          sync   git
+//!    services  gates        who may do what: switches, approvals, tokens, the audit trail
+//!              notify       messages that leave the host            sync   git
 //! 1  keeping   store        every file and path          settings   every knob
 //! 0  ground    contracts    every stored shape           time   clock, Korea, sessions
 //! ```
@@ -98,6 +99,7 @@ pub mod backend;
 pub mod cli;
 pub mod contracts;
 pub mod gates;
+pub mod notify;
 pub mod ops;
 pub mod pc;
 pub mod pipeline;

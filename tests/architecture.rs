@@ -22,6 +22,7 @@ const ALL: &[&str] = &[
     "telemetry",
     "store",
     "gates",
+    "notify",
     "sync",
     "ops",
     "trading",
@@ -40,19 +41,21 @@ const TABLE: &[(&str, &[&str])] = &[
     ("telemetry", &["contracts", "time"]),
     ("store", &["contracts", "time"]),
     ("gates", &["contracts", "time", "store"]),
+    // A service beside the gates: whether a message may leave is asked before it comes here.
+    ("notify", &["contracts", "time", "settings"]),
     // The store writes the one file that the hooks of a commit read: its message.
     ("sync", &["contracts", "time", "store"]),
     // Settings are keeping: a policy is a plain value from there.
-    ("ops", &["contracts", "time", "store", "settings", "gates"]),
+    ("ops", &["contracts", "time", "store", "settings", "gates", "notify"]),
     // Functions of values so far; the engine will want keeping and gates.
     ("trading", &["contracts", "time"]),
     // A rollback restores published files: that is git's work.
     ("release", &["contracts", "time", "store", "settings", "gates", "sync"]),
     // The checker shares no code with the checked: never ops, never backend.
-    ("pipeline", &["contracts", "time", "store", "settings", "gates", "sync"]),
+    ("pipeline", &["contracts", "time", "store", "settings", "gates", "notify", "sync"]),
     // Publishing is git's work; bars, instruments, fees and indicators are shared with trading.
     ("pc", &["contracts", "time", "store", "settings", "sync", "trading"]),
-    ("backend", &["contracts", "time", "store", "settings", "gates", "ops", "release"]),
+    ("backend", &["contracts", "time", "store", "settings", "gates", "notify", "ops", "release", "trading"]),
     ("cli", ALL),
 ];
 
@@ -82,7 +85,8 @@ const OWNED: &[(&str, &[&str], Tests)] = &[
     ("async fn", &["src/backend/"], Tests::Bound),
     ("async move", &["src/backend/"], Tests::Bound),
     (".await", &["src/backend/"], Tests::Bound),
-    ("ureq::", &["src/pipeline/", "src/pc/vendors/"], Tests::Bound),
+    ("ureq::", &["src/pipeline/", "src/pc/vendors/", "src/notify/"], Tests::Bound),
+    ("lettre::", &["src/notify/"], Tests::Bound),
     ("clap::", &["src/cli/"], Tests::Bound),
     ("anyhow::", &["src/cli/"], Tests::Bound),
     ("parquet::", &["src/pc/prices/"], Tests::Bound),

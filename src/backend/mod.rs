@@ -12,6 +12,9 @@ mod reply;
 mod routes;
 mod server;
 
+pub use routes::Confirm;
+pub use routes::Kind;
+pub use routes::Member;
 pub use routes::ROUTES;
 pub use routes::Route;
 pub use routes::Verb;

@@ -7,6 +7,8 @@ use std::sync::atomic::AtomicBool;
 
 use super::args::Global;
 use super::exit::Failure;
+use crate::contracts::actor::Actor;
+use crate::contracts::actor::Role;
 use crate::pipeline::Backend;
 use crate::pipeline::Limits;
 use crate::pipeline::Site;
@@ -20,7 +22,7 @@ pub(super) struct Context {
     pub(super) store: Store,
     pub(super) clock: Arc<SystemClock>,
     pub(super) interrupted: Arc<AtomicBool>,
-    env: BTreeMap<String, String>,
+    pub(super) env: BTreeMap<String, String>,
     flags: BTreeMap<String, String>,
 }
 
@@ -89,10 +91,16 @@ impl Context {
         }
     }
 
-    /// Who changes something: the flag, else the user's name.
-    pub(super) fn operator(&self, by: Option<String>) -> String {
-        let user = || ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|key| self.env.get(*key)).cloned();
-        by.filter(|by| !by.trim().is_empty()).or_else(user).unwrap_or_else(|| "local_operator".to_owned())
+    /// Who changes something: the flag, else the user's name. Whoever can write the files may do everything.
+    pub(super) fn operator(&self, by: Option<String>) -> Actor {
+        let name = by.filter(|by| !by.trim().is_empty()).unwrap_or_else(|| self.user());
+        Actor::new(name, Role::Admin, "cli")
+    }
+
+    /// The name of the user that started the program.
+    pub(super) fn user(&self) -> String {
+        let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|key| self.env.get(*key)).cloned();
+        user.unwrap_or_else(|| "local_operator".to_owned())
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) fn rollback(context: &Context, what: RollbackCommand, output: &Output
             }
             let dirty = if force { DirtyPolicy::Overwrite } else { DirtyPolicy::Refuse };
             let by = context.operator(None);
-            let change = (by.as_str(), reason.as_str(), context.clock.now());
+            let change = (by.name.as_str(), reason.as_str(), context.clock.now());
             let record = release::roll_back(&context.store, &remote, &revision, dirty, change)?;
             output.result(&record, || {
                 let mut lines = vec![format!("{} files restored from {}", record.paths.len(), record.to_rev)];

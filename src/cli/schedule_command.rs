@@ -54,7 +54,7 @@ fn target(context: &Context, args: &ScheduleArgs) -> Result<Install, Failure> {
         Some(path) => path.clone(),
         None => std::env::current_exe().context("this program's own path is not known; use --binary")?,
     };
-    let user = args.user.clone().unwrap_or_else(|| context.operator(None));
+    let user = args.user.clone().unwrap_or_else(|| context.user());
     Install::new(&root, &binary, &user).map_err(|fault| Failure::Usage(fault.to_string()))
 }
 

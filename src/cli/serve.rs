@@ -10,10 +10,13 @@ use super::output::Output;
 use crate::backend::ServeFault;
 use crate::backend::ServeOptions;
 use crate::backend::Server;
+use crate::notify::Messenger;
 use crate::ops::Ops;
 use crate::ops::OpsPolicy;
 use crate::ops::RiskWindow;
+use crate::settings::MessageSecrets;
 use crate::settings::Settings;
+use crate::store::layout;
 use crate::telemetry::init_logging;
 use crate::time::Clock as _;
 
@@ -54,7 +57,7 @@ fn options(settings: &Settings, host: IpAddr, port: u16, workers: usize) -> Serv
 
 /// The domain behind a backend; its policy is read again for every use, so that a new key counts at once.
 fn ops(context: &Context) -> Arc<Ops> {
-    let settings = context.settings.clone();
+    let (settings, env) = (context.settings.clone(), context.env.clone());
     let policy = move || {
         let bundle = settings.bundle_policy().map_err(|faults| faults.to_string())?;
         Ok(OpsPolicy {
@@ -65,6 +68,14 @@ fn ops(context: &Context) -> Arc<Ops> {
                 max_events: settings.ops.risk_max_events,
                 exclude_prefixes: settings.ops.ticket_fail_exclude_prefixes.clone(),
             },
+            lang: settings.output.lang,
+            messenger: Messenger {
+                settings: settings.push.clone(),
+                secrets: MessageSecrets::read(&settings.root.join(layout::MESSAGE_SECRETS), &env),
+            },
+            quotes: None,
+            order_min_value: settings.ops.order_min_value,
+            portfolio_cash: settings.ops.portfolio_cash,
         })
     };
     let clock: Arc<dyn crate::time::Clock> = Arc::<crate::time::SystemClock>::clone(&context.clock);

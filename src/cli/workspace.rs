@@ -10,6 +10,7 @@ use super::exit;
 use super::exit::Failure;
 use super::output::Output;
 use crate::contracts::GateMode;
+use crate::contracts::actor::Actor;
 use crate::contracts::strategy_params::default_params;
 use crate::gates::Gates;
 use crate::gates::Origin;
@@ -140,17 +141,18 @@ pub(super) fn make(store: &Store) -> Result<Vec<String>, Failure> {
     }
     let gates = Gates::new(store);
     let now = SystemClock::new().now();
+    let init = Actor::new("init", crate::contracts::actor::Role::Admin, "cli");
     let switches = gates.switches();
     if switches.gate.origin == Origin::Missing {
-        gates.set_gate(GateMode::DryRun, "init", "new workspace", now)?;
+        gates.set_gate(GateMode::DryRun, &init, "new workspace", now)?;
         made.push(layout::GATE.to_owned());
     }
     if switches.sender.origin == Origin::Missing {
-        gates.set_sender(Sender::Off, "init", "new workspace", now)?;
+        gates.set_sender(Sender::Off, &init, "new workspace", now)?;
         made.push(layout::SENDER.to_owned());
     }
     if switches.stop.origin == Origin::Missing {
-        gates.set_stop(Stop::Off, "init", "new workspace", now)?;
+        gates.set_stop(Stop::Off, &init, "new workspace", now)?;
         made.push(layout::STOP.to_owned());
     }
     Ok(made)

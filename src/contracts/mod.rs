@@ -3,6 +3,7 @@
 //! This floor knows no path, no clock and no network. It reads bytes and gives values; every reader and every writer of a
 //! document uses the types here, so that a field has one name from the file to the screen.
 
+pub mod actor;
 pub mod backtest;
 pub mod bundle;
 pub mod cycle;

@@ -10,9 +10,13 @@
 //! Reading never changes a file. Damaged means: unreadable, no JSON, another schema, an unknown mode, or a switch that is
 //! no JSON boolean.
 
+mod audit;
 mod real;
 mod switch;
 
+pub use audit::AuditEntry;
+pub use audit::Change;
+pub use audit::GENESIS;
 pub use real::RealEnable;
 pub use switch::Origin;
 pub use switch::Reading;

@@ -5,6 +5,7 @@ use super::Gates;
 use super::Permission;
 use crate::contracts::Document;
 use crate::contracts::GateMode;
+use crate::contracts::actor::Actor;
 use crate::contracts::safety::EmergencyStop;
 use crate::contracts::safety::ExecutionGate;
 use crate::contracts::safety::SenderEnable;
@@ -115,7 +116,13 @@ impl Gates<'_> {
     ///
     /// # Errors
     /// The change is refused or cannot be written.
-    pub fn set_gate(&self, mode: GateMode, by: &str, reason: &str, now: KstTime) -> Result<ExecutionGate, SwitchFault> {
+    pub fn set_gate(
+        &self,
+        mode: GateMode,
+        actor: &Actor,
+        reason: &str,
+        now: KstTime,
+    ) -> Result<ExecutionGate, SwitchFault> {
         if mode == GateMode::RealEnabled {
             if reason.trim().is_empty() {
                 return Err(SwitchFault::NoReason("enable real execution"));
@@ -127,7 +134,7 @@ impl Gates<'_> {
         if mode == GateMode::RealEnabled {
             self.may_open(now)?;
         }
-        self.write_gate(mode, by, reason, now)
+        self.write_gate(mode, actor, reason, now)
     }
 
     fn may_open(&self, now: KstTime) -> Result<(), SwitchFault> {
@@ -137,12 +144,18 @@ impl Gates<'_> {
         }
     }
 
-    fn write_gate(&self, mode: GateMode, by: &str, reason: &str, now: KstTime) -> Result<ExecutionGate, SwitchFault> {
+    fn write_gate(
+        &self,
+        mode: GateMode,
+        actor: &Actor,
+        reason: &str,
+        now: KstTime,
+    ) -> Result<ExecutionGate, SwitchFault> {
         let gate = ExecutionGate {
             schema: ExecutionGate::SCHEMA.to_owned(),
             mode,
             updated_at: Some(Stamp::of(now)),
-            updated_by: Some(by.to_owned()),
+            updated_by: Some(actor.name.clone()),
             reason: Some(reason.to_owned()),
         };
         self.store.write_document(layout::GATE, &gate)?;
@@ -154,7 +167,13 @@ impl Gates<'_> {
     ///
     /// # Errors
     /// The reason is missing, or a file cannot be written. The stop is written before the gate.
-    pub fn set_stop(&self, enabled: Stop, by: &str, reason: &str, now: KstTime) -> Result<EmergencyStop, SwitchFault> {
+    pub fn set_stop(
+        &self,
+        enabled: Stop,
+        actor: &Actor,
+        reason: &str,
+        now: KstTime,
+    ) -> Result<EmergencyStop, SwitchFault> {
         let on = enabled == Stop::On;
         if on && reason.trim().is_empty() {
             return Err(SwitchFault::NoReason("switch the emergency stop on"));
@@ -164,13 +183,13 @@ impl Gates<'_> {
             schema: EmergencyStop::SCHEMA.to_owned(),
             enabled: on,
             updated_at: Some(Stamp::of(now)),
-            updated_by: Some(by.to_owned()),
+            updated_by: Some(actor.name.clone()),
             reason: Some(reason.to_owned()),
         };
         self.store.write_document(layout::STOP, &stop)?;
         if on {
             let reason = format!("Emergency Stop activated: {reason}");
-            self.write_gate(GateMode::MockOnly, "emergency_stop_system", &reason, now)?;
+            self.write_gate(GateMode::MockOnly, &actor.named(Some("emergency_stop_system")), &reason, now)?;
         }
         Ok(stop)
     }
@@ -182,7 +201,7 @@ impl Gates<'_> {
     pub fn set_sender(
         &self,
         enabled: Sender,
-        by: &str,
+        actor: &Actor,
         reason: &str,
         now: KstTime,
     ) -> Result<SenderEnable, SwitchFault> {
@@ -196,7 +215,7 @@ impl Gates<'_> {
             enabled: on,
             channel: Some("TELEGRAM_ONLY".to_owned()),
             updated_at: Some(Stamp::of(now)),
-            updated_by: Some(by.to_owned()),
+            updated_by: Some(actor.name.clone()),
             reason: Some(if reason.is_empty() { "Disabled" } else { reason }.to_owned()),
         };
         self.store.write_document(layout::SENDER, &sender)?;
@@ -225,8 +244,13 @@ pub enum Sender {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contracts::actor::Role;
     use crate::time::Clock as _;
     use crate::time::SystemClock;
+
+    fn op() -> Actor {
+        Actor::new("op", Role::Admin, "test")
+    }
 
     fn workspace() -> (tempfile::TempDir, Store) {
         let dir = tempfile::tempdir().expect("a directory");
@@ -277,15 +301,15 @@ mod tests {
         let (_dir, store) = workspace();
         let gates = Gates::new(&store);
         let now = SystemClock::new().now();
-        gates.set_gate(GateMode::DryRun, "op", "usual", now).expect("set");
-        assert!(matches!(gates.set_stop(Stop::On, "op", " ", now), Err(SwitchFault::NoReason(_))));
-        gates.set_stop(Stop::On, "op", "drill", now).expect("set");
+        gates.set_gate(GateMode::DryRun, &op(), "usual", now).expect("set");
+        assert!(matches!(gates.set_stop(Stop::On, &op(), " ", now), Err(SwitchFault::NoReason(_))));
+        gates.set_stop(Stop::On, &op(), "drill", now).expect("set");
         let on = gates.switches();
         assert_eq!((on.stop.value, on.gate.value), (true, GateMode::MockOnly));
         let gate = on.gate.document.expect("a file");
         assert_eq!(gate.updated_by.as_deref(), Some("emergency_stop_system"));
         assert_eq!(gate.reason.as_deref(), Some("Emergency Stop activated: drill"));
-        gates.set_stop(Stop::Off, "op", "", now).expect("set");
+        gates.set_stop(Stop::Off, &op(), "", now).expect("set");
         let off = gates.switches();
         assert_eq!((off.stop.value, off.gate.value), (false, GateMode::MockOnly));
     }
@@ -295,7 +319,7 @@ mod tests {
         let (_dir, store) = workspace();
         let gates = Gates::new(&store);
         let now = Stamp::from("2026-01-10T16:10:00+09:00").instant().expect("a time");
-        let refused = |why: &str| match gates.set_gate(GateMode::RealEnabled, "op", "go", now) {
+        let refused = |why: &str| match gates.set_gate(GateMode::RealEnabled, &op(), "go", now) {
             Err(SwitchFault::Refused(text)) => assert!(text.contains(why), "{text}"),
             other => panic!("{why}: {other:?}"),
         };
@@ -307,8 +331,8 @@ mod tests {
         store
             .write(layout::WINDOWS, br#"{"schema":"REAL_ENABLE_WINDOW_V1","event":"CREATE","window_id":"w","created_at":"2026-01-10T16:05:00","expires_at":"2026-01-10T16:15:00","status":"ACTIVE"}"#)
             .expect("written");
-        assert!(matches!(gates.set_gate(GateMode::RealEnabled, "op", "", now), Err(SwitchFault::NoReason(_))));
-        gates.set_gate(GateMode::RealEnabled, "op", "go", now).expect("everything is there");
+        assert!(matches!(gates.set_gate(GateMode::RealEnabled, &op(), "", now), Err(SwitchFault::NoReason(_))));
+        gates.set_gate(GateMode::RealEnabled, &op(), "go", now).expect("everything is there");
         store.write(layout::STOP, b"{").expect("written");
         refused("EMERGENCY_STOP_UNREADABLE");
     }
@@ -325,12 +349,12 @@ mod tests {
             .expect("written");
         for round in 0..30 {
             let gates = Gates::new(&store);
-            gates.set_stop(Stop::Off, "op", "", now).expect("set");
+            gates.set_stop(Stop::Off, &op(), "", now).expect("set");
             std::thread::scope(|scope| {
                 for _ in 0..3 {
-                    scope.spawn(|| gates.set_gate(GateMode::RealEnabled, "op", "go", now).is_ok());
+                    scope.spawn(|| gates.set_gate(GateMode::RealEnabled, &op(), "go", now).is_ok());
                 }
-                scope.spawn(|| gates.set_stop(Stop::On, "op", "halt", now).expect("set"));
+                scope.spawn(|| gates.set_stop(Stop::On, &op(), "halt", now).expect("set"));
             });
             let end = gates.switches();
             assert_eq!((end.stop.value, end.gate.value), (true, GateMode::MockOnly), "round {round}");

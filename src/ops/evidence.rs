@@ -21,7 +21,7 @@ pub(super) struct EvidenceView {
 }
 
 pub(super) fn read(store: &Store) -> EvidenceView {
-    let index: Stored<EvidenceIndex> = store.document(layout::EVIDENCE_INDEX);
+    let index: Stored<EvidenceIndex> = store.document(layout::EVIDENCE_INDEX.latest);
     let index_row_count = index.present().map_or(0, |index| index.count());
     let (decision, fail_closed_triggered, damage) = match store.document::<EvidenceHealth>(layout::HEALTH.latest) {
         Stored::Present(health) => (health.decision(), health.fail_closed_triggered, None),

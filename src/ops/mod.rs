@@ -10,6 +10,7 @@ mod health;
 mod live_cycle;
 mod outcome;
 mod push;
+mod reaper;
 mod recent;
 mod recommend;
 mod risk;
@@ -18,6 +19,7 @@ mod summary;
 mod ticket_file;
 mod tickets;
 mod turn;
+mod worker;
 
 use std::any::Any;
 use std::fmt;
@@ -32,15 +34,19 @@ pub use health::HealthView;
 pub use health::StopView;
 pub use live_cycle::CycleFault;
 pub use live_cycle::CycleOutcome;
+pub use reaper::ReaperOutcome;
 pub use recommend::RecoOutcome;
 pub use recommend::read_report;
 pub use summary::SummaryOutcome;
+pub use worker::TicketStep;
 
 use crate::contracts::BundlePolicy;
 use crate::contracts::EvidenceRef;
 use crate::contracts::cycle::CycleReceipt;
 use crate::contracts::reco::RecoReport;
 use crate::contracts::summary::OpsSummary;
+use crate::notify::Messenger;
+use crate::settings::Lang;
 pub use crate::settings::StalePolicy;
 use crate::store::Store;
 use crate::store::StoreFault;
@@ -75,11 +81,52 @@ pub struct OpsPolicy {
     pub stale_policy: StalePolicy,
     /// Which ticket events are recent.
     pub risk: RiskWindow,
+    /// The language of messages.
+    pub lang: Lang,
+    /// The channels of messages.
+    pub messenger: Messenger,
+    /// Prices during a session; none when no vendor is configured.
+    pub quotes: Option<Arc<dyn QuoteSource>>,
+    /// Orders worth less, in won, are left out of an order plan.
+    pub order_min_value: u64,
+    /// Cash of the first portfolio, in won.
+    pub portfolio_cash: u64,
+}
+
+/// Where prices during a session come from.
+pub trait QuoteSource: fmt::Debug + Send + Sync {
+    /// The quotes of symbols; one that the vendor does not know is left out.
+    ///
+    /// # Errors
+    /// Why there are none, for people.
+    fn quotes(&self, symbols: &[String]) -> Result<Vec<MarketQuote>, String>;
+}
+
+/// The price of one symbol now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MarketQuote {
+    /// The symbol.
+    pub symbol: String,
+    /// Its name, when the vendor says it.
+    pub name: Option<String>,
+    /// The last price in won.
+    pub price: u64,
+    /// The change since the last close in percent, with its sign.
+    pub change_pct: Option<f64>,
 }
 
 impl Default for OpsPolicy {
     fn default() -> Self {
-        Self { bundle: BundlePolicy::default(), stale_policy: StalePolicy::Block, risk: RiskWindow::default() }
+        Self {
+            bundle: BundlePolicy::default(),
+            stale_policy: StalePolicy::Block,
+            risk: RiskWindow::default(),
+            lang: Lang::Ko,
+            messenger: Messenger::default(),
+            quotes: None,
+            order_min_value: 100_000,
+            portfolio_cash: 10_000_000,
+        }
     }
 }
 

@@ -40,9 +40,11 @@ pub(super) struct OwnMessage<'a> {
 impl Ops {
     /// Renders the outbox and the cycle's own message for the console and stores the preview.
     pub(super) fn publish_preview(&self, own: OwnMessage<'_>, now: KstTime) -> Result<Published, StoreFault> {
-        let outbox = self.store.document::<PushOutbox>(layout::OUTBOX).present();
-        let source_outbox_ref =
-            outbox.as_ref().filter(|_| resolves(&self.store, layout::OUTBOX)).map(|_| layout::OUTBOX.to_owned());
+        let outbox = self.store.document::<PushOutbox>(layout::OUTBOX.latest).present();
+        let source_outbox_ref = outbox
+            .as_ref()
+            .filter(|_| resolves(&self.store, layout::OUTBOX.latest))
+            .map(|_| layout::OUTBOX.latest.to_owned());
         let messages = outbox.map(|outbox| outbox.messages).unwrap_or_default();
         let rendered: Vec<RenderedMessage> = std::iter::once(rendered(own.id, own.text.to_owned(), Vec::new()))
             .chain(messages.into_iter().take(MAX_ROWS).map(from_outbox))

@@ -121,8 +121,8 @@ impl Ops {
 }
 
 fn push_state(store: &Store, sender_enabled: bool) -> PushState {
-    let outbox = store.document::<PushOutbox>(layout::OUTBOX).present();
-    let send = store.document::<SendHead>(layout::SEND).present();
+    let outbox = store.document::<PushOutbox>(layout::OUTBOX.latest).present();
+    let send = store.document::<SendHead>(layout::SEND.latest).present();
     PushState {
         outbox_row_count: outbox.map_or(0, |outbox| outbox.messages.len() as u64),
         last_send_decision: send.and_then(|send| send.decision).unwrap_or_else(|| "N/A".to_owned()),

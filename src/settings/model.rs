@@ -33,6 +33,12 @@ pub struct Settings {
     pub publish: PublishSettings,
     /// The status rules.
     pub ops: OpsSettings,
+    /// Messages that leave the host.
+    pub push: PushSettings,
+    /// The sign of life of the daily run.
+    pub heartbeat: HeartbeatSettings,
+    /// The market watchers.
+    pub watch: WatchSettings,
     /// What the weekly cleanup keeps.
     pub retention: RetentionSettings,
     /// The keeping of files.
@@ -170,6 +176,63 @@ pub struct OpsSettings {
     pub risk_max_events: usize,
     /// A failed ticket whose message starts with one of these is a cleanup, not a failure.
     pub ticket_fail_exclude_prefixes: Vec<String>,
+    /// Smallest order of an order plan, in won.
+    pub order_min_value: u64,
+    /// Cash of the first portfolio, in won.
+    pub portfolio_cash: u64,
+}
+
+/// `[push]`
+#[derive(Clone, Debug, Default)]
+pub struct PushSettings {
+    /// Whether a daily run asks for messages.
+    pub from_run: bool,
+    /// The address of the Bot API, without a slash at the end.
+    pub telegram_url: String,
+    /// The port of the mail server.
+    pub smtp_port: u16,
+    /// How the mail server is spoken to.
+    pub smtp_tls: SmtpTls,
+    /// How long one message may take.
+    pub limit: Duration,
+}
+
+/// `[heartbeat]`
+#[derive(Clone, Debug, Default)]
+pub struct HeartbeatSettings {
+    /// An address that is called at the start and the end of each run.
+    pub ping_url: Option<Secret>,
+    /// How old the last good run may be.
+    pub max_age: Duration,
+}
+
+/// `[watch]`
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WatchSettings {
+    /// Where prices during a session come from.
+    pub quotes: QuoteVendor,
+}
+
+/// How the mail server is spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SmtpTls {
+    /// In the clear first, then encrypted; never without.
+    #[default]
+    Starttls,
+    /// Encrypted from the first byte.
+    Tls,
+    /// In the clear; only to this machine.
+    None,
+}
+
+/// Where prices during a session come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QuoteVendor {
+    /// Nowhere.
+    #[default]
+    None,
+    /// Naver.
+    Naver,
 }
 
 /// `[retention]`
@@ -260,6 +323,9 @@ impl Settings {
             pc: PcSettings::default(),
             publish: PublishSettings::default(),
             ops: OpsSettings::default(),
+            push: PushSettings::default(),
+            heartbeat: HeartbeatSettings::default(),
+            watch: WatchSettings::default(),
             retention: RetentionSettings::default(),
             store: StoreSettings::default(),
             warnings: Vec::new(),

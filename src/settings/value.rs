@@ -8,6 +8,8 @@ use super::knob::Kind;
 use super::model::GitPolicy;
 use super::model::Lang;
 use super::model::LogFormat;
+use super::model::QuoteVendor;
+use super::model::SmtpTls;
 use super::model::SnapshotPolicy;
 use super::model::StalePolicy;
 use super::rules;
@@ -318,6 +320,8 @@ macro_rules! words {
 }
 
 words! {
+    SmtpTls { "starttls" => Self::Starttls, "tls" => Self::Tls, "none" => Self::None }
+    QuoteVendor { "none" => Self::None, "naver" => Self::Naver }
     GitPolicy { "warn" => Self::Warn, "strict" => Self::Strict }
     SnapshotPolicy { "fail" => Self::Fail, "warn" => Self::Warn }
     StalePolicy { "block" => Self::Block, "warn" => Self::Warn }

@@ -60,17 +60,94 @@ pub const HEALTH: Family = Family {
     snapshots: "reports/ops/evidence/health/snapshots",
 };
 
+/// PUSH_OUTBOX_V1
+pub const OUTBOX: Family = Family {
+    kind: "outbox",
+    latest: "reports/ops/push/outbox/outbox_latest.json",
+    snapshots: "reports/ops/push/outbox/snapshots",
+};
+/// PUSH_SEND_RECEIPT_V1
+pub const SEND: Family = Family {
+    kind: "send",
+    latest: "reports/ops/push/send/send_latest.json",
+    snapshots: "reports/ops/push/send/snapshots",
+};
+/// LIVE_FIRE_OPS_RECEIPT_V1
+pub const LIVE_FIRE: Family = Family {
+    kind: "live_fire",
+    latest: "reports/ops/push/live_fire/live_fire_latest.json",
+    snapshots: "reports/ops/push/live_fire/snapshots",
+};
+/// LIVE_FIRE_POSTMORTEM_V1
+pub const POSTMORTEM: Family = Family {
+    kind: "postmortem",
+    latest: "reports/ops/push/postmortem/postmortem_latest.json",
+    snapshots: "reports/ops/push/postmortem/snapshots",
+};
+/// SECRETS_SELF_TEST_V1
+pub const SELF_TEST: Family = Family {
+    kind: "self_test",
+    latest: "reports/ops/secrets/self_test_latest.json",
+    snapshots: "reports/ops/secrets/snapshots",
+};
+/// EVIDENCE_INDEX_V1
+pub const EVIDENCE_INDEX: Family = Family {
+    kind: "evidence_index",
+    latest: "reports/ops/evidence/index/evidence_index_latest.json",
+    snapshots: "reports/ops/evidence/index/snapshots",
+};
+/// OPS_DRILL_REPORT_V1
+pub const DRILL: Family = Family {
+    kind: "drill",
+    latest: "reports/ops/drill/latest/drill_latest.json",
+    snapshots: "reports/ops/drill/snapshots",
+};
+/// TICKET_REAPER_REPORT_V1
+pub const REAPER: Family = Family {
+    kind: "reaper",
+    latest: "reports/ops/tickets/reaper/latest/reaper_latest.json",
+    snapshots: "reports/ops/tickets/reaper/snapshots",
+};
+/// ORDER_PLAN_V1
+pub const ORDER_PLAN: Family = Family {
+    kind: "order_plan",
+    latest: "reports/live/order_plan/latest/order_plan_latest.json",
+    snapshots: "reports/live/order_plan/snapshots",
+};
+/// PORTFOLIO_SNAPSHOT_V1; personal, never published.
+pub const PORTFOLIO: Family = Family {
+    kind: "portfolio",
+    latest: "state/portfolio/latest/portfolio_latest.json",
+    snapshots: "state/portfolio/snapshots",
+};
+/// DAILY_STATUS_PUSH_V1
+pub const DAILY_STATUS: Family = Family {
+    kind: "daily_status",
+    latest: "reports/ops/push/daily_status/latest/daily_status_latest.json",
+    snapshots: "reports/ops/push/daily_status/snapshots",
+};
+/// INCIDENT_PUSH_V1; its snapshots carry the kind of the incident in their name.
+pub const INCIDENT: Family = Family {
+    kind: "incident",
+    latest: "reports/ops/push/incident/latest/incident_latest.json",
+    snapshots: "reports/ops/push/incident/snapshots",
+};
+
 /// Where older programs kept the snapshots of ops runs, beside daily reports.
 pub const OLD_OPS_RUN_SNAPSHOTS: &str = "reports/ops/daily/snapshots";
 
-/// EVIDENCE_INDEX_V1
-pub const EVIDENCE_INDEX: &str = "reports/ops/evidence/index/evidence_index_latest.json";
 /// DAILY_OPS_REPORT_V1
 pub const OPS_REPORT: &str = "reports/ops/daily/ops_report_latest.json";
-/// PUSH_OUTBOX_V1
-pub const OUTBOX: &str = "reports/ops/push/outbox/outbox_latest.json";
-/// PUSH_SEND_RECEIPT_V1
-pub const SEND: &str = "reports/ops/push/send/send_latest.json";
+/// PUSH_DELIVERY_RECEIPT_V2
+pub const DELIVERY: &str = "reports/ops/push/push_delivery_latest.json";
+/// What the console was shown with the newest delivery.
+pub const CONSOLE_OUT: &str = "reports/ops/push/console_out_latest.json";
+/// PUSH_MESSAGE_V1, written by the PC or by older programs.
+pub const PUSH_MESSAGES: &str = "reports/push/latest/push_messages.json";
+/// PUSH_DELIVERY_RECEIPT_V2 lines
+pub const DELIVERY_RECEIPTS: &str = "state/push/push_delivery_receipts.jsonl";
+/// PUSH_SEND_RECEIPT_V1 lines
+pub const SEND_RECEIPTS: &str = "state/push/send_receipts.jsonl";
 
 /// EXECUTION_GATE_V1
 pub const GATE: &str = "state/execution_gate.json";
@@ -122,8 +199,6 @@ pub const STRATEGY_PARAMS: Family = Family {
     latest: "state/strategy_params/latest/strategy_params_latest.json",
     snapshots: "state/strategy_params/snapshots",
 };
-/// PORTFOLIO_SNAPSHOT_V1; personal, never published.
-pub const PORTFOLIO: &str = "state/portfolio/latest/portfolio_latest.json";
 /// The simulation's ledger, one line a session.
 pub const DAILY_LEDGER: &str = "reports/validation/daily_ledger.jsonl";
 /// OOS-MONTHLY-1.0
@@ -159,6 +234,38 @@ pub const PUBLISH_LOG: &str = "logs/pc_publish_bundle.log";
 pub const HANDOFF_PATHS: &[&str] = &["reports/phase_c/latest", "state/strategy_bundle", "state/live"];
 /// The record of an active rollback.
 pub const ROLLBACK: &str = "state/rollback.json";
+/// Every change, who made it and why: one line each, chained by hashes. Never trimmed.
+pub const AUDIT: &str = "state/audit/audit.jsonl";
+/// The lock of the audit trail.
+pub const AUDIT_LOCK: &str = "state/locks/audit.lock";
+/// The hashes of the tokens that open the backend, with their roles.
+pub const TOKENS: &str = "state/secrets/tokens.json";
+/// The lock of the tokens.
+pub const TOKENS_LOCK: &str = "state/locks/tokens.lock";
+/// The lock of approvals and windows.
+pub const APPROVALS_LOCK: &str = "state/locks/approvals.lock";
+/// The lock of the tickets: who holds it has read every line and may add one.
+pub const TICKETS_LOCK: &str = "state/locks/tickets.lock";
+/// The lock of the ticket worker.
+pub const WORKER_LOCK: &str = "state/worker.lock";
+/// The lock of the ops cycle.
+pub const OPS_CYCLE_LOCK: &str = "state/ops_runner.lock";
+/// The lock of messages that leave the host.
+pub const PUSH_LOCK: &str = "state/locks/push.lock";
+/// The lock of portfolio and order plan.
+pub const ORDERS_LOCK: &str = "state/locks/orders.lock";
+/// The lock of the watchers.
+pub const WATCH_LOCK: &str = "state/locks/watch.lock";
+/// Artifacts of tickets: `{preflight,dryrun,shadow}/<request_id>.json`.
+pub const TICKET_ARTIFACTS: &str = "reports/tickets";
+/// DEPS_SNAPSHOT_V1
+pub const DEPS_SNAPSHOT: &str = "state/deps/installed_deps_snapshot.json";
+/// Names and values that messages need, one file for all; mode 600.
+pub const MESSAGE_SECRETS: &str = "state/secrets/telegram.env";
+/// HEARTBEAT_V1: when the daily run last started and ended.
+pub const HEARTBEAT: &str = "state/heartbeat.json";
+/// Which messages were delivered while the backend was down.
+pub const FALLBACK_KEYS: &str = "state/push/fallback_keys.json";
 /// The lock of every change of a safety switch.
 pub const SWITCH_LOCK: &str = "state/locks/switches.lock";
 /// The lock of the daily run.
@@ -190,4 +297,24 @@ pub const PROOF_EXIT: &str = "reports/ops/cron_proof/last_exit_code.txt";
 pub const PROOF_DONE: &str = "reports/ops/cron_proof/last_done.txt";
 
 /// Every family whose snapshots are kept by count.
-pub const FAMILIES: &[Family] = &[SUMMARY, CYCLE, RECO, PREVIEW, RUN, OPS_RUN, HEALTH];
+pub const FAMILIES: &[Family] = &[
+    SUMMARY,
+    CYCLE,
+    RECO,
+    PREVIEW,
+    RUN,
+    OPS_RUN,
+    HEALTH,
+    OUTBOX,
+    SEND,
+    LIVE_FIRE,
+    POSTMORTEM,
+    SELF_TEST,
+    EVIDENCE_INDEX,
+    DRILL,
+    REAPER,
+    ORDER_PLAN,
+    PORTFOLIO,
+    DAILY_STATUS,
+    INCIDENT,
+];

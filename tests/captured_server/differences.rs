@@ -1,11 +1,21 @@
 //! Where this backend answers differently from the recorded one, each place with the decision that it follows.
 //! Numbers are sections of the backend's specification; `decision` means the list of binding decisions.
 
+mod approvals;
+mod cycle;
+mod deps;
+mod evidence;
+mod orders;
+mod push;
+mod recon;
+mod secrets;
+mod tickets;
+
 /// One place where our reply differs: scenario, address (up to the query), pointer, their value, our value, reason.
 /// `*` stands for any text; at the end of a pointer, for anything below it. A missing member is `-`.
 pub(crate) type Difference = (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str);
 
-pub(crate) const DIFFERENCES: &[Difference] = &[
+const BASE: &[Difference] = &[
     // Every GET carries status, schema, asof and error.
     ("*", "GET /api/real_sender_enable", "/asof", "-", r#""<time>""#, "1.2: every GET carries asof"),
     ("captured", "GET /api/ops/scheduler/snapshots/*", "*/asof", "-", r#""<time>""#, "1.2: every GET carries asof"),
@@ -557,3 +567,20 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     ("*", "GET /api/ops/summary/latest", "/rows/0/top_risks/*", "*", "*", "5.2: worst first; texts are ours"),
     ("captured", "GET /api/evidence/resolve", "/rows/0/data/*", "*", "*", "the summary again, as above"),
 ];
+
+/// Every row, family by family.
+pub(crate) fn all() -> Vec<Difference> {
+    let families = [
+        BASE,
+        approvals::ROWS,
+        cycle::ROWS,
+        deps::ROWS,
+        evidence::ROWS,
+        orders::ROWS,
+        push::ROWS,
+        recon::ROWS,
+        secrets::ROWS,
+        tickets::ROWS,
+    ];
+    families.concat()
+}

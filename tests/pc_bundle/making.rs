@@ -25,7 +25,7 @@ const PORTFOLIO: &str = r#"{"schema":"PORTFOLIO_SNAPSHOT_V1","cash":4321098,"hol
 #[expect(clippy::cognitive_complexity, reason = "one assertion a field")]
 fn an_evening_makes_a_snapshot_and_a_latest_bundle_that_the_host_accepts() {
     let desk = Desk::ready();
-    desk.write(layout::PORTFOLIO, PORTFOLIO);
+    desk.write(layout::PORTFOLIO.latest, PORTFOLIO);
     let ran = desk.bundle(&["--json"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert_eq!(ran.stderr, "", "nothing to warn of");
@@ -168,7 +168,7 @@ fn revision_and_branch_are_those_of_the_work_tree() {
 #[test]
 fn a_ticker_without_prices_is_left_out_and_said() {
     let desk = Desk::ready();
-    desk.write(layout::PORTFOLIO, PORTFOLIO);
+    desk.write(layout::PORTFOLIO.latest, PORTFOLIO);
     desk.store().remove(&format!("{}/114800.parquet", layout::PRICES)).expect("removed");
     assert_eq!(desk.bundle(&[]).code, Some(0));
     let strategy = desk.latest().expect("a bundle")["strategy"].clone();

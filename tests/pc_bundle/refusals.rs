@@ -89,7 +89,7 @@ fn a_damaged_price_file_is_no_missing_one() {
 #[test]
 fn a_damaged_portfolio_of_the_workspace_costs_the_actions_only() {
     let desk = Desk::ready();
-    desk.write(layout::PORTFOLIO, r#"{"holdings":{"069500":{"quantity":-98765}}}"#);
+    desk.write(layout::PORTFOLIO.latest, r#"{"holdings":{"069500":{"quantity":-98765}}}"#);
     let ran = desk.bundle(&[]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.stderr.contains("PORTFOLIO_UNUSABLE") && !ran.said("98765"), "{ran:?}");

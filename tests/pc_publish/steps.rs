@@ -149,7 +149,7 @@ fn step_2_lists_what_is_changed_and_not_data() {
         ("untracked", |s| write(&s.pc, "메모/할 일.txt", "x"), "메모/할 일.txt"),
         ("staged", |s| staged(s, "new.py"), "new.py"),
         ("beside the reports", |s| write(&s.pc, "reports/phase_c/latest/extra.json", "{}"), "extra.json"),
-        ("a portfolio is personal", |s| write(&s.pc, layout::PORTFOLIO, "{}"), "portfolio"),
+        ("a portfolio is personal", |s| write(&s.pc, layout::PORTFOLIO.latest, "{}"), "portfolio"),
         ("a safety switch", |s| write(&s.pc, layout::GATE, "{}"), "execution_gate.json"),
         (
             "a snapshot that was published",

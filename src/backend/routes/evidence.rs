@@ -66,3 +66,19 @@ fn refused(app: &App, status: StatusCode, problem: &Problem<'_>) -> Reply {
         .with("error", problem)
         .wrapped(status)
 }
+
+pub(super) fn index_latest(app: &App, _call: &Call) -> Result<Reply, Reply> {
+    Err(super::unbuilt(app))
+}
+
+pub(super) fn index_regenerate(app: &App, _call: &Call) -> Result<Reply, Reply> {
+    Err(super::unbuilt(app))
+}
+
+pub(super) fn health_latest(app: &App, _call: &Call) -> Result<Reply, Reply> {
+    Err(super::unbuilt(app))
+}
+
+pub(super) fn health_regenerate(app: &App, _call: &Call) -> Result<Reply, Reply> {
+    Err(super::unbuilt(app))
+}

@@ -5,7 +5,6 @@ use serde_json::value::RawValue;
 
 use super::App;
 use super::Call;
-use crate::backend::body::RequestBody;
 use crate::backend::reply::Fields;
 use crate::backend::reply::Problem;
 use crate::backend::reply::Reply;
@@ -122,12 +121,7 @@ fn no_reco(decision: &str) -> Box<RawValue> {
         .nested()
 }
 
-pub(super) fn reco_regenerate(app: &App, call: &Call) -> Result<Reply, Reply> {
-    let body = RequestBody::optional(&call.body)?;
-    let in_body = body.map(|body| body.boolean_or_default("confirm")).transpose()?.flatten().unwrap_or(false);
-    if !call.query.flag("confirm")? && !in_body {
-        return Err(Reply::unconfirmed(Some("report_id")));
-    }
+pub(super) fn reco_regenerate(app: &App, _call: &Call) -> Result<Reply, Reply> {
     let done = app.ops.regenerate_reco().map_err(|fault| {
         Fields::new()
             .with("result", "FAILED")
@@ -144,4 +138,8 @@ pub(super) fn reco_regenerate(app: &App, call: &Call) -> Result<Reply, Reply> {
         .with("saved_to", done.published.latest_ref)
         .with("summary", &report.summary)
         .ok())
+}
+
+pub(super) fn bundle_snapshot(app: &App, _call: &Call) -> Result<Reply, Reply> {
+    Err(super::unbuilt(app))
 }

@@ -46,9 +46,6 @@ pub(super) fn cycle_latest(app: &App, _call: &Call) -> Result<Reply, Reply> {
 }
 
 pub(super) fn cycle_run(app: &App, call: &Call) -> Result<Reply, Reply> {
-    if !call.query.flag("confirm")? {
-        return Err(Reply::unconfirmed(Some("cycle_id")));
-    }
     let run = call.headers.get(RUN_HEADER).and_then(|value| RunId::try_from(value.to_str().ok()?.to_owned()).ok());
     let done = app.ops.run_cycle(run.as_ref().map(RunId::as_str)).map_err(|fault| match fault {
         CycleFault::AlreadyRunning => {

@@ -120,10 +120,7 @@ pub(super) fn summary_latest(app: &App, _call: &Call) -> Result<Reply, Reply> {
     })
 }
 
-pub(super) fn summary_regenerate(app: &App, call: &Call) -> Result<Reply, Reply> {
-    if !call.query.flag("confirm")? {
-        return Err(Reply::unconfirmed(None));
-    }
+pub(super) fn summary_regenerate(app: &App, _call: &Call) -> Result<Reply, Reply> {
     let done = app.ops.regenerate_summary().map_err(|fault| {
         Fields::new()
             .with("result", "FAILED")

@@ -93,7 +93,10 @@ pub(super) fn set_gate(app: &App, call: &Call) -> Result<Reply, Reply> {
         let modes = GateMode::ALL.map(|mode| format!("'{}'", mode.as_str())).join(", ");
         fail(StatusCode::BAD_REQUEST, &format!("Invalid mode. Must be one of [{modes}]"))
     })?;
-    let gate = app.gates().set_gate(mode, LOCAL_API, reason, app.now()).map_err(|fault| unchanged(&fault))?;
+    let gate = app
+        .gates()
+        .set_gate(mode, &call.actor.named(Some(LOCAL_API)), reason, app.now())
+        .map_err(|fault| unchanged(&fault))?;
     Ok(set("mode", &gate.mode).with("updated_at", &gate.updated_at).ok())
 }
 
@@ -103,7 +106,10 @@ pub(super) fn set_stop(app: &App, call: &Call) -> Result<Reply, Reply> {
     let by = body.text_or_default("operator_id")?.filter(|by| !by.trim().is_empty()).unwrap_or(LOCAL_OPERATOR);
     let reason = body.text_or_default("reason")?.unwrap_or_default();
     let position = if on { Stop::On } else { Stop::Off };
-    let stop = app.gates().set_stop(position, by, reason, app.now()).map_err(|fault| unchanged(&fault))?;
+    let stop = app
+        .gates()
+        .set_stop(position, &call.actor.named(Some(by)), reason, app.now())
+        .map_err(|fault| unchanged(&fault))?;
     Ok(set("enabled", &stop.enabled).with("updated_at", &stop.updated_at).ok())
 }
 
@@ -112,7 +118,8 @@ pub(super) fn set_sender(app: &App, call: &Call) -> Result<Reply, Reply> {
     let on = body.boolean("enabled")?;
     let reason = if body.is_null("reason") { None } else { body.text_or_default("reason")? };
     let position = if on { Sender::On } else { Sender::Off };
-    let set_to = app.gates().set_sender(position, LOCAL_API, reason.unwrap_or_default(), app.now());
+    let set_to =
+        app.gates().set_sender(position, &call.actor.named(Some(LOCAL_API)), reason.unwrap_or_default(), app.now());
     let sender = set_to.map_err(|fault| match fault {
         SwitchFault::NoReason(_) => {
             Fields::new().with("error", "reason is required when enabling").wrapped(StatusCode::BAD_REQUEST)

@@ -227,14 +227,14 @@ fn the_preview_shows_the_cycle_and_the_outbox_on_the_console_only() {
         panic!("a preview")
     };
     assert_eq!(preview.channels_evaluated, ["CONSOLE"]);
-    assert_eq!(preview.source_outbox_ref.as_deref(), Some(layout::OUTBOX));
+    assert_eq!(preview.source_outbox_ref.as_deref(), Some(layout::OUTBOX.latest));
     assert_eq!(preview.summary.total_rendered, 2);
     assert_eq!(Some(&preview.rendered[0].message_id), receipt.cycle_id.as_ref());
     assert!(preview.rendered[0].text_preview.starts_with("라이브 사이클 COMPLETED (SUCCESS)"));
     assert_eq!(preview.rendered[1].text_preview, "[ALERT] t");
     assert!(preview.rendered.iter().all(|row| row.channel == "CONSOLE" && !row.blocked));
     // A damaged outbox takes its messages along, not the cycle.
-    site.text(layout::OUTBOX, "{half");
+    site.text(layout::OUTBOX.latest, "{half");
     assert_eq!(ended(&site.ops().run_cycle(None).expect("ran").receipt), "OK COMPLETED SUCCESS");
     let Stored::Present(preview) = site.store.document::<PushPreview>(layout::PREVIEW.latest) else {
         panic!("a preview")

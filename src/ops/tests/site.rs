@@ -60,7 +60,7 @@ impl Site {
             &json!({"schema": "OPS_RUN_RECEIPT_V1", "overall_status": "DONE", "asof": "2026-11-20T09:05:00+09:00"}),
         );
         site.json(
-            layout::OUTBOX,
+            layout::OUTBOX.latest,
             &json!({"schema": "PUSH_OUTBOX_V1", "messages": [{"message_id": "m1", "push_type": "ALERT", "title": "t"}]}),
         );
         site

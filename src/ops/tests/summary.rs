@@ -171,9 +171,9 @@ fn every_input_half_written_at_once_still_gives_a_summary_and_a_receipt() {
         layout::WINDOWS,
         layout::APPROVALS,
         layout::ALLOWLIST,
-        layout::OUTBOX,
-        layout::SEND,
-        layout::EVIDENCE_INDEX,
+        layout::OUTBOX.latest,
+        layout::SEND.latest,
+        layout::EVIDENCE_INDEX.latest,
         layout::OPS_REPORT,
         layout::TICKET_REQUESTS,
         layout::TICKET_RESULTS,
@@ -289,7 +289,7 @@ fn the_newest_health_snapshot_is_chosen_by_its_time_not_by_its_name() {
     for name in ["health_pre_b_20260111_152856", "health_zzz", "health_20261120_080000"] {
         site.json(&format!("{}/{name}.json", layout::HEALTH.snapshots), &report);
     }
-    site.json(layout::EVIDENCE_INDEX, &json!({"schema": "EVIDENCE_INDEX_V1", "row_count": 9, "rows": [{}, {}]}));
+    site.json(layout::EVIDENCE_INDEX.latest, &json!({"schema": "EVIDENCE_INDEX_V1", "row_count": 9, "rows": [{}, {}]}));
     let summary = made(&site);
     let guard = summary.guard.expect("a block");
     assert!(guard.evidence_health.snapshot_ref.expect("a ref").ends_with("health_20261120_090000.json"));

@@ -147,14 +147,14 @@ mod tests {
             change("README.md", Changed::Modified),
             change(layout::RECON_SUMMARY, Changed::Modified),
             change(layout::PUBLISH_RESULT, Changed::New),
-            change(layout::PORTFOLIO, Changed::New),
+            change(layout::PORTFOLIO.latest, Changed::New),
             change(snapshot, Changed::Deleted),
             change("state/strategy_params/x.json", Changed::New),
         ];
-        assert_eq!(foreign(&changes), ["README.md", layout::PORTFOLIO, snapshot]);
+        assert_eq!(foreign(&changes), ["README.md", layout::PORTFOLIO.latest, snapshot]);
         assert_eq!(foreign(&[change(snapshot, Changed::New)]), Vec::<String>::new());
         let left = left_over(&changes, PublishWhat::Everything);
-        assert_eq!(left, ["README.md", layout::RECON_SUMMARY, layout::PORTFOLIO, snapshot]);
+        assert_eq!(left, ["README.md", layout::RECON_SUMMARY, layout::PORTFOLIO.latest, snapshot]);
         assert!(left_over(&changes[1..3], PublishWhat::Bundle).is_empty(), "what was not asked for may stay");
     }
 }

@@ -131,12 +131,13 @@ fn portfolio(args: &MakeArgs, store: &Store) -> Result<(Held, Option<String>), F
         let portfolio = Portfolio::read(&bytes).with_context(|| format!("{shown} is no portfolio to act on"))?;
         return Ok((Held::Portfolio(portfolio), None));
     }
-    let Some(bytes) = store.read(layout::PORTFOLIO)? else { return Ok((Held::Missing, None)) };
+    let Some(bytes) = store.read(layout::PORTFOLIO.latest)? else { return Ok((Held::Missing, None)) };
     Ok(match Portfolio::read(&bytes) {
         Ok(portfolio) => (Held::Portfolio(portfolio), None),
-        Err(fault) => {
-            (Held::Damaged, Some(format!("PORTFOLIO_UNUSABLE: {}: {fault}; no holding actions", layout::PORTFOLIO)))
-        }
+        Err(fault) => (
+            Held::Damaged,
+            Some(format!("PORTFOLIO_UNUSABLE: {}: {fault}; no holding actions", layout::PORTFOLIO.latest)),
+        ),
     })
 }
 

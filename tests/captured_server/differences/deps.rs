@@ -1,0 +1,5 @@
+//! Rows of the deps endpoints.
+
+use super::Difference;
+
+pub(super) const ROWS: &[Difference] = &[];
