@@ -6,4 +6,7 @@
 #[expect(dead_code, reason = "some helpers are for the other test crates")]
 mod client;
 mod openapi;
+#[path = "../schemas/mod.rs"]
+#[expect(dead_code, reason = "some helpers are for the other test crates")]
+mod schemas;
 mod smoke;

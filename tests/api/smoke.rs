@@ -13,6 +13,10 @@ use serde_json::json;
 
 use super::client::Answer;
 use super::client::Site;
+use super::schemas::Schemas;
+use super::schemas::documents;
+use super::schemas::files;
+use super::schemas::stated;
 
 /// A value that the member takes, whatever the route.
 fn good(member: &Member) -> Value {
@@ -94,6 +98,17 @@ fn every_route_answers_over_an_empty_workspace_and_over_what_it_made_itself() {
     let site = Site::new();
     all(&site, "empty");
     all(&site, "second time");
+    let schemas = Schemas::load();
+    let mut checked = 0;
+    for path in files(site.dir.path()) {
+        for document in documents(&path) {
+            let name = stated(&document).unwrap_or_else(|| panic!("{} names no schema", path.display()));
+            let faults = schemas.faults(name, &document).unwrap_or_else(|| panic!("{name} has no page in contracts/"));
+            assert!(faults.is_empty(), "{}: {faults:?}", path.display());
+            checked += 1;
+        }
+    }
+    assert!(checked > 60, "only {checked} documents were written");
 }
 
 #[test]
