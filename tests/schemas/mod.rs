@@ -40,7 +40,7 @@ pub(crate) fn is_schema(path: &Path) -> bool {
 
 /// The name of the schema that a document states.
 pub(crate) fn stated(document: &Value) -> Option<&str> {
-    ["schema", "schema_version"].into_iter().find_map(|key| document[key].as_str()).filter(|name| !name.is_empty())
+    ["schema", "schema_version"].into_iter().find_map(|key| document[key].as_str()).filter(|name| name.contains("_V"))
 }
 
 /// Every file below a folder, in order.
