@@ -118,7 +118,9 @@ fn every_route_answers_over_a_workspace_of_damaged_files() {
     {
         let site = Site::new();
         all(&site, "preparing");
-        damage(site.dir.path(), bytes);
+        for (file, _) in contents(site.dir.path()) {
+            site.store.write(&file, bytes).expect("written");
+        }
         for route in ROUTES {
             let answer = call(&site, route, &body_of(route));
             // A damaged workspace may stop a change; it may not stop a read, and nothing may break down.
@@ -131,15 +133,10 @@ fn every_route_answers_over_a_workspace_of_damaged_files() {
     }
 }
 
-fn damage(folder: &Path, bytes: &[u8]) {
-    for entry in std::fs::read_dir(folder).expect("listed") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            damage(&path, bytes);
-        } else {
-            std::fs::write(&path, bytes).expect("written");
-        }
-    }
+/// Every file of a folder, named from there with forward slashes, with its bytes.
+fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let name = |path: &Path| path.strip_prefix(folder).expect("inside").to_string_lossy().replace('\\', "/");
+    files(folder).iter().map(|path| (name(path), std::fs::read(path).expect("read"))).collect()
 }
 
 #[test]
@@ -149,24 +146,12 @@ fn every_route_answers_over_the_recorded_workspace() {
         return;
     }
     let site = Site::new();
-    for folder in ["reports", "state"] {
-        copy(&data.join(folder), &site.dir.path().join(folder));
-    }
-    all(&site, "recorded");
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("made");
-    for entry in std::fs::read_dir(from).expect("listed") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            // Not `fs::copy`: the recorded files are read-only, and so would be their copies.
-            std::fs::write(&target, std::fs::read(entry.path()).expect("read")).expect("written");
+    for (file, bytes) in contents(data) {
+        if file.starts_with("reports/") || file.starts_with("state/") {
+            site.store.write(&file, &bytes).expect("written");
         }
     }
+    all(&site, "recorded");
 }
 
 #[test]
