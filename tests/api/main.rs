@@ -3,7 +3,6 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
 
 #[path = "../client/mod.rs"]
-#[expect(dead_code, reason = "some helpers are for the other test crates")]
 mod client;
 mod openapi;
 #[path = "../schemas/mod.rs"]
