@@ -1,6 +1,7 @@
 //! Every route is called: well, without what it needs, with what it cannot use, and over workspaces of every kind.
 
 use std::path::Path;
+use std::process::Command;
 
 use daily_ops::backend::Kind;
 use daily_ops::backend::Member;
@@ -152,6 +153,26 @@ fn every_route_answers_over_the_recorded_workspace() {
         }
     }
     all(&site, "recorded");
+}
+
+/// What git would add.
+fn untracked(folder: &Path) -> Vec<String> {
+    let repository = git2::Repository::open(folder).expect("a repository");
+    let mut options = git2::StatusOptions::new();
+    options.include_untracked(true).recurse_untracked_dirs(true);
+    let statuses = repository.statuses(Some(&mut options)).expect("statuses");
+    statuses.iter().map(|entry| entry.path().expect("a text").to_owned()).collect()
+}
+
+#[test]
+fn nothing_that_a_route_writes_is_offered_to_git() {
+    let site = Site::new();
+    git2::Repository::init(site.dir.path()).expect("a repository");
+    let made = Command::new(env!("CARGO_BIN_EXE_daily_ops")).arg("init").arg(site.dir.path()).output().expect("run");
+    assert!(made.status.success(), "{made:?}");
+    let before = untracked(site.dir.path());
+    all(&site, "a work tree");
+    assert_eq!(untracked(site.dir.path()), before);
 }
 
 #[test]
