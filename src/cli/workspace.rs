@@ -52,7 +52,9 @@ const IGNORED: &str = "\
 /state/tickets/
 /state/push/
 /state/approvals/
+/state/audit/
 /state/real_enable_windows/
+/state/real_sender_window_consumed.json
 ";
 
 /// Provenance hashes text files as they are stored, so git must not convert their line ends on any machine.

@@ -93,7 +93,7 @@ impl Gates<'_> {
         act().inspect_err(|fault| self.record_failure(actor, entry, &fault.to_string(), now))
     }
 
-    fn record_failure(&self, actor: &Actor, entry: AuditEntry, why: &str, now: KstTime) {
+    pub(super) fn record_failure(&self, actor: &Actor, entry: AuditEntry, why: &str, now: KstTime) {
         let action = entry.action.clone();
         let change = Change { action: "", target: entry.target, reason: why.to_owned(), ..Change::default() };
         let about = About { seq: entry.seq, action: entry.action };

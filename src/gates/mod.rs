@@ -14,6 +14,8 @@ mod approval;
 mod audit;
 mod real;
 mod switch;
+mod token;
+mod verify;
 mod window;
 
 pub use crate::contracts::audit::AuditEntry;
@@ -27,6 +29,10 @@ pub use switch::Sender;
 pub use switch::Stop;
 pub use switch::SwitchFault;
 pub use switch::Switches;
+pub use token::NewToken;
+pub use token::TokenFault;
+pub use verify::AuditProof;
+pub use verify::BrokenLink;
 pub use window::LatestWindow;
 pub use window::WindowFault;
 
