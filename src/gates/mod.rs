@@ -14,6 +14,8 @@ mod approval;
 mod audit;
 mod real;
 mod switch;
+#[cfg(test)]
+mod tests;
 mod token;
 mod verify;
 mod window;
