@@ -4,6 +4,7 @@
 
 mod approvals;
 #[path = "../client/mod.rs"]
+#[expect(dead_code, reason = "every test here has a clock of its own")]
 mod client;
 mod command;
 mod random;
