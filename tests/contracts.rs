@@ -17,6 +17,11 @@ use daily_ops::contracts::Json;
 use daily_ops::contracts::PriceMeta;
 use daily_ops::contracts::RunId;
 use daily_ops::contracts::StageClass;
+use daily_ops::contracts::approval::Approval;
+use daily_ops::contracts::approval::ApprovalStatus;
+use daily_ops::contracts::approval::Window;
+use daily_ops::contracts::approval::WindowConsumed;
+use daily_ops::contracts::approval::WindowEnd;
 use daily_ops::contracts::bundle::validate;
 use daily_ops::contracts::cycle::CycleBundle;
 use daily_ops::contracts::cycle::CycleDecision;
@@ -51,8 +56,10 @@ use daily_ops::contracts::ticket::ReceiptLine;
 use daily_ops::contracts::ticket::RequestLine;
 use daily_ops::contracts::ticket::ResultLine;
 use daily_ops::contracts::ticket::TicketStatus;
+use daily_ops::contracts::token::Tokens;
 use daily_ops::contracts::tune::GatekeeperDecision;
 use daily_ops::contracts::tune::TuneResult;
+use daily_ops::gates::Gates;
 use daily_ops::pipeline::History;
 use daily_ops::release::Rollback;
 use daily_ops::store::Store;
@@ -97,6 +104,8 @@ const TYPED: &[(&str, Rewrite, Ours)] = &[
     ("execution_gate_v1", rewritten::<ExecutionGate>, Ours::Written),
     ("real_sender_enable_v1", rewritten::<SenderEnable>, Ours::Written),
     ("emergency_stop_v1", rewritten::<EmergencyStop>, Ours::Written),
+    ("window_consumed_v1", rewritten::<WindowConsumed>, Ours::Written),
+    ("tokens_v1", rewritten::<Tokens>, Ours::WrittenStrict),
     ("rollback_v1", rewritten::<Rollback>, Ours::Written),
     ("tune_result_v1", rewritten::<TuneResult>, Ours::WrittenStrict),
     ("gatekeeper_decision_v3", rewritten::<GatekeeperDecision>, Ours::WrittenStrict),
@@ -205,6 +214,44 @@ fn each_day_of_the_reconciliation_is_written_as_it_was_read() {
             let parsed = rewritten::<ReconDaily>(&bytes_of(&removed(&document, &pointer)));
             assert_eq!(parsed.is_err(), is_required(&fields, &path), "without {pointer}: {parsed:?}");
         }
+    }
+}
+
+#[test]
+fn the_lines_that_permit_are_written_as_they_were_read() {
+    let same = |line: &str, written: String| assert_eq!(written, line);
+    let mut statuses = Vec::new();
+    for line in text("real_enable_approval_v1.jsonl").lines() {
+        let approval = Approval::parse(line.as_bytes()).expect(line);
+        statuses.push((approval.status, approval.keys.len(), approval.has_all_keys()));
+        same(line, serde_json::to_string(&approval).expect("JSON"));
+        let document: Value = serde_json::from_str(line).expect("JSON");
+        let fields = fields("real_enable_approval_v1");
+        for (pointer, path) in all_places(&document).into_iter().filter(|(_, path)| !path.contains('[')) {
+            let parsed = Approval::parse(&bytes_of(&removed(&document, &pointer)));
+            assert_eq!(parsed.is_err(), is_required(&fields, &path), "without {pointer}: {parsed:?}");
+        }
+        let mut newer = document.clone();
+        newer["zz_new"] = json!({"a": 1});
+        assert_eq!(Approval::parse(&bytes_of(&newer)), Ok(approval));
+    }
+    let (pending, approved) = (ApprovalStatus::Pending, ApprovalStatus::Approved);
+    assert_eq!(statuses, [(pending, 0, false), (pending, 1, false), (approved, 2, true)]);
+    let windows = text("real_enable_window_v1.jsonl");
+    let (first, last) = windows.trim_end().split_once('\n').expect("two lines");
+    same(first, serde_json::to_string(&Window::parse(first.as_bytes()).expect("a window")).expect("JSON"));
+    same(last, serde_json::to_string(&serde_json::from_str::<WindowEnd>(last).expect("an end")).expect("JSON"));
+}
+
+#[test]
+fn the_golden_of_the_audit_trail_is_a_whole_chain() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::new(dir.path());
+    store.write(layout::AUDIT, text("audit_entry_v1.jsonl").as_bytes()).expect("written");
+    let proof = Gates::new(&store).verify_audit(None).expect("readable");
+    assert_eq!((proof.entries, proof.torn_lines, proof.is_good()), (11, 0, true), "{proof:?}");
+    for entry in Gates::new(&store).newest_audit_entries(20).expect("readable") {
+        assert_eq!(entry.hash().as_ref(), Some(&entry.sha256), "{}", entry.seq);
     }
 }
 

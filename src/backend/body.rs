@@ -1,5 +1,7 @@
 //! Request bodies: strict JSON objects with typed members, and the 422 that names the member.
 
+use std::ops::RangeInclusive;
+
 use axum::http::StatusCode;
 use serde_json::value::RawValue;
 
@@ -62,6 +64,24 @@ impl RequestBody {
         }
     }
 
+    /// A whole number of a range that may be left out.
+    pub(crate) fn whole_or_default(&self, key: &str, range: RangeInclusive<i64>) -> Result<Option<i64>, Reply> {
+        let Some(value) = self.0.get(key) else { return Ok(None) };
+        let (least, most) = (*range.start(), *range.end());
+        match value.as_integer() {
+            Some(number) if range.contains(&number) => Ok(Some(number)),
+            Some(number) if number < least => {
+                let message = format!("Input should be greater than or equal to {least}");
+                Err(wrong(key, "greater_than_equal", &message, value))
+            }
+            Some(_) => {
+                let message = format!("Input should be less than or equal to {most}");
+                Err(wrong(key, "less_than_equal", &message, value))
+            }
+            None => Err(wrong(key, "int_type", "Input should be a valid integer", value)),
+        }
+    }
+
     /// Whether a member is there with the value null, which some members take for being left out.
     pub(crate) fn is_null(&self, key: &str) -> bool {
         self.0.get(key) == Some(&Json::Null)
@@ -118,6 +138,21 @@ mod tests {
             let reply = RequestBody::required(bytes).and_then(|body| body.boolean("enabled")).expect_err(name);
             assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY, "{name}");
             assert_eq!(said(&reply), (kind.to_owned(), at.to_owned()), "{name}");
+        }
+        let numbers: [(&str, &str, Result<Option<i64>, &str>); 8] = [
+            ("left out", "{}", Ok(None)),
+            ("least", r#"{"n":1}"#, Ok(Some(1))),
+            ("most", r#"{"n":9}"#, Ok(Some(9))),
+            ("too small", r#"{"n":0}"#, Err("greater_than_equal")),
+            ("negative", r#"{"n":-5}"#, Err("greater_than_equal")),
+            ("too large", r#"{"n":10}"#, Err("less_than_equal")),
+            ("text", r#"{"n":"5"}"#, Err("int_type")),
+            ("null", r#"{"n":null}"#, Err("int_type")),
+        ];
+        for (name, text, want) in numbers {
+            let body = RequestBody::required(text.as_bytes()).expect(name);
+            let got = body.whole_or_default("n", 1..=9).map_err(|reply| said(&reply).0);
+            assert_eq!(got, want.map_err(str::to_owned), "{name}");
         }
         let body = RequestBody::required(br#"{"enabled":false,"reason":"r"}"#).expect("an object");
         assert_eq!((body.boolean("enabled").ok(), body.text("reason").ok()), (Some(false), Some("r")));

@@ -1,4 +1,5 @@
-//! Who may ask: only this machine, by its own name, and for changes only from a page of this server.
+//! Who may ask: only this machine, by its own name, and for changes only from a page of this server. A server that is
+//! open to other machines may have any name; there, tokens guard everything.
 //!
 //! The Host check closes the door that a foreign web page opens by pointing its own name at 127.0.0.1. With it, replies
 //! to reads may carry `Access-Control-Allow-Origin: *`, as the reference's do.
@@ -24,6 +25,11 @@ const FOREIGN_HOST: Refusal = Refusal {
     status: StatusCode::FORBIDDEN,
     code: "FOREIGN_HOST",
     message: "the Host header must be localhost or a loopback address",
+};
+const NO_HOST: Refusal = Refusal {
+    status: StatusCode::BAD_REQUEST,
+    code: "HOST_UNCLEAR",
+    message: "the request must name this server in exactly one Host header",
 };
 const FOREIGN_ORIGIN: Refusal = Refusal {
     status: StatusCode::FORBIDDEN,
@@ -68,6 +74,29 @@ pub(crate) fn length(headers: &HeaderMap, limit: usize) -> Result<(), Refusal> {
     let stated = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     let limit = u64::try_from(limit).unwrap_or(u64::MAX);
     if stated.is_some_and(|length| length > limit) { Err(TOO_LARGE) } else { Ok(()) }
+}
+
+/// Checks that a server that is open to other machines was named at all, and in one way only.
+pub(crate) fn any_host(headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {
+    let named = only(headers, header::HOST).filter(|host| !host.trim().is_empty()).ok_or(NO_HOST)?;
+    match uri.authority() {
+        Some(authority) if !authority.as_str().eq_ignore_ascii_case(named) => Err(NO_HOST),
+        _ => Ok(()),
+    }
+}
+
+/// Checks that a change comes from a page of the server that the request names, or from no page at all. The page may
+/// have come encrypted, through a server that stands before this one.
+pub(crate) fn same_origin(headers: &HeaderMap) -> Result<(), Refusal> {
+    if !headers.contains_key(header::ORIGIN) {
+        return Ok(());
+    }
+    let host = only(headers, header::HOST).ok_or(NO_HOST)?;
+    let page = only(headers, header::ORIGIN).and_then(|origin| origin.split_once("://"));
+    match page {
+        Some(("http" | "https", page)) if page.eq_ignore_ascii_case(host) => Ok(()),
+        _ => Err(FOREIGN_ORIGIN),
+    }
 }
 
 fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
@@ -177,6 +206,36 @@ mod tests {
         assert!(origin(&through_a_tunnel).is_ok());
         let two = headers(&[("host", "a"), ("origin", "http://localhost"), ("origin", "http://localhost")]);
         assert!(origin(&two).is_err());
+    }
+
+    #[test]
+    fn a_remote_server_has_any_name_but_one_and_only_its_own_pages() {
+        let plain = Uri::from_static("/x");
+        for (name, pairs, ok) in [
+            ("any name", &[("host", "ops.example:8000")][..], true),
+            ("none", &[][..], false),
+            ("empty", &[("host", "")][..], false),
+            ("two", &[("host", "a"), ("host", "a")][..], false),
+        ] {
+            assert_eq!(any_host(&headers(pairs), &plain).is_ok(), ok, "{name}");
+        }
+        let absolute = Uri::from_static("http://evil.example/x");
+        assert!(any_host(&headers(&[("host", "ops.example")]), &absolute).is_err());
+        for (origin, ok) in [
+            ("http://ops.example:8000", true),
+            ("https://ops.example:8000", true),
+            ("http://OPS.example:8000", true),
+            ("http://ops.example", false),
+            ("http://ops.example:8000.evil.example", false),
+            ("http://evil.example:8000", false),
+            ("ftp://ops.example:8000", false),
+            ("null", false),
+            ("", false),
+        ] {
+            let pairs = [("host", "ops.example:8000"), ("origin", origin)];
+            assert_eq!(same_origin(&headers(&pairs)).is_ok(), ok, "{origin:?}");
+        }
+        assert!(same_origin(&headers(&[("host", "a")])).is_ok(), "no page");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! and one domain function on a thread of the blocking pool. A reply that depends on files alone is kept as bytes and
 //! served again until one of the files changes.
 
+mod access;
 mod body;
 mod cache;
 mod guard;

@@ -12,7 +12,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
 use hyper::server::conn::http1;
+use hyper::service::Service as _;
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
 use hyper_util::service::TowerToHyperService;
@@ -23,7 +26,14 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio::sync::watch;
 
+use super::access::Access;
+use super::access::Reach;
 use super::routes;
+use super::routes::Bounds;
+use super::routes::Peer;
+use crate::contracts::token::TokenHash;
+use crate::gates::Gates;
+use crate::gates::TokenFault;
 use crate::ops::Ops;
 
 /// What a domain function that is still at work is given after the grace.
@@ -38,9 +48,9 @@ const BLOCKING_THREADS: usize = 8;
 const LIFE_CHECK: Duration = Duration::from_millis(500);
 
 /// Where and how to serve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServeOptions {
-    /// A loopback address.
+    /// The address; any but a loopback one only with [`ServeOptions::remote`].
     pub host: IpAddr,
     /// The port; 0 takes any free one.
     pub port: u16,
@@ -48,11 +58,22 @@ pub struct ServeOptions {
     pub body_limit: usize,
     /// Threads for connections, at least 1. One thread is enough for a single client.
     pub workers: usize,
+    /// Whether other machines are expected. Then everything but GET /health needs a token, wherever this listens.
+    pub remote: bool,
+    /// The hash of one more operator token, beside those of the workspace.
+    pub operator_token: Option<TokenHash>,
 }
 
 impl Default for ServeOptions {
     fn default() -> Self {
-        Self { host: Ipv4Addr::LOCALHOST.into(), port: 8000, body_limit: 1 << 20, workers: 2 }
+        Self {
+            host: Ipv4Addr::LOCALHOST.into(),
+            port: 8000,
+            body_limit: 1 << 20,
+            workers: 2,
+            remote: false,
+            operator_token: None,
+        }
     }
 }
 
@@ -94,11 +115,20 @@ pub enum ServeFault {
         address: SocketAddr,
     },
     /// The address can be reached from other machines.
-    #[error("{host} is no loopback address, the backend listens on loopback only")]
+    #[error("{host} is no loopback address: the backend listens on loopback only, unless serve.remote is true")]
     NotLoopback {
         /// The address asked for.
         host: IpAddr,
     },
+    /// Other machines are expected, and nobody could come in.
+    #[error(
+        "remote access is on and there is no token: make one with `daily_ops token create --name NAME --role ROLE`, or \
+         set OPS_TOKEN"
+    )]
+    NoToken,
+    /// Other machines are expected, and the tokens cannot be read.
+    #[error("remote access is on and {0}")]
+    Tokens(#[source] TokenFault),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Bind {
@@ -125,16 +155,22 @@ impl Server {
     /// Binds and starts to serve on threads of its own. When it returns, connections are accepted.
     ///
     /// # Errors
-    /// The address is no loopback address or cannot be listened on, or no thread can be started.
+    /// The address is no loopback address or cannot be listened on, remote access is on without a token, or no thread can
+    /// be started.
     pub fn start(ops: Arc<Ops>, options: &ServeOptions) -> Result<Self, ServeFault> {
         Self::start_within(ops, options, Limits::default())
     }
 
     fn start_within(ops: Arc<Ops>, options: &ServeOptions, limits: Limits) -> Result<Self, ServeFault> {
+        let reach = if options.remote { Reach::Remote } else { Reach::Loopback };
+        let access = Access::new(reach, options.operator_token.clone());
+        if options.remote && !access.has_tokens(&Gates::new(ops.store())).map_err(ServeFault::Tokens)? {
+            return Err(ServeFault::NoToken);
+        }
         let listener = bind(options)?;
         let address = listener.local_addr().map_err(ServeFault::Threads)?;
         let runtime = runtime(options.workers).map_err(ServeFault::Threads)?;
-        let router = routes::router(ops, options.body_limit, limits.body);
+        let router = routes::router(ops, access, Bounds { bytes: options.body_limit, time: limits.body });
         let (stop, stopped) = watch::channel(false);
         let thread = std::thread::Builder::new()
             .name("backend".to_owned())
@@ -188,7 +224,7 @@ impl Drop for Server {
 }
 
 fn bind(options: &ServeOptions) -> Result<StdListener, ServeFault> {
-    if !options.host.is_loopback() {
+    if !options.host.is_loopback() && !options.remote {
         return Err(ServeFault::NotLoopback { host: options.host });
     }
     let address = SocketAddr::new(options.host, options.port);
@@ -227,10 +263,10 @@ async fn serve(listener: StdListener, router: Router, mut stopped: watch::Receiv
             accepted = accept(&listener, &room) => accepted,
             _ = stopped.wait_for(|stop| *stop) => break,
         };
-        if let Some((stream, permit)) = accepted {
+        if let Some((stream, peer, permit)) = accepted {
             let (router, stopped) = (router.clone(), stopped.clone());
             tokio::spawn(async move {
-                connection(stream, router, stopped, limits).await;
+                connection((stream, peer), router, stopped, limits).await;
                 drop(permit);
             });
         }
@@ -245,13 +281,13 @@ async fn serve(listener: StdListener, router: Router, mut stopped: watch::Receiv
 async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, Peer, tokio::sync::OwnedSemaphorePermit)> {
     let permit = Arc::clone(room).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => {
+        Ok((stream, peer)) => {
             // Replies are small; waiting to fill a packet only adds latency. Failing here means the peer is gone.
             stream.set_nodelay(true).ok()?;
-            Some((stream, permit))
+            Some((stream, Peer(peer.ip().to_canonical()), permit))
         }
         Err(fault) => {
             tracing::warn!(%fault, "a connection was not accepted");
@@ -262,12 +298,22 @@ async fn accept(
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, mut stopped: watch::Receiver<bool>, limits: Limits) {
+async fn connection(
+    (stream, peer): (TcpStream, Peer),
+    router: Router,
+    mut stopped: watch::Receiver<bool>,
+    limits: Limits,
+) {
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request| {
+        Request::extensions_mut(&mut request).insert(peer);
+        router.call(request)
+    });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header)
         .max_buf_size(MAX_HEADER)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     let mut served = std::pin::pin!(served);
     let ended = tokio::select! {
         ended = served.as_mut() => Some(ended),

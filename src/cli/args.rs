@@ -92,6 +92,16 @@ pub(super) enum Command {
         #[command(subcommand)]
         what: SwitchCommand,
     },
+    /// The tokens that open the backend to programs and other machines
+    Token {
+        #[command(subcommand)]
+        what: TokenCommand,
+    },
+    /// Every change that was made: who, when, why, from where
+    Audit {
+        #[command(subcommand)]
+        what: AuditCommand,
+    },
     /// The daily schedule for cron or systemd
     Schedule {
         #[command(subcommand)]
@@ -156,7 +166,7 @@ pub(super) struct ServeArgs {
     /// The port; 0 lets the system choose
     #[arg(long)]
     pub(super) port: Option<u16>,
-    /// The loopback address
+    /// The address; other than loopback only with the setting serve.remote
     #[arg(long)]
     pub(super) host: Option<String>,
 }
@@ -280,6 +290,61 @@ pub(super) enum Position {
     On,
     /// Off
     Off,
+}
+
+/// `token`
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenCommand {
+    /// Make a token and print it once; only its hash is kept
+    Create {
+        /// Who will hold it: 1 to 64 of A-Z a-z 0-9 _ . -
+        #[arg(long)]
+        name: String,
+        /// What it may do
+        #[arg(long)]
+        role: RoleArg,
+        /// Who makes it
+        #[arg(long)]
+        by: Option<String>,
+    },
+    /// Every token that was ever made, without its text
+    List,
+    /// End a token; it counts for nothing from the next request on
+    Revoke {
+        /// Its name
+        name: String,
+        /// Who ends it
+        #[arg(long)]
+        by: Option<String>,
+    },
+}
+
+/// What a token may do.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum RoleArg {
+    /// Read
+    Viewer,
+    /// Also regenerate, run, close the gate, set the stop, work on tickets
+    Operator,
+    /// Also approve, open windows and the gate, enable the sender
+    Admin,
+}
+
+/// `audit`
+#[derive(Debug, Subcommand)]
+pub(super) enum AuditCommand {
+    /// The newest changes
+    Show {
+        /// How many
+        #[arg(long, short = 'n', default_value_t = 20, value_parser = count)]
+        count: usize,
+    },
+    /// Check the hash chain of all changes offline and name its first broken link
+    Verify {
+        /// The head hash noted earlier: fails if the chain does not contain it
+        #[arg(long, value_name = "SHA256", value_parser = sha256)]
+        expect: Option<String>,
+    },
 }
 
 /// `schedule`

@@ -1,6 +1,7 @@
 //! The door: one match from a command to its flow, the real clock, and the exit code.
 
 mod args;
+mod audit;
 mod check;
 mod context;
 mod demo;
@@ -14,6 +15,7 @@ pub mod schedule;
 mod schedule_command;
 mod serve;
 mod switches;
+mod token;
 mod workspace;
 
 use clap::CommandFactory as _;
@@ -113,6 +115,8 @@ fn dispatch(command: Command, global: &args::Global, output: &mut Output) -> Res
         Command::Gate { what } => switches::gate(&context, what, output),
         Command::Sender { what } => switches::sender(&context, what, output),
         Command::Stop { what } => switches::stop(&context, what, output),
+        Command::Token { what } => token::token(&context, what, output),
+        Command::Audit { what } => audit::audit(&context, what, output),
         Command::Schedule { what } => schedule_command::schedule(&context, what, output),
         Command::Config { what: args::ConfigCommand::Show } => workspace::config(&context, output),
         Command::Store { what } => workspace::store(&context, what, output),

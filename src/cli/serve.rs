@@ -10,6 +10,7 @@ use super::output::Output;
 use crate::backend::ServeFault;
 use crate::backend::ServeOptions;
 use crate::backend::Server;
+use crate::contracts::token::TokenHash;
 use crate::notify::Messenger;
 use crate::ops::Ops;
 use crate::ops::OpsPolicy;
@@ -30,7 +31,12 @@ pub(super) fn serve(context: &mut Context, args: &ServeArgs, output: &Output) ->
     }
     context.heed_signals()?;
     init_logging();
-    let options = options(&context.settings, context.settings.serve.host, context.settings.serve.port, 2);
+    let token = context.settings.operator_token().map_err(|faults| Failure::Usage(faults.to_string()))?;
+    let options = ServeOptions {
+        remote: context.settings.serve.remote,
+        operator_token: token.map(|token| TokenHash::of(token.expose())),
+        ..options(&context.settings, context.settings.serve.host, context.settings.serve.port, 2)
+    };
     let server = Server::start(ops(context), &options).map_err(told)?;
     let url = server.url();
     let root = context.store.root();
@@ -46,13 +52,19 @@ pub(super) fn serve(context: &mut Context, args: &ServeArgs, output: &Output) ->
     Ok(super::exit::DONE)
 }
 
+/// An address or a token that is missing is wrong configuration; the rest could not be done.
 fn told(fault: ServeFault) -> Failure {
-    Failure::Fault(fault.into())
+    match fault {
+        ServeFault::NotLoopback { .. } | ServeFault::NoToken => Failure::Usage(fault.to_string()),
+        ServeFault::PortInUse { .. } | ServeFault::Tokens(_) | ServeFault::Bind { .. } | ServeFault::Threads(_) => {
+            Failure::Fault(fault.into())
+        }
+    }
 }
 
 fn options(settings: &Settings, host: IpAddr, port: u16, workers: usize) -> ServeOptions {
     let body_limit = usize::try_from(settings.serve.body_limit).unwrap_or(usize::MAX);
-    ServeOptions { host, port, body_limit, workers }
+    ServeOptions { host, port, body_limit, workers, ..ServeOptions::default() }
 }
 
 /// The domain behind a backend; its policy is read again for every use, so that a new key counts at once.

@@ -45,13 +45,22 @@ pub struct Actor {
     pub role: Role,
     /// `cli`, `http 127.0.0.1`, `run`, `backend`.
     pub from: String,
+    /// Whether the name was proved by a token, so that no request can state another one.
+    #[serde(skip)]
+    proved: bool,
 }
 
 impl Actor {
     /// Somebody with a role behind a door.
     #[must_use]
     pub fn new(name: impl Into<String>, role: Role, from: impl Into<String>) -> Self {
-        Self { name: name.into(), role, from: from.into() }
+        Self { name: name.into(), role, from: from.into(), proved: false }
+    }
+
+    /// Somebody whose name a token proved: [`Actor::named`] does not change it.
+    #[must_use]
+    pub fn proved(name: impl Into<String>, role: Role, from: impl Into<String>) -> Self {
+        Self { proved: true, ..Self::new(name, role, from) }
     }
 
     /// The program itself, on its own account.
@@ -60,10 +69,10 @@ impl Actor {
         Self::new(name, Role::Operator, "backend")
     }
 
-    /// The same door and role under the name that a request states, when it states one.
+    /// The same door and role under the name that a request states, when it states one and no token says who it is.
     #[must_use]
     pub fn named(&self, name: Option<&str>) -> Self {
-        match name.map(str::trim).filter(|name| !name.is_empty()) {
+        match name.map(str::trim).filter(|name| !name.is_empty() && !self.proved) {
             Some(name) => Self { name: name.to_owned(), ..self.clone() },
             None => self.clone(),
         }
@@ -81,5 +90,15 @@ mod tests {
             assert_eq!(Role::parse(role.as_str()), Some(role));
         }
         assert_eq!(Role::parse("root"), None);
+    }
+
+    #[test]
+    fn a_request_cannot_rename_whom_a_token_named() {
+        let local = Actor::new("local_api", Role::Admin, "http 127.0.0.1");
+        let token = Actor::proved("dash", Role::Operator, "http 127.0.0.1");
+        for (name, local_name) in [(Some("kim"), "kim"), (Some(" "), "local_api"), (None, "local_api")] {
+            assert_eq!(local.named(name).name, local_name, "{name:?}");
+            assert_eq!(token.named(name), token, "{name:?}");
+        }
     }
 }

@@ -4,6 +4,8 @@
 //! document uses the types here, so that a field has one name from the file to the screen.
 
 pub mod actor;
+pub mod approval;
+pub mod audit;
 pub mod backtest;
 pub mod bundle;
 pub mod cycle;
@@ -29,6 +31,7 @@ pub mod strategy_params;
 pub mod summary;
 pub mod sweep;
 pub mod ticket;
+pub mod token;
 pub mod tune;
 pub mod validation;
 pub mod verdict;

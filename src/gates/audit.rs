@@ -2,16 +2,19 @@
 //!
 //! Each entry holds the hash of the one before, so that a line that is changed, removed or put in between is found by
 //! reading the file once. A line that a killed writer left half is no entry: the chain goes on from the last whole one.
+//!
+//! An entry is written before its change is made, so no change is there without its entry. When the change then fails, a
+//! second entry says so. A process that dies in between leaves an entry whose `after` the next entry of the same target
+//! does not have as its `before`.
 
-use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Gates;
-use crate::contracts::Json;
-use crate::contracts::Text;
 use crate::contracts::actor::Actor;
-use crate::contracts::actor::Role;
+use crate::contracts::audit::AuditEntry;
+use crate::contracts::audit::GENESIS;
+use crate::contracts::audit::Outcome;
 use crate::contracts::json::sha256_hex;
 use crate::store::Durability;
 use crate::store::StoreFault;
@@ -19,8 +22,12 @@ use crate::store::layout;
 use crate::time::KstTime;
 use crate::time::Stamp;
 
-/// What the first entry names as the hash before it.
-pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+/// Where the search for the last entry starts, in bytes before the end.
+const TAIL: u64 = 64 << 10;
+/// Longest entry. What is before and after in a longer one is named by its hash.
+const LONGEST: usize = 256 << 10;
+/// Characters that are kept of a reason whose entry would be too long.
+const LONGEST_REASON: usize = 2000;
 
 /// A change as its maker describes it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,45 +44,24 @@ pub struct Change {
     pub after: Value,
 }
 
-/// AUDIT_ENTRY_V1: one line of `state/audit/audit.jsonl`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AuditEntry {
-    /// `AUDIT_ENTRY_V1`
-    pub schema: String,
-    /// From 1, without gaps.
-    pub seq: u64,
-    /// When.
-    pub at: Stamp,
-    /// Who.
-    pub actor: String,
-    /// What that somebody may do.
-    pub role: Role,
-    /// Through which door.
-    pub from: String,
-    /// What was done.
-    pub action: String,
-    /// To what.
-    pub target: String,
-    /// Why.
-    pub reason: String,
-    /// What was there.
-    pub before: Value,
-    /// What is there now.
-    pub after: Value,
-    /// The hash of the entry before.
-    pub prev_sha256: String,
-    /// SHA-256 of this entry's canonical form without this member.
-    pub sha256: String,
-}
-
-impl AuditEntry {
-    /// The hash that this entry must carry.
+impl Change {
+    /// A change of something from nothing to nothing.
     #[must_use]
-    pub fn hash(&self) -> Option<String> {
-        let bytes = serde_json::to_vec(self).ok()?;
-        let Json::Object(mut members) = Json::parse(&bytes).ok()? else { return None };
-        members.remove("sha256");
-        Some(sha256_hex(Json::Object(members).canonical(Text::Raw).as_bytes()))
+    pub fn new(action: &'static str, target: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { action, target: target.into(), reason: reason.into(), before: Value::Null, after: Value::Null }
+    }
+
+    /// With what was there.
+    #[must_use]
+    pub fn of<T: Serialize + ?Sized>(self, before: &T) -> Self {
+        // Documents of texts, numbers and switches always render.
+        Self { before: serde_json::to_value(before).unwrap_or_default(), ..self }
+    }
+
+    /// With what is there from now on.
+    #[must_use]
+    pub fn to<T: Serialize + ?Sized>(self, after: &T) -> Self {
+        Self { after: serde_json::to_value(after).unwrap_or_default(), ..self }
     }
 }
 
@@ -86,37 +72,111 @@ impl Gates<'_> {
     /// # Errors
     /// The trail cannot be read or written.
     pub fn record(&self, actor: &Actor, change: Change, now: KstTime) -> Result<AuditEntry, StoreFault> {
+        self.enter(actor, (change, None), now)
+    }
+
+    /// Records a change, then makes it. A change that fails gets a second entry that says so.
+    ///
+    /// # Errors
+    /// The trail cannot be written, and then nothing was done; or the fault of `act`.
+    pub fn recorded<T, E>(
+        &self,
+        actor: &Actor,
+        change: Change,
+        now: KstTime,
+        act: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E>
+    where
+        E: From<StoreFault> + std::fmt::Display,
+    {
+        let entry = self.record(actor, change, now)?;
+        act().inspect_err(|fault| self.record_failure(actor, entry, &fault.to_string(), now))
+    }
+
+    pub(super) fn record_failure(&self, actor: &Actor, entry: AuditEntry, why: &str, now: KstTime) {
+        let action = entry.action.clone();
+        let change = Change { action: "", target: entry.target, reason: why.to_owned(), ..Change::default() };
+        let about = About { seq: entry.seq, action: entry.action };
+        if let Err(fault) = self.enter(actor, (change, Some(about)), now) {
+            tracing::error!(%action, %fault, "a change failed, and the audit trail could not be told");
+        }
+    }
+
+    fn enter(
+        &self,
+        actor: &Actor,
+        (change, about): (Change, Option<About>),
+        now: KstTime,
+    ) -> Result<AuditEntry, StoreFault> {
         let _held = self.store.exclusive(layout::AUDIT_LOCK)?;
         let last = self.last_entry()?;
+        let (action, of_seq) = match about {
+            Some(about) => (about.action, Some(about.seq)),
+            None => (change.action.to_owned(), None),
+        };
         let mut entry = AuditEntry {
-            schema: "AUDIT_ENTRY_V1".to_owned(),
+            schema: AuditEntry::SCHEMA.to_owned(),
             seq: last.as_ref().map_or(1, |last| last.seq + 1),
             at: Stamp::of(now),
             actor: actor.name.clone(),
             role: actor.role,
             from: actor.from.clone(),
-            action: change.action.to_owned(),
+            action,
             target: change.target,
             reason: change.reason,
             before: change.before,
             after: change.after,
+            outcome: of_seq.map(|_| Outcome::Failed),
+            of_seq,
             prev_sha256: last.map_or_else(|| GENESIS.to_owned(), |last| last.sha256),
             sha256: String::new(),
         };
-        entry.sha256 = entry.hash().unwrap_or_default();
-        let line = serde_json::to_string(&entry).map_err(|fault| StoreFault {
-            verb: "render",
-            path: layout::AUDIT.to_owned(),
-            source: std::io::Error::other(fault),
-        })?;
+        let mut line = sealed(&mut entry)?;
+        if line.len() > LONGEST {
+            shorten(&mut entry);
+            line = sealed(&mut entry)?;
+        }
         self.store.append(layout::AUDIT, &line, Durability::Durable)?;
         Ok(entry)
     }
 
-    /// The newest whole entry; `None` in an empty trail.
+    /// The newest whole entry; `None` in an empty trail. Reads the end of the file only.
     fn last_entry(&self) -> Result<Option<AuditEntry>, StoreFault> {
-        let bytes = self.store.read(layout::AUDIT)?.unwrap_or_default();
-        let lines = bytes.split(|byte| *byte == b'\n').rev();
-        Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).next())
+        let mut reach = TAIL;
+        loop {
+            let Some((bytes, whole)) = self.store.read_end(layout::AUDIT, reach)? else { return Ok(None) };
+            // The first line of a part may lack its beginning, and then it is no entry.
+            let found = bytes.split(|byte| *byte == b'\n').rev().find_map(|line| serde_json::from_slice(line).ok());
+            if found.is_some() || whole {
+                return Ok(found);
+            }
+            reach = reach.saturating_mul(8);
+        }
+    }
+}
+
+/// Which earlier entry an entry is about.
+struct About {
+    seq: u64,
+    action: String,
+}
+
+/// Puts the hash into an entry and gives its line.
+fn sealed(entry: &mut AuditEntry) -> Result<String, StoreFault> {
+    entry.sha256 = entry.hash().unwrap_or_default();
+    super::line_of(layout::AUDIT, entry)
+}
+
+fn shorten(entry: &mut AuditEntry) {
+    for value in [&mut entry.before, &mut entry.after] {
+        let text = value.to_string();
+        if text.len() > LONGEST / 4 {
+            *value = serde_json::json!({"omitted_bytes": text.len(), "sha256": sha256_hex(text.as_bytes())});
+        }
+    }
+    for text in [&mut entry.reason, &mut entry.target, &mut entry.actor] {
+        if text.chars().count() > LONGEST_REASON {
+            *text = text.chars().take(LONGEST_REASON).chain(['…']).collect();
+        }
     }
 }

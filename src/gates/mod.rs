@@ -10,13 +10,20 @@
 //! Reading never changes a file. Damaged means: unreadable, no JSON, another schema, an unknown mode, or a switch that is
 //! no JSON boolean.
 
+mod approval;
 mod audit;
 mod real;
 mod switch;
+#[cfg(test)]
+mod tests;
+mod token;
+mod verify;
+mod window;
 
-pub use audit::AuditEntry;
+pub use crate::contracts::audit::AuditEntry;
+pub use approval::ApprovalFault;
+pub use approval::LatestApproval;
 pub use audit::Change;
-pub use audit::GENESIS;
 pub use real::RealEnable;
 pub use switch::Origin;
 pub use switch::Reading;
@@ -24,10 +31,19 @@ pub use switch::Sender;
 pub use switch::Stop;
 pub use switch::SwitchFault;
 pub use switch::Switches;
+pub use token::NewToken;
+pub use token::TokenFault;
+pub use verify::AuditProof;
+pub use verify::BrokenLink;
+pub use window::LatestWindow;
+pub use window::WindowFault;
+
+use serde::Serialize;
 
 use crate::contracts::GateMode;
 use crate::contracts::RunCode;
 use crate::store::Store;
+use crate::store::StoreFault;
 use crate::time::KstTime;
 
 /// Something that needs permission.
@@ -100,4 +116,26 @@ impl<'a> Gates<'a> {
             },
         }
     }
+}
+
+/// Every line of a file that is not blank.
+fn lines(store: &Store, file: &str) -> Result<Vec<Vec<u8>>, StoreFault> {
+    let bytes = store.read(file)?.unwrap_or_default();
+    let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.iter().all(u8::is_ascii_whitespace));
+    Ok(lines.map(<[u8]>::to_vec).collect())
+}
+
+/// A document as one line.
+fn line_of<T: Serialize>(file: &str, document: &T) -> Result<String, StoreFault> {
+    let source = |fault| std::io::Error::new(std::io::ErrorKind::InvalidData, fault);
+    serde_json::to_string(document).map_err(|fault| StoreFault {
+        verb: "render",
+        path: file.to_owned(),
+        source: source(fault),
+    })
+}
+
+/// An id that nobody can guess.
+fn new_id() -> String {
+    uuid::Uuid::new_v4().to_string()
 }

@@ -3,21 +3,12 @@
 //! Both files are lists of events. A line that cannot be read is skipped and counted, but one that follows the event which
 //! would permit closes it: it may have been the revocation. A file that cannot be read permits nothing.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
-
+use super::approval::Approvals;
+use super::window::Windows;
 use crate::contracts::Json;
 use crate::store::Store;
 use crate::store::layout;
 use crate::time::KstTime;
-use crate::time::Stamp;
-
-/// Keys that an approval needs, from as many people.
-const KEYS_REQUIRED: usize = 2;
-/// An approval's life, from the request.
-const APPROVAL_SECONDS: i64 = 24 * 3600;
-/// A window's longest life.
-const WINDOW_SECONDS: i64 = 3600;
 
 /// Approval and window at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,13 +25,12 @@ pub struct RealEnable {
 
 impl RealEnable {
     pub(super) fn read(store: &Store, now: KstTime) -> Self {
-        let approvals = lines(store, layout::APPROVALS);
-        let events = lines(store, layout::WINDOWS);
-        let bad = |lines: &[Option<Json>]| lines.iter().filter(|line| line.is_none()).count();
+        let approvals = Approvals::read(store).unwrap_or_default();
+        let windows = Windows::read(store).unwrap_or_default();
         Self {
-            bad_lines: bad(&approvals) + bad(&events),
-            approval_id: approved(&approvals, now),
-            window_id: open_window(&events, now),
+            bad_lines: approvals.bad_lines + windows.bad_lines(),
+            approval_id: approvals.counting(now).map(|approval| approval.approval_id.clone()),
+            window_id: windows.open(now).map(|window| window.window_id.clone()),
             consumed: consumed(store),
         }
     }
@@ -62,87 +52,8 @@ impl RealEnable {
     }
 }
 
-/// Every line that is not blank; `None` for one that is no JSON object.
-fn lines(store: &Store, file: &str) -> Vec<Option<Json>> {
-    let bytes = store.read(file).ok().flatten().unwrap_or_default();
-    bytes
-        .split(|b| *b == b'\n')
-        .filter(|line| !line.iter().all(u8::is_ascii_whitespace))
-        .map(|line| Json::parse(line).ok().filter(Json::is_object))
-        .collect()
-}
-
-fn text<'a>(object: &'a Json, key: &str) -> &'a str {
-    object.get(key).and_then(Json::as_str).unwrap_or_default()
-}
-
-/// The end of something that started at `start` and may live `limit` seconds, if both stamps are sound and it has not passed.
-fn alive(object: &Json, start: &str, limit: i64, now: KstTime) -> bool {
-    let at = |key: &str| Stamp::from(text(object, key)).instant();
-    at(start).zip(at("expires_at")).is_some_and(|(start, end)| {
-        let life = (end - start).num_seconds();
-        (1..=limit).contains(&life) && now < end
-    })
-}
-
-fn approved(events: &[Option<Json>], now: KstTime) -> Option<String> {
-    let mut newest: BTreeMap<&str, (usize, &Json)> = BTreeMap::new();
-    for (at, event) in events.iter().enumerate().filter_map(|(at, event)| Some((at, event.as_ref()?))) {
-        newest.insert(text(event, "approval_id"), (at, event));
-    }
-    let last_bad = events.iter().rposition(Option::is_none);
-    newest
-        .into_iter()
-        .find(|(id, (at, event))| {
-            let followed = last_bad.is_some_and(|bad| bad > *at);
-            let sound = text(event, "schema") == "REAL_ENABLE_APPROVAL_V1" && text(event, "status") == "APPROVED";
-            !id.is_empty()
-                && !followed
-                && sound
-                && has_two_keys(event)
-                && alive(event, "requested_at", APPROVAL_SECONDS, now)
-        })
-        .map(|(id, _)| id.to_owned())
-}
-
-fn has_two_keys(approval: &Json) -> bool {
-    let keys = approval.get("keys").and_then(Json::as_array).unwrap_or_default();
-    let distinct = |field: &str| {
-        keys.iter().map(|key| text(key, field)).filter(|value| !value.is_empty()).collect::<BTreeSet<_>>().len()
-    };
-    distinct("key_id") >= KEYS_REQUIRED && distinct("provided_by") >= KEYS_REQUIRED
-}
-
-fn open_window(events: &[Option<Json>], now: KstTime) -> Option<String> {
-    let mut open = None;
-    for event in events {
-        let Some(event) = event else {
-            open = None;
-            continue;
-        };
-        let id = text(event, "window_id");
-        let number = |key: &str| event.get(key).and_then(Json::as_integer);
-        match text(event, "event") {
-            "CREATE" => {
-                let unused =
-                    number("real_executions_used").unwrap_or(0) < number("max_real_executions").unwrap_or(1).min(1);
-                let sound = text(event, "schema") == "REAL_ENABLE_WINDOW_V1" && text(event, "status") == "ACTIVE";
-                let usable = !id.is_empty() && sound && unused && alive(event, "created_at", WINDOW_SECONDS, now);
-                open = usable.then(|| id.to_owned());
-            }
-            // Closing any window, or one that is not named, closes the open one only if it may be meant.
-            "REVOKE" | "CONSUME" if id.is_empty() || open.as_deref() == Some(id) => open = None,
-            _ => {}
-        }
-    }
-    // A revocation may stand before a creation that was written late; it counts all the same.
-    let closed = |id: &str| {
-        events.iter().flatten().any(|e| matches!(text(e, "event"), "REVOKE" | "CONSUME") && text(e, "window_id") == id)
-    };
-    open.filter(|id| !closed(id))
-}
-
-fn consumed(store: &Store) -> bool {
+/// Whether the window for sending is used up. Only a readable no means that it is not.
+pub(super) fn consumed(store: &Store) -> bool {
     match store.read(layout::WINDOW_CONSUMED) {
         Ok(None) => false,
         Ok(Some(bytes)) => match Json::parse(&bytes) {
@@ -156,6 +67,7 @@ fn consumed(store: &Store) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Stamp;
 
     fn now() -> KstTime {
         Stamp::from("2026-01-10T16:10:00").instant().expect("a time")

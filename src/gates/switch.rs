@@ -1,6 +1,7 @@
 //! Gate, sender and emergency stop: reading them safely, changing them with a reason.
 
 use super::Action;
+use super::Change;
 use super::Gates;
 use super::Permission;
 use crate::contracts::Document;
@@ -129,12 +130,17 @@ impl Gates<'_> {
             }
             self.may_open(now)?;
         }
-        // Between the check and the write nobody may set the stop: it would be overwritten. So it is asked again here.
+        // Between the check and the write nobody may set the stop, revoke the window or approve: it would be overwritten.
+        // So it is asked again here, under both locks, which are always taken in this order.
         let _held = self.store.exclusive(layout::SWITCH_LOCK)?;
-        if mode == GateMode::RealEnabled {
+        let _approvals = if mode == GateMode::RealEnabled {
+            let held = self.store.exclusive(layout::APPROVALS_LOCK)?;
             self.may_open(now)?;
-        }
-        self.write_gate(mode, actor, reason, now)
+            Some(held)
+        } else {
+            None
+        };
+        Ok(self.write_gate(mode, actor, reason, now)?)
     }
 
     fn may_open(&self, now: KstTime) -> Result<(), SwitchFault> {
@@ -150,7 +156,7 @@ impl Gates<'_> {
         actor: &Actor,
         reason: &str,
         now: KstTime,
-    ) -> Result<ExecutionGate, SwitchFault> {
+    ) -> Result<ExecutionGate, StoreFault> {
         let gate = ExecutionGate {
             schema: ExecutionGate::SCHEMA.to_owned(),
             mode,
@@ -158,7 +164,9 @@ impl Gates<'_> {
             updated_by: Some(actor.name.clone()),
             reason: Some(reason.to_owned()),
         };
-        self.store.write_document(layout::GATE, &gate)?;
+        let before = self.store.document::<ExecutionGate>(layout::GATE);
+        let change = Change::new("gate.set", layout::GATE, reason).of(&seen(before)).to(&gate);
+        self.recorded(actor, change, now, || self.store.write_document(layout::GATE, &gate))?;
         Ok(gate)
     }
 
@@ -166,7 +174,8 @@ impl Gates<'_> {
     /// leaves the gate where it is.
     ///
     /// # Errors
-    /// The reason is missing, or a file cannot be written. The stop is written before the gate.
+    /// The reason is missing, or a file cannot be written. The stop is written before the gate. With the stop switched on,
+    /// an audit trail that cannot be written is told and does not keep it off.
     pub fn set_stop(
         &self,
         enabled: Stop,
@@ -186,12 +195,30 @@ impl Gates<'_> {
             updated_by: Some(actor.name.clone()),
             reason: Some(reason.to_owned()),
         };
-        self.store.write_document(layout::STOP, &stop)?;
+        let before = self.store.document::<EmergencyStop>(layout::STOP);
+        let change = Change::new("stop.set", layout::STOP, reason).of(&seen(before)).to(&stop);
         if on {
-            let reason = format!("Emergency Stop activated: {reason}");
-            self.write_gate(GateMode::MockOnly, &actor.named(Some("emergency_stop_system")), &reason, now)?;
+            self.halt(&stop, actor, change, now)?;
+        } else {
+            self.recorded(actor, change, now, || self.store.write_document(layout::STOP, &stop))?;
         }
         Ok(stop)
+    }
+
+    /// Puts the stop on and closes the gate. Nothing may keep the stop from being put on: it is set also when the audit
+    /// trail cannot be written, and that is told afterwards.
+    fn halt(&self, stop: &EmergencyStop, actor: &Actor, change: Change, now: KstTime) -> Result<(), StoreFault> {
+        let entry = self.record(actor, change, now);
+        let written = self.store.write_document(layout::STOP, stop);
+        if let (Ok(entry), Err(fault)) = (&entry, &written) {
+            self.record_failure(actor, entry.clone(), &fault.to_string(), now);
+        }
+        written?;
+        let reason = format!("Emergency Stop activated: {}", stop.reason.as_deref().unwrap_or_default());
+        let system = Actor::new("emergency_stop_system", actor.role, actor.from.clone());
+        let gate = self.write_gate(GateMode::MockOnly, &system, &reason, now);
+        entry?;
+        gate.map(drop)
     }
 
     /// Enables or disables the sender. Enabling needs a reason.
@@ -218,8 +245,19 @@ impl Gates<'_> {
             updated_by: Some(actor.name.clone()),
             reason: Some(if reason.is_empty() { "Disabled" } else { reason }.to_owned()),
         };
-        self.store.write_document(layout::SENDER, &sender)?;
+        let before = self.store.document::<SenderEnable>(layout::SENDER);
+        let change = Change::new("sender.set", layout::SENDER, reason).of(&seen(before)).to(&sender);
+        self.recorded(actor, change, now, || self.store.write_document(layout::SENDER, &sender))?;
         Ok(sender)
+    }
+}
+
+/// What was there, for the audit trail: the document, nothing, or why it could not be read.
+fn seen<D: Document>(stored: Stored<D>) -> serde_json::Value {
+    match stored {
+        Stored::Present(document) => serde_json::to_value(document).unwrap_or_default(),
+        Stored::Missing => serde_json::Value::Null,
+        Stored::Damaged(why) => serde_json::json!({"unreadable": why}),
     }
 }
 

@@ -8,11 +8,14 @@ use super::fault::Place;
 use super::fault::SettingFault;
 use super::fault::SettingsFaults;
 use super::model::Settings;
+use super::secret::Secret;
 use crate::contracts::BundlePolicy;
 use crate::contracts::SigningKey;
 use crate::contracts::VerifyingKey;
 use crate::contracts::bundle::Algorithm;
 
+/// Fewest bytes of the operator token.
+const TOKEN_BYTES: usize = 16;
 /// A key file is never larger; more is a wrong path.
 const LARGEST_KEY_FILE: u64 = 64 << 10;
 
@@ -111,6 +114,35 @@ impl Settings {
             }
             _ => Ok(None),
         }
+    }
+}
+
+impl Settings {
+    /// The operator token of the environment, else of its file; `None` when neither is set.
+    ///
+    /// # Errors
+    /// The file is missing, unreadable, open to others or too short, or several are named. No message repeats what it
+    /// holds.
+    pub fn operator_token(&self) -> Result<Option<Secret>, SettingsFaults> {
+        if let Some(token) = &self.serve.token {
+            return Ok(Some(token.clone()));
+        }
+        let Some(path) = self.serve.token_file.first() else { return Ok(None) };
+        let path = self.root.join(path);
+        let faulty =
+            |path, rule: String| SettingsFaults { faults: vec![SettingFault::new(Place::KeyFile { path }, rule)] };
+        if self.serve.token_file.len() > 1 {
+            return Err(faulty(path, "is one of several token files; name one".to_owned()));
+        }
+        let read = content(&path, Readers::Owner).and_then(|bytes| {
+            let text = String::from_utf8(bytes).map_err(|_other_encoding| "must be UTF-8".to_owned())?;
+            let token = text.trim();
+            if token.len() < TOKEN_BYTES {
+                return Err(format!("the token has {} bytes, at least {TOKEN_BYTES} are needed", token.len()));
+            }
+            Ok(Secret::new(token))
+        });
+        read.map(Some).map_err(|rule| faulty(path, rule))
     }
 }
 
@@ -280,6 +312,44 @@ mod tests {
             assert!(text.contains(want), "{want} is not in {text}");
         }
         assert!(!text.contains("hidden") && !text.contains(KEY), "{text}");
+    }
+
+    #[test]
+    fn the_operator_token_comes_from_the_environment_or_else_from_one_file() {
+        const FILE: &str = "OPS_TOKEN_FILE";
+        let site = Site::new().file("token", "token-of-the-file-1\n", 0o600).file("short", "hidden", 0o600).file(
+            "open",
+            "hidden-token-value-1",
+            0o644,
+        );
+        type Want = Result<Option<&'static str>, &'static str>;
+        let cases: [(&str, Pairs, Want); 7] = [
+            ("none", &[], Ok(None)),
+            ("environment", &[("OPS_TOKEN", "token-of-the-shell")], Ok(Some("token-of-the-shell"))),
+            ("file", &[(FILE, "token")], Ok(Some("token-of-the-file-1"))),
+            ("both", &[("OPS_TOKEN", "token-of-the-shell"), (FILE, "open")], Ok(Some("token-of-the-shell"))),
+            ("too short", &[(FILE, "short")], Err("has 6 bytes")),
+            ("missing", &[(FILE, "nothing")], Err("cannot be read")),
+            ("several", &[(FILE, "token:short")], Err("one of several")),
+        ];
+        let token = |variables: Pairs| {
+            let env = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            Settings::load(site.folder.path(), &env, &BTreeMap::new()).expect("settings").operator_token()
+        };
+        for (name, variables, want) in cases {
+            match (token(variables), want) {
+                (Ok(got), Ok(want)) => assert_eq!(got.as_ref().map(Secret::expose), want, "{name}"),
+                (Err(fault), Err(part)) => {
+                    assert!(
+                        fault.to_string().contains(part) && !fault.to_string().contains("hidden"),
+                        "{name}: {fault}"
+                    );
+                }
+                (got, want) => panic!("{name}: {got:?} is not {want:?}"),
+            }
+        }
+        #[cfg(unix)]
+        assert!(token(&[(FILE, "open")]).expect_err("open to others").to_string().contains("0644"));
     }
 
     /// The algorithm that signs, and whether a message that it signs is accepted by the policy.

@@ -40,8 +40,8 @@ pub enum Kind {
     Branch,
     /// The name of a git remote.
     Remote,
-    /// A loopback address.
-    Loopback,
+    /// An address to listen on.
+    Listener,
     /// Yes or no.
     Switch,
     /// `1` is yes; every other text is no.
@@ -118,7 +118,7 @@ impl fmt::Display for Kind {
             Self::Date => f.write_str("a day YYYY-MM-DD"),
             Self::Branch => f.write_str("the name of a branch"),
             Self::Remote => f.write_str("the name of a git remote, not its address"),
-            Self::Loopback => f.write_str("a loopback address"),
+            Self::Listener => f.write_str("an IP address; other than loopback only with serve.remote"),
             Self::Switch => f.write_str("true or false"),
             Self::OnlyOne => f.write_str("exactly 1, in the file true; anything else is no"),
             Self::Word(words) => write!(f, "one of {}", words.join(", ")),

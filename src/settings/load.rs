@@ -86,6 +86,7 @@ impl Settings {
         loading.file(root);
         loading.environment(env);
         loading.flags(flags);
+        loading.listener();
         if !loading.faults.is_empty() {
             return Err(SettingsFaults { faults: loading.faults });
         }
@@ -234,6 +235,24 @@ impl Loading {
                 }
             }
         }
+    }
+
+    /// An address that other machines reach is a decision of its own.
+    fn listener(&mut self) {
+        let serve = &self.settings.serve;
+        if serve.host.is_loopback() || serve.remote {
+            return;
+        }
+        let rule = "must be a loopback address unless serve.remote is true";
+        let (host, key) = (serve.host.to_string(), "serve.host".to_owned());
+        let index = knobs().iter().position(|knob| knob.key == key);
+        let place = match index.and_then(|index| self.settings.applied.get(index)).map(|applied| applied.origin) {
+            Some(Origin::File { line }) => Place::File { line: Some(line), key: Some(key) },
+            Some(Origin::Env) => Place::Env { name: "DAILY_OPS_HOST".to_owned() },
+            Some(Origin::Flag) => Place::Flag { key },
+            Some(Origin::Default) | None => Place::Default { key },
+        };
+        self.faults.push(SettingFault::new(place, rule).with_value(&host));
     }
 
     fn apply(&mut self, knob: &Knob, raw: &Raw, origin: Origin, place: Place) {
@@ -427,11 +446,11 @@ mod tests {
   daily_ops.toml:4 pipeline.strict_delivery = \"true\": must be true or false, without quotes
   daily_ops.toml:5 serv: no such key; did you mean serve?
   environment DAILY_OPS_BRANHC: no such variable; did you mean DAILY_OPS_BRANCH?
-  environment DAILY_OPS_HOST = \"0.0.0.0\": must be a loopback address: remote access is not part of this release
   environment KRX_API_URL = \"https://***@host\": must start with http://: the backend speaks plain http on loopback, \
 not https
   environment OPS_LANGUAGE: no such variable
-  flag pipeline.nothing: no such key";
+  flag pipeline.nothing: no such key
+  environment DAILY_OPS_HOST = \"0.0.0.0\": must be a loopback address unless serve.remote is true";
         assert_eq!(text, want);
     }
 
@@ -503,6 +522,7 @@ not https
     fn variables_of_later_parts_are_accepted_and_named() {
         let variables = [
             ("OPS_TOKEN", "hidden-token-value"),
+            ("OPS_SSE_MAX", "5"),
             ("OPS_BUS_QMAX", "200"),
             ("DAILY_OPS_ROOT", "/srv/site"),
             ("DAILY_OPS_BIN", "/usr/bin/daily_ops"),
@@ -512,6 +532,27 @@ not https
         let settings = load("", &variables, &[]).expect("settings");
         assert_eq!(settings.warnings.len(), 2, "{:?}", settings.warnings);
         assert!(!settings.warnings.concat().contains("hidden"));
+    }
+
+    #[test]
+    fn other_machines_are_let_in_on_purpose_only() {
+        let open = ("DAILY_OPS_HOST", "0.0.0.0");
+        assert!(load("", &[open], &[]).is_err());
+        assert!(load("[serve]\nhost = \"10.0.0.5\"\n", &[], &[]).expect_err("refused").to_string().contains("toml:2"));
+        let settings = load("", &[open, ("OPS_ALLOW_REMOTE", "true")], &[]).expect("settings");
+        assert!(settings.serve.remote && settings.serve.host.is_unspecified());
+    }
+
+    #[test]
+    fn the_token_of_the_environment_is_never_shown() {
+        let settings = load("", &[("OPS_TOKEN", "hidden-token-value")], &[]).expect("settings");
+        let row = settings.rows().into_iter().find(|row| row.env == "OPS_TOKEN").expect("a row");
+        assert_eq!(row.value, "***");
+        assert!(!format!("{settings:?}").contains("hidden"));
+        let fault = load("", &[("OPS_TOKEN", "hidden")], &[]).expect_err("too short").to_string();
+        assert!(fault.contains("at least 16 bytes") && !fault.contains("hidden"), "{fault}");
+        assert!(load("[serve]\ntoken = \"hidden-token-value\"\n", &[], &[]).is_err(), "not from the file");
+        assert!(load("", &[], &[("serve.token", "hidden-token-value")]).is_err(), "not from a flag");
     }
 
     #[test]

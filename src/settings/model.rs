@@ -104,12 +104,18 @@ pub struct OutputSettings {
 /// `[serve]`
 #[derive(Clone, Debug)]
 pub struct ServeSettings {
-    /// The address to listen on; always loopback.
+    /// The address to listen on; loopback unless `remote` is set.
     pub host: IpAddr,
     /// The port; 0 lets the system choose.
     pub port: u16,
     /// The largest request body, in bytes.
     pub body_limit: u64,
+    /// Whether other machines may ask.
+    pub remote: bool,
+    /// One more operator token, when the environment holds it.
+    pub token: Option<Secret>,
+    /// The file that holds it otherwise; at most one.
+    pub token_file: Vec<PathBuf>,
 }
 
 /// `[bundle]`
@@ -309,7 +315,14 @@ impl Settings {
             api_url: String::new(),
             pipeline: PipelineSettings::default(),
             output: OutputSettings::default(),
-            serve: ServeSettings { host: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 0, body_limit: 0 },
+            serve: ServeSettings {
+                host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                port: 0,
+                body_limit: 0,
+                remote: false,
+                token: None,
+                token_file: Vec::new(),
+            },
             bundle: BundleSettings {
                 max_age_seconds: 0,
                 staleness: Staleness::Age,

@@ -230,7 +230,7 @@ impl Value for Duration {
 
 impl Value for IpAddr {
     fn read(raw: &Raw, kind: &Kind) -> Result<Self, String> {
-        raw.text().ok_or_else(|| must_be(kind)).and_then(rules::loopback)
+        raw.text().ok_or_else(|| must_be(kind)).and_then(rules::listener)
     }
 
     fn shown(&self, _kind: &Kind) -> String {

@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::io::Read as _;
+use std::io::Seek as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -136,6 +137,41 @@ impl Store {
         let outcome = open::regular(&path).and_then(|found| match found {
             None => Ok(None),
             Some(mut file) => {
+                let mut bytes = Vec::new();
+                file.read_to_end(&mut bytes)?;
+                Ok(Some(bytes))
+            }
+        });
+        outcome.map_err(StoreFault::new("read", relative))
+    }
+
+    /// Reads the last `reach` bytes of a file and tells whether that is all of it; `None` when there is no file.
+    ///
+    /// # Errors
+    /// The file exists and cannot be read, or is no regular file.
+    pub fn read_end(&self, relative: &str, reach: u64) -> Result<Option<(Vec<u8>, bool)>, StoreFault> {
+        let outcome = open::regular(&self.path(relative)).and_then(|found| match found {
+            None => Ok(None),
+            Some(mut file) => {
+                let start = file.metadata()?.len().saturating_sub(reach);
+                file.seek(io::SeekFrom::Start(start))?;
+                let mut bytes = Vec::new();
+                file.read_to_end(&mut bytes)?;
+                Ok(Some((bytes, start == 0)))
+            }
+        });
+        outcome.map_err(StoreFault::new("read", relative))
+    }
+
+    /// Reads a secret: a file that only its owner may read and write. `None` when there is none.
+    ///
+    /// # Errors
+    /// The file exists and cannot be read, is no regular file, or is open to others.
+    pub fn read_secret(&self, relative: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+        let outcome = open::regular(&self.path(relative)).and_then(|found| match found {
+            None => Ok(None),
+            Some(mut file) => {
+                open::owner_only(&file)?;
                 let mut bytes = Vec::new();
                 file.read_to_end(&mut bytes)?;
                 Ok(Some(bytes))

@@ -28,6 +28,20 @@ pub(super) fn regular(path: &Path) -> io::Result<Option<File>> {
     Ok(Some(file))
 }
 
+/// Refuses a file that others than its owner may read or write. The opened file is judged: nobody can swap it any more.
+#[cfg(unix)]
+pub(super) fn owner_only(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = file.metadata()?.permissions().mode() & 0o7777;
+    let open = format!("has mode {mode:04o}, must be 0600 or stricter");
+    if mode & !0o600 == 0 { Ok(()) } else { Err(io::Error::new(io::ErrorKind::PermissionDenied, open)) }
+}
+
+#[cfg(not(unix))]
+pub(super) fn owner_only(_file: &File) -> io::Result<()> {
+    Ok(())
+}
+
 #[cfg(unix)]
 fn nonblocking() -> i32 {
     // The flag fits: it is the system's own open flag.

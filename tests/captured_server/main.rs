@@ -13,6 +13,7 @@
 mod client;
 mod differences;
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
@@ -193,6 +194,24 @@ fn differences(theirs: Option<&Value>, ours: Option<&Value>, at: &str, found: &m
     }
 }
 
+/// Learns which id of ours stands where a recorded reply has its own, so that later requests can name it.
+fn pair_ids(theirs: &Value, ours: &Value, ids: &mut BTreeMap<String, String>) {
+    match (theirs, ours) {
+        (Value::String(a), Value::String(b)) if a != b && masked_text(a) == "<uuid>" && masked_text(b) == "<uuid>" => {
+            ids.insert(a.clone(), b.clone());
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            a.iter().for_each(|(key, a)| b.get(key).into_iter().for_each(|b| pair_ids(a, b, ids)));
+        }
+        _ => {}
+    }
+}
+
+/// A recorded request body with our ids in place of the recorded ones.
+fn with_our_ids(body: String, ids: &BTreeMap<String, String>) -> String {
+    ids.iter().fold(body, |body, (theirs, ours)| body.replace(theirs, ours))
+}
+
 fn fits(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
@@ -228,8 +247,9 @@ fn every_reply_is_the_recorded_one_or_a_listed_difference() {
                 None => drop(site.store.remove(file).expect("removed")),
             }
         }
+        let mut ids = BTreeMap::new();
         for step in steps.iter().filter(|step| is_ours(step)) {
-            let body = (!step.body.is_null()).then(|| step.body.to_string());
+            let body = (!step.body.is_null()).then(|| with_our_ids(step.body.to_string(), &ids));
             let mut path = step.path.clone();
             if step.method == "POST" && UNGUARDED.contains(&path.as_str()) {
                 assert_eq!(site.post(&path, None).status, 400, "{name}: not confirmed");
@@ -240,6 +260,7 @@ fn every_reply_is_the_recorded_one_or_a_listed_difference() {
                 continue;
             }
             compared += 1;
+            pair_ids(&step.reply, &answer.json(), &mut ids);
             let (theirs, ours) = (masked(&step.reply), masked(&answer.json()));
             let mut found = Vec::new();
             differences(Some(&json!(step.status)), Some(&json!(answer.status)), "HTTP", &mut found);

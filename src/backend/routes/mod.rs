@@ -17,6 +17,7 @@ mod status;
 mod tickets;
 mod watch;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,9 @@ use axum::response::Response;
 use axum::routing::MethodFilter;
 use axum::routing::on;
 
+use super::access::Access;
+use super::access::ROLE_TOO_LOW;
+use super::access::Reach;
 use super::body::RequestBody;
 use super::cache::Cache;
 use super::guard;
@@ -255,11 +259,11 @@ pub const ROUTES: &[Route] = &[
             need("key_id", Kind::Text, "the approver's key"),
             need("approver_id", Kind::Text, "who"),
         ])
-        .admin().refusing(&[404, 409]),
+        .admin().refusing(&[400, 404, 409]),
     get("/api/approvals/real_enable/latest", "REAL_ENABLE_APPROVAL_V1", "the approval that counts now", approvals::latest),
     post("/api/real_enable_window/request", "REAL_ENABLE_WINDOW_V1", "opens the one-shot window for real execution", approvals::window_request)
         .told(&[need("reason", Kind::Text, "why"), may("ttl_seconds", Kind::Count, "1 to 3600, 600 by default")])
-        .admin(),
+        .admin().refusing(&[400, 409]),
     get("/api/real_enable_window/latest", "REAL_ENABLE_WINDOW_V1", "the open window, if one is open", approvals::window_latest),
     post("/api/real_enable_window/revoke", "", "closes a window", approvals::window_revoke)
         .told(&[need("window_id", Kind::Text, "which"), REASON]).refusing(&[404]),
@@ -424,9 +428,20 @@ const _: () = assert!(!has_twins(ROUTES), "a route is listed twice");
 struct App {
     ops: Arc<Ops>,
     cache: Cache,
-    body_limit: usize,
-    body_time: Duration,
+    access: Access,
+    bounds: Bounds,
 }
+
+/// How much of a body is read, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub(super) bytes: usize,
+    pub(super) time: Duration,
+}
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) IpAddr);
 
 impl App {
     fn now(&self) -> KstTime {
@@ -455,9 +470,9 @@ struct Call {
 }
 
 /// Builds the router from the table.
-pub(super) fn router(ops: Arc<Ops>, body_limit: usize, body_time: Duration) -> Router {
+pub(super) fn router(ops: Arc<Ops>, access: Access, bounds: Bounds) -> Router {
     let cache = Cache::new(ops.store().root(), ROUTES.iter().map(|route| route.watched));
-    let app = Arc::new(App { ops, cache, body_limit, body_time });
+    let app = Arc::new(App { ops, cache, access, bounds });
     let mut router = Router::new();
     for (at, route) in ROUTES.iter().enumerate() {
         let app = Arc::clone(&app);
@@ -476,22 +491,23 @@ pub(super) fn router(ops: Arc<Ops>, body_limit: usize, body_time: Duration) -> R
 }
 
 async fn nowhere(app: Arc<App>, request: Request, status: StatusCode, text: &'static str) -> Response {
-    match guard::host(request.headers(), request.uri()) {
-        Ok(()) => Reply::detail(status, text),
-        Err(refusal) => refused(&app, refusal),
+    match named(&app, &request).and_then(|()| who(&app, &request)) {
+        Ok(_) => Reply::detail(status, text).into_response(),
+        Err(refusal) => turned_away(&app, refusal),
     }
-    .into_response()
 }
 
 async fn answer(app: Arc<App>, at: usize, request: Request) -> Response {
     let Some(route) = ROUTES.get(at) else { return failed(&app).into_response() };
-    if let Err(refusal) = admit(route, &request, app.body_limit) {
-        return refused(&app, refusal).into_response();
-    }
-    let readable = *request.method() != Method::POST;
+    let actor = match admit(&app, route, &request) {
+        Ok(actor) => actor,
+        Err(refusal) => return turned_away(&app, refusal),
+    };
+    // A server that is open to other machines answers their pages only when they are its own.
+    let readable = *request.method() != Method::POST && app.access.reach == Reach::Loopback;
     let reply = match app.cache.fresh(at, || app.now()) {
         Some(kept) => kept,
-        None => match read(&app, route, request).await {
+        None => match read(&app, route, request, actor).await {
             Ok(call) => run(app, at, call).await,
             Err(refusal) => refused(&app, refusal),
         },
@@ -503,30 +519,72 @@ async fn answer(app: Arc<App>, at: usize, request: Request) -> Response {
     response
 }
 
-fn admit(route: &Route, request: &Request, body_limit: usize) -> Result<(), Refusal> {
-    if route.path != HEALTH {
-        guard::host(request.headers(), request.uri())?;
+/// Who may come in, and as whom.
+fn admit(app: &App, route: &Route, request: &Request) -> Result<Actor, Refusal> {
+    let is_health = route.path == HEALTH;
+    if !is_health {
+        named(app, request)?;
     }
     if route.verb == Verb::Post {
-        guard::origin(request.headers())?;
-        guard::length(request.headers(), body_limit)?;
+        match app.access.reach {
+            Reach::Loopback => guard::origin(request.headers())?,
+            Reach::Remote => guard::same_origin(request.headers())?,
+        }
+        guard::length(request.headers(), app.bounds.bytes)?;
     }
-    Ok(())
+    let asks_openly = is_health && !request.headers().contains_key(header::AUTHORIZATION);
+    if asks_openly {
+        return Ok(Actor::new("anybody", Role::Viewer, "http"));
+    }
+    let actor = who(app, request)?;
+    if actor.role < route.role { Err(ROLE_TOO_LOW) } else { Ok(actor) }
 }
 
-async fn read(app: &App, route: &Route, request: Request) -> Result<Call, Refusal> {
+/// Checks by which name this server was called.
+fn named(app: &App, request: &Request) -> Result<(), Refusal> {
+    match app.access.reach {
+        Reach::Loopback => guard::host(request.headers(), request.uri()),
+        Reach::Remote => guard::any_host(request.headers(), request.uri()),
+    }
+}
+
+fn who(app: &App, request: &Request) -> Result<Actor, Refusal> {
+    // Every connection states its other end; without one nobody is trusted.
+    let unspecified = Peer(IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED));
+    let Peer(peer) = request.extensions().get::<Peer>().copied().unwrap_or(unspecified);
+    app.access.actor(request.headers(), peer, &app.gates(), app.ops.clock().monotonic())
+}
+
+/// The reply to a request that was not let in. What 401 and 429 ask for stands in its head.
+fn turned_away(app: &App, refusal: Refusal) -> Response {
+    let mut response = refused(app, refusal).into_response();
+    let headers = response.headers_mut();
+    if refusal.status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if refusal.status == StatusCode::TOO_MANY_REQUESTS {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+    }
+    response
+}
+
+/// Refuses in a handler what the role of the route allows and this change does not.
+fn needs(app: &App, call: &Call, role: Role) -> Result<(), Reply> {
+    if call.actor.role < role { Err(refused(app, ROLE_TOO_LOW)) } else { Ok(()) }
+}
+
+async fn read(app: &App, route: &Route, request: Request, actor: Actor) -> Result<Call, Refusal> {
     let (parts, body) = request.into_parts();
     let body = match route.verb {
         Verb::Get => Bytes::new(),
         Verb::Post => collect(body, app).await?,
     };
     let tail = parts.uri.path().rsplit('/').next().unwrap_or_default().to_owned();
-    let actor = Actor::new("local_api", Role::Admin, "http loopback");
     Ok(Call { query: Query::parse(parts.uri.query()), headers: parts.headers, body, actor, tail })
 }
 
 async fn collect(body: Body, app: &App) -> Result<Bytes, Refusal> {
-    match tokio::time::timeout(app.body_time, axum::body::to_bytes(body, app.body_limit)).await {
+    match tokio::time::timeout(app.bounds.time, axum::body::to_bytes(body, app.bounds.bytes)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         // The other fault is a client that went away, and it reads no reply.
         Ok(Err(_too_large)) => Err(guard::TOO_LARGE),

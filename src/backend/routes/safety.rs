@@ -11,6 +11,7 @@ use crate::backend::reply::Problem;
 use crate::backend::reply::Reply;
 use crate::contracts::Document;
 use crate::contracts::GateMode;
+use crate::contracts::actor::Role;
 use crate::contracts::safety::ExecutionGate;
 use crate::contracts::safety::SenderEnable;
 use crate::gates::Reading;
@@ -93,6 +94,9 @@ pub(super) fn set_gate(app: &App, call: &Call) -> Result<Reply, Reply> {
         let modes = GateMode::ALL.map(|mode| format!("'{}'", mode.as_str())).join(", ");
         fail(StatusCode::BAD_REQUEST, &format!("Invalid mode. Must be one of [{modes}]"))
     })?;
+    if mode == GateMode::RealEnabled {
+        super::needs(app, call, Role::Admin)?;
+    }
     let gate = app
         .gates()
         .set_gate(mode, &call.actor.named(Some(LOCAL_API)), reason, app.now())
@@ -117,6 +121,9 @@ pub(super) fn set_sender(app: &App, call: &Call) -> Result<Reply, Reply> {
     let body = RequestBody::required(&call.body)?;
     let on = body.boolean("enabled")?;
     let reason = if body.is_null("reason") { None } else { body.text_or_default("reason")? };
+    if on {
+        super::needs(app, call, Role::Admin)?;
+    }
     let position = if on { Sender::On } else { Sender::Off };
     let set_to =
         app.gates().set_sender(position, &call.actor.named(Some(LOCAL_API)), reason.unwrap_or_default(), app.now());
