@@ -44,6 +44,7 @@ pub use tickets::Outcome;
 pub use tickets::TicketBoard;
 pub use tickets::TicketDraft;
 pub use tickets::TicketFault;
+pub use tickets::is_artifact_id;
 pub use worker::TicketStep;
 
 use crate::contracts::BundlePolicy;

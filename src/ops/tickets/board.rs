@@ -74,23 +74,23 @@ impl Ops {
 }
 
 /// The request lines behind some tickets; `None` for one whose line is no longer where it was.
-pub(in crate::ops) fn requests(store: &Store, spots: &[Spot]) -> Result<Vec<Option<RequestRow>>, StoreFault> {
+pub(in crate::ops) fn request_rows(store: &Store, spots: &[Spot]) -> Result<Vec<Option<RequestRow>>, StoreFault> {
     let offsets: Vec<u64> = spots.iter().map(|spot| spot.request).collect();
     let lines = store.lines_at(layout::TICKET_REQUESTS, &offsets)?;
-    Ok(lines.into_iter().map(|line| serde_json::from_slice(unmarked(&line?)).ok()).collect())
+    Ok(lines.into_iter().map(|line| RequestRow::read(unmarked(&line?))).collect())
 }
 
 /// The newest result lines behind some tickets; `None` for a ticket without one.
-pub(in crate::ops) fn results(store: &Store, spots: &[Spot]) -> Result<Vec<Option<ResultRow>>, StoreFault> {
+pub(in crate::ops) fn result_rows(store: &Store, spots: &[Spot]) -> Result<Vec<Option<ResultRow>>, StoreFault> {
     let offsets: Vec<u64> = spots.iter().filter_map(|spot| spot.result).collect();
     let lines = if offsets.is_empty() { Vec::new() } else { store.lines_at(layout::TICKET_RESULTS, &offsets)? };
-    let mut found = lines.into_iter().map(|line| serde_json::from_slice(unmarked(&line?)).ok());
+    let mut found = lines.into_iter().map(|line| ResultRow::read(unmarked(&line?)));
     Ok(spots.iter().map(|spot| spot.result.and_then(|_| found.next().flatten())).collect())
 }
 
 /// The rows of the board; `None` when a line is no longer where it was, as after a file was replaced.
 fn rows(store: &Store, spots: &[Spot]) -> Result<Option<Vec<BoardRow>>, StoreFault> {
-    let (requests, results) = (requests(store, spots)?, results(store, spots)?);
+    let (requests, results) = (request_rows(store, spots)?, result_rows(store, spots)?);
     let rows = spots.iter().zip(requests).zip(results).map(|((spot, request), result)| {
         let request = request?;
         if spot.result.is_some() && result.as_ref().is_none_or(|result| result.request_id != request.request_id) {

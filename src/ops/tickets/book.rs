@@ -103,13 +103,24 @@ impl Book {
     /// The newest tickets, newest first; only those in `state` when one is given.
     pub(in crate::ops) fn newest(&self, state: Option<TicketState>, limit: usize) -> Vec<Spot> {
         let most = limit.min(usize::try_from(self.total(state)).unwrap_or(usize::MAX));
-        self.order.iter().rev().filter(|id| self.stands(**id, state)).take(most).filter_map(|id| self.spot(*id)).collect()
+        self.order
+            .iter()
+            .rev()
+            .filter(|id| self.stands(**id, state))
+            .take(most)
+            .filter_map(|id| self.spot(*id))
+            .collect()
     }
 
     /// The oldest tickets in a state, oldest first.
     pub(in crate::ops) fn oldest(&self, state: TicketState, limit: usize) -> Vec<Spot> {
         let most = limit.min(usize::try_from(self.total(Some(state))).unwrap_or(usize::MAX));
-        self.order.iter().filter(|id| self.stands(**id, Some(state))).take(most).filter_map(|id| self.spot(*id)).collect()
+        self.order
+            .iter()
+            .filter(|id| self.stands(**id, Some(state)))
+            .take(most)
+            .filter_map(|id| self.spot(*id))
+            .collect()
     }
 
     fn stands(&self, id: u32, state: Option<TicketState>) -> bool {
@@ -184,9 +195,10 @@ impl Book {
         let (counts, seen) = (self.counts, self.seen);
         let mut before = Vec::new();
         for event in pending {
-            let ticket = self.ids.get(&event.key).and_then(|id| {
-                Some((*self.standings.get(*id as usize)?, *self.lines.get(*id as usize)?))
-            });
+            let ticket = self
+                .ids
+                .get(&event.key)
+                .and_then(|id| Some((*self.standings.get(*id as usize)?, *self.lines.get(*id as usize)?)));
             before.push(Before { key: event.key, ticket });
             self.apply(event);
         }

@@ -222,7 +222,13 @@ impl Desk<'_> {
     }
 
     /// A result line of now.
-    pub(in crate::ops) fn result(&self, id: &str, status: TicketStatus, processor: &str, message: &str) -> TicketResult {
+    pub(in crate::ops) fn result(
+        &self,
+        id: &str,
+        status: TicketStatus,
+        processor: &str,
+        message: &str,
+    ) -> TicketResult {
         TicketResult {
             schema: "TICKET_RESULT_V1".to_owned(),
             result_id: uuid::Uuid::new_v4().to_string(),

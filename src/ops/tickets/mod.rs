@@ -6,18 +6,26 @@
 mod board;
 mod book;
 mod change;
+mod preflight;
 
 use std::sync::mpsc;
 
 pub use board::BoardRow;
 pub use board::TicketBoard;
+pub(super) use board::request_rows;
+pub(super) use board::result_rows;
 pub(super) use book::Book;
 pub(super) use book::Spot;
 pub use change::Completion;
+pub(super) use change::Desk;
 pub use change::Outcome;
 pub(super) use change::TAKEN;
 pub use change::TicketDraft;
 pub use change::TicketFault;
+pub(super) use preflight::Safety;
+pub(super) use preflight::Work;
+pub(super) use preflight::artifact;
+pub use preflight::is_artifact_id;
 
 use super::RiskWindow;
 use super::recent;
