@@ -141,7 +141,7 @@ impl Gates<'_> {
         }
         let fault = |source: io::Error| StoreFault { verb: "read", path: layout::AUDIT.to_owned(), source };
         let mut tail = Tail::default();
-        let rest = tail.read(&path, &mut || {}, each).map_err(fault)?;
+        let rest = tail.read(&path, &mut || {}, &mut |place, line| each(place.number, line)).map_err(fault)?;
         if !rest.is_empty() {
             each(tail.lines() + 1, &rest);
         }

@@ -5,5 +5,7 @@ mod reco;
 mod refs;
 mod site;
 mod summary;
+mod ticket_changes;
 mod tickets;
 mod turns;
+mod worker;
