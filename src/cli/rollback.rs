@@ -8,9 +8,12 @@ use super::exit;
 use super::exit::Failure;
 use super::output::Output;
 use super::switches;
+use crate::gates::Change;
+use crate::gates::Gates;
 use crate::pipeline::look_at_backend;
 use crate::release;
 use crate::store::Stored;
+use crate::store::layout;
 use crate::sync::Commit;
 use crate::sync::DirtyPolicy;
 use crate::sync::Remote;
@@ -49,8 +52,12 @@ pub(super) fn rollback(context: &Context, what: RollbackCommand, output: &Output
             }
             let dirty = if force { DirtyPolicy::Overwrite } else { DirtyPolicy::Refuse };
             let by = context.operator(None);
-            let change = (by.name.as_str(), reason.as_str(), context.clock.now());
-            let record = release::roll_back(&context.store, &remote, &revision, dirty, change)?;
+            let now = context.clock.now();
+            let entry = Change::new("rollback.to", revision.as_str(), reason.as_str()).of(&in_force(context));
+            let record = Gates::new(&context.store).recorded(&by, entry, now, || {
+                let change = (by.name.as_str(), reason.as_str(), now);
+                release::roll_back(&context.store, &remote, &revision, dirty, change)
+            })?;
             output.result(&record, || {
                 let mut lines = vec![format!("{} files restored from {}", record.paths.len(), record.to_rev)];
                 lines.push("the daily pull is skipped until `daily_ops rollback release`".to_owned());
@@ -60,7 +67,10 @@ pub(super) fn rollback(context: &Context, what: RollbackCommand, output: &Output
             Ok(exit::DONE)
         }
         RollbackCommand::Release => {
-            let paths = release::release(&context.store, &remote)?;
+            let entry = Change::new("rollback.release", layout::ROLLBACK, "").of(&in_force(context));
+            let by = context.operator(None);
+            let paths = Gates::new(&context.store)
+                .recorded(&by, entry, context.clock.now(), || release::release(&context.store, &remote))?;
             let document = serde_json::json!({"schema": "ROLLBACK_RELEASED_V1", "paths": paths});
             output.result(&document, || {
                 let mut lines = vec![format!("{} files are back, the daily pull goes on", paths.len())];
@@ -70,6 +80,11 @@ pub(super) fn rollback(context: &Context, what: RollbackCommand, output: &Output
             Ok(exit::DONE)
         }
     }
+}
+
+/// The rollback that is in force, for the audit trail.
+fn in_force(context: &Context) -> Option<release::Rollback> {
+    release::active(&context.store).present()
 }
 
 /// What an operator looks at after the files changed: health and the three switches.

@@ -196,9 +196,10 @@ fn without_its_entry_no_change_is_made_but_the_stop_goes_on_all_the_same() {
     for file in [layout::SENDER, layout::APPROVALS, layout::WINDOWS, layout::TOKENS, layout::WINDOW_CONSUMED] {
         assert_eq!(site.store.read(file).expect("readable"), None, "{file}");
     }
-    gates.set_stop(Stop::On, &actor(), "halt", now()).expect_err("the trail is told");
+    let told = gates.set_stop(Stop::On, &actor(), "halt", now()).expect_err("the trail is told").to_string();
+    assert!(told.starts_with("the emergency stop is ON, but the audit trail could not be written"), "{told}");
     let read = gates.switches();
-    assert!(read.stop.value, "and the stop is on");
+    assert_eq!((read.stop.value, read.gate.value), (true, GateMode::MockOnly), "and the stop is on, the gate closed");
     assert!(matches!(gates.permit(Action::LiveCycle, now()), Permission::Block(..)));
 }
 

@@ -99,6 +99,35 @@ fn the_trail_tells_who_changed_what_and_is_proved() {
 }
 
 #[test]
+fn processes_at_once_make_one_chain() {
+    let dir = workspace();
+    let root = dir.path();
+    let start = |n: usize| {
+        let mode = if n % 2 == 0 { "MOCK_ONLY" } else { "DRY_RUN" };
+        Command::new(env!("CARGO_BIN_EXE_daily_ops"))
+            .arg("--root")
+            .arg(root)
+            .args(["gate", "set", mode, "--reason", "at once", "--quiet"])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("started")
+    };
+    let all: Vec<_> = (0..8).map(start).collect();
+    for mut one in all {
+        assert!(one.wait().expect("waited for").success());
+    }
+    let proof = document(root, &["audit", "verify"], 0);
+    assert_eq!((&proof["entries"], &proof["torn_lines"]), (&json!(3 + 8), &json!(0)));
+    // Each entry begins where the one before it ended: the lock of the switch was held around both.
+    let shown = document(root, &["audit", "show", "-n", "9"], 0);
+    let rows: Vec<&Value> =
+        shown["rows"].as_array().expect("rows").iter().filter(|r| r["action"] == "gate.set").collect();
+    for pair in rows.windows(2) {
+        assert_eq!(pair[0]["after"], pair[1]["before"]);
+    }
+}
+
+#[test]
 fn an_empty_or_missing_trail_proves_nothing_and_says_so() {
     let dir = tempfile::tempdir().expect("a directory");
     let root = dir.path();

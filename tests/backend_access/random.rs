@@ -67,7 +67,17 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..DAMAGE.len()).prop_map(|how| Step::DamageWindows { how }),
         1 => Just(Step::DamageStop),
     ];
-    proptest::collection::vec(step, 1..40)
+    // Half of the sequences begin where everything is permitted: random steps alone rarely come that far.
+    let permitted = [
+        Step::Ask,
+        Step::Approve { which: 0, key: 0, person: 0 },
+        Step::Approve { which: 0, key: 1, person: 1 },
+        Step::Open { seconds: 600 },
+    ];
+    (any::<bool>(), proptest::collection::vec(step, 1..30)).prop_map(move |(begun, steps)| {
+        let first = if begun { permitted.to_vec() } else { Vec::new() };
+        [first, steps].concat()
+    })
 }
 
 /// A stretch of time that ends by itself or before.
@@ -263,7 +273,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 200, failure_persistence: None, ..Config::default() })]
+    #![proptest_config(Config { cases: 96, failure_persistence: None, ..Config::default() })]
 
     #[test]
     fn prop_what_permits_is_what_the_model_permits(steps in steps()) {
@@ -271,12 +281,8 @@ proptest! {
         for step in &steps {
             world.take(step);
             world.compare();
-            if world.model.permits(world.clock.now()) { PERMITS.fetch_add(1, std::sync::atomic::Ordering::Relaxed); }
         }
-        eprintln!("permits {}", PERMITS.load(std::sync::atomic::Ordering::Relaxed));
         let proof = Gates::new(&world.store).verify_audit(None).expect("readable");
         assert!(proof.is_good() && proof.torn_lines == 0, "{proof:?}");
     }
 }
-
-static PERMITS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
