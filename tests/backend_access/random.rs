@@ -219,6 +219,17 @@ impl World {
                     self.model.gate = 0;
                 }
             }
+            Step::Wait { .. }
+            | Step::TurnBack { .. }
+            | Step::DamageApprovals { .. }
+            | Step::DamageWindows { .. }
+            | Step::DamageStop => self.suffer(step, now),
+        }
+    }
+
+    /// What happens to the host: time passes, files are damaged.
+    fn suffer(&mut self, step: &Step, now: KstTime) {
+        match *step {
             Step::Wait { seconds } => self.clock.advance(Duration::from_secs(seconds)),
             Step::TurnBack { seconds } => self.clock.jump_to(now - chrono::Duration::seconds(seconds)),
             Step::DamageApprovals { how } => {
@@ -230,11 +241,17 @@ impl World {
                 self.model.windows.iter_mut().for_each(|life| life.ended = true);
             }
             Step::DamageStop => {
-                self.store
-                    .write(layout::STOP, b"{\"schema\":\"EMERGENCY_STOP_V1\",\"enabled\":\"false\"}")
-                    .expect("written");
+                let text = br#"{"schema":"EMERGENCY_STOP_V1","enabled":"false"}"#;
+                self.store.write(layout::STOP, text).expect("written");
                 self.model.stopped = true;
             }
+            Step::Ask
+            | Step::Approve { .. }
+            | Step::Open { .. }
+            | Step::Revoke { .. }
+            | Step::Consume { .. }
+            | Step::Gate { .. }
+            | Step::Stop { .. } => panic!("{step:?} is an operation"),
         }
     }
 
