@@ -162,7 +162,8 @@ mod tests {
             assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY, "{name}");
             assert_eq!(said(&reply), (kind.to_owned(), at.to_owned()), "{name}");
         }
-        let numbers: [(&str, &str, Result<Option<i64>, &str>); 8] = [
+        type Number = (&'static str, &'static str, Result<Option<i64>, &'static str>);
+        let numbers: [Number; 8] = [
             ("left out", "{}", Ok(None)),
             ("least", r#"{"n":1}"#, Ok(Some(1))),
             ("most", r#"{"n":9}"#, Ok(Some(9))),

@@ -12,6 +12,7 @@ use crate::contracts::actor::Role;
 use crate::pipeline::Backend;
 use crate::pipeline::Limits;
 use crate::pipeline::Site;
+use crate::settings::Secret;
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::store::layout;
@@ -82,13 +83,20 @@ impl Context {
         Site {
             store: &self.store,
             clock: self.clock.as_ref(),
-            backend: Backend::new(url, Limits::from(&self.settings.pipeline)),
+            backend: Backend::new(url, Limits::from(&self.settings.pipeline)).with_token(self.token()),
             bundle_rules,
             host_zone: host_zone_name(),
             interrupted: Arc::clone(&self.interrupted),
             salt: salt(),
             low_disk_percent: self.settings.store.low_disk_percent,
         }
+    }
+
+    /// The token that a backend wants which is open to other machines. One that cannot be read is not shown: the
+    /// backend refuses the call, and `serve` says why.
+    fn token(&self) -> Option<Secret> {
+        let is_wanted = self.settings.serve.remote;
+        is_wanted.then(|| self.settings.operator_token().ok().flatten()).flatten()
     }
 
     /// Who changes something: the flag, else the user's name. Whoever can write the files may do everything.

@@ -8,7 +8,6 @@ use super::exit;
 use super::exit::Failure;
 use super::output::Output;
 use super::switches;
-use crate::contracts::actor::Actor;
 use crate::gates::Change;
 use crate::gates::Gates;
 use crate::pipeline::look_at_backend;
@@ -53,10 +52,12 @@ pub(super) fn rollback(context: &Context, what: RollbackCommand, output: &Output
             }
             let dirty = if force { DirtyPolicy::Overwrite } else { DirtyPolicy::Refuse };
             let by = context.operator(None);
-            let change = (by.name.as_str(), reason.as_str(), context.clock.now());
-            let record = release::roll_back(&context.store, &remote, &revision, dirty, change)?;
-            let after = serde_json::json!({"to_rev": record.to_rev, "paths": record.paths});
-            note(context, &by, Change { action: "rollback.to", reason, after, ..change_of_files() })?;
+            let now = context.clock.now();
+            let entry = Change::new("rollback.to", revision.as_str(), reason.as_str()).of(&in_force(context));
+            let record = Gates::new(&context.store).recorded(&by, entry, now, || {
+                let change = (by.name.as_str(), reason.as_str(), now);
+                release::roll_back(&context.store, &remote, &revision, dirty, change)
+            })?;
             let done = Done { record: &record, afterwards: afterwards(context) };
             output.result(&done, || {
                 let mut lines = vec![format!("{} files restored from {}", record.paths.len(), record.to_rev)];
@@ -67,9 +68,10 @@ pub(super) fn rollback(context: &Context, what: RollbackCommand, output: &Output
             Ok(exit::DONE)
         }
         RollbackCommand::Release => {
-            let paths = release::release(&context.store, &remote)?;
-            let after = serde_json::json!({"paths": paths});
-            note(context, &context.operator(None), Change { action: "rollback.release", after, ..change_of_files() })?;
+            let entry = Change::new("rollback.release", layout::ROLLBACK, "").of(&in_force(context));
+            let by = context.operator(None);
+            let paths = Gates::new(&context.store)
+                .recorded(&by, entry, context.clock.now(), || release::release(&context.store, &remote))?;
             let released = serde_json::json!({"schema": "ROLLBACK_RELEASED_V1", "paths": paths});
             let done = Done { record: &released, afterwards: afterwards(context) };
             output.result(&done, || {
@@ -90,13 +92,9 @@ struct Done<'a, R: Serialize> {
     afterwards: Vec<String>,
 }
 
-fn change_of_files() -> Change {
-    Change { target: layout::ROLLBACK.to_owned(), ..Change::default() }
-}
-
-fn note(context: &Context, by: &Actor, change: Change) -> Result<(), Failure> {
-    Gates::new(&context.store).record(by, change, context.clock.now())?;
-    Ok(())
+/// The rollback that is in force, for the audit trail.
+fn in_force(context: &Context) -> Option<release::Rollback> {
+    release::active(&context.store).present()
 }
 
 /// What an operator looks at after the files changed: health and the three switches.

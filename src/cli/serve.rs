@@ -31,12 +31,8 @@ pub(super) fn serve(context: &mut Context, args: &ServeArgs, output: &Output) ->
     }
     context.heed_signals()?;
     init_logging();
-    let token = context.settings.operator_token().map_err(|faults| Failure::Usage(faults.to_string()))?;
-    let options = ServeOptions {
-        remote: context.settings.serve.remote,
-        operator_token: token.map(|token| TokenHash::of(token.expose())),
-        ..options(&context.settings, context.settings.serve.host, context.settings.serve.port, 2)
-    };
+    let serve = &context.settings.serve;
+    let options = ServeOptions { remote: serve.remote, ..options(&context.settings, serve.host, serve.port, 2)? };
     let server = Server::start(ops(context), &options).map_err(told)?;
     let url = server.url();
     let root = context.store.root();
@@ -62,9 +58,11 @@ fn told(fault: ServeFault) -> Failure {
     }
 }
 
-fn options(settings: &Settings, host: IpAddr, port: u16, workers: usize) -> ServeOptions {
+fn options(settings: &Settings, host: IpAddr, port: u16, workers: usize) -> Result<ServeOptions, Failure> {
+    let token = settings.operator_token().map_err(|faults| Failure::Usage(faults.to_string()))?;
+    let operator_token = token.map(|token| TokenHash::of(token.expose()));
     let body_limit = usize::try_from(settings.serve.body_limit).unwrap_or(usize::MAX);
-    ServeOptions { host, port, body_limit, workers, ..ServeOptions::default() }
+    Ok(ServeOptions { host, port, body_limit, workers, remote: false, operator_token })
 }
 
 /// The domain behind a backend; its policy is read again for every use, so that a new key counts at once.
@@ -103,7 +101,7 @@ pub(super) struct Embedded {
 impl Embedded {
     pub(super) fn start(context: &Context) -> Result<Self, Failure> {
         let host = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-        let server = Server::start(ops(context), &options(&context.settings, host, 0, 1)).map_err(told)?;
+        let server = Server::start(ops(context), &options(&context.settings, host, 0, 1)?).map_err(told)?;
         Ok(Self { server })
     }
 

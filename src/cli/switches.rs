@@ -33,7 +33,7 @@ fn told(fault: SwitchFault) -> Failure {
     match fault {
         SwitchFault::NoReason(_) => Failure::Usage(format!("{fault}: add --reason \"...\"")),
         SwitchFault::Refused(_) => Failure::Blocked(fault.to_string()),
-        SwitchFault::Store(fault) => Failure::Fault(fault.into()),
+        SwitchFault::NotRecorded(_) | SwitchFault::Store(_) => Failure::Fault(fault.into()),
     }
 }
 

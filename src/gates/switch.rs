@@ -107,6 +107,9 @@ pub enum SwitchFault {
     /// Another switch, approval or window says no.
     #[error("the gate cannot be opened: {0}")]
     Refused(String),
+    /// The stop is on, and the audit trail could not be told.
+    #[error("the emergency stop is ON, but the audit trail could not be written: {0}")]
+    NotRecorded(#[source] StoreFault),
     /// The file cannot be written.
     #[error(transparent)]
     Store(#[from] StoreFault),
@@ -157,13 +160,7 @@ impl Gates<'_> {
         reason: &str,
         now: KstTime,
     ) -> Result<ExecutionGate, StoreFault> {
-        let gate = ExecutionGate {
-            schema: ExecutionGate::SCHEMA.to_owned(),
-            mode,
-            updated_at: Some(Stamp::of(now)),
-            updated_by: Some(actor.name.clone()),
-            reason: Some(reason.to_owned()),
-        };
+        let gate = gate_of(mode, actor, reason, now);
         let before = self.store.document::<ExecutionGate>(layout::GATE);
         let change = Change::new("gate.set", layout::GATE, reason).of(&seen(before)).to(&gate);
         self.recorded(actor, change, now, || self.store.write_document(layout::GATE, &gate))?;
@@ -207,7 +204,7 @@ impl Gates<'_> {
 
     /// Puts the stop on and closes the gate. Nothing may keep the stop from being put on: it is set also when the audit
     /// trail cannot be written, and that is told afterwards.
-    fn halt(&self, stop: &EmergencyStop, actor: &Actor, change: Change, now: KstTime) -> Result<(), StoreFault> {
+    fn halt(&self, stop: &EmergencyStop, actor: &Actor, change: Change, now: KstTime) -> Result<(), SwitchFault> {
         let entry = self.record(actor, change, now);
         let written = self.store.write_document(layout::STOP, stop);
         if let (Ok(entry), Err(fault)) = (&entry, &written) {
@@ -216,9 +213,13 @@ impl Gates<'_> {
         written?;
         let reason = format!("Emergency Stop activated: {}", stop.reason.as_deref().unwrap_or_default());
         let system = Actor::new("emergency_stop_system", actor.role, actor.from.clone());
-        let gate = self.write_gate(GateMode::MockOnly, &system, &reason, now);
-        entry?;
-        gate.map(drop)
+        match entry {
+            Ok(_) => Ok(self.write_gate(GateMode::MockOnly, &system, &reason, now).map(drop)?),
+            Err(fault) => {
+                self.store.write_document(layout::GATE, &gate_of(GateMode::MockOnly, &system, &reason, now))?;
+                Err(SwitchFault::NotRecorded(fault))
+            }
+        }
     }
 
     /// Enables or disables the sender. Enabling needs a reason.
@@ -249,6 +250,16 @@ impl Gates<'_> {
         let change = Change::new("sender.set", layout::SENDER, reason).of(&seen(before)).to(&sender);
         self.recorded(actor, change, now, || self.store.write_document(layout::SENDER, &sender))?;
         Ok(sender)
+    }
+}
+
+fn gate_of(mode: GateMode, actor: &Actor, reason: &str, now: KstTime) -> ExecutionGate {
+    ExecutionGate {
+        schema: ExecutionGate::SCHEMA.to_owned(),
+        mode,
+        updated_at: Some(Stamp::of(now)),
+        updated_by: Some(actor.name.clone()),
+        reason: Some(reason.to_owned()),
     }
 }
 

@@ -11,6 +11,7 @@ use super::control::Control;
 use super::control::Ended;
 use crate::contracts::json::decode;
 use crate::settings::PipelineSettings;
+use crate::settings::Secret;
 use crate::time::Clock;
 
 /// Largest body that is read.
@@ -146,6 +147,7 @@ pub struct Backend {
     agent: ureq::Agent,
     limits: Limits,
     trace_id: Option<String>,
+    token: Option<Secret>,
 }
 
 impl Backend {
@@ -162,13 +164,20 @@ impl Backend {
             .timeout_connect(Some(limits.connect))
             .user_agent(concat!("daily_ops/", env!("CARGO_PKG_VERSION")))
             .build();
-        Self { url: url.to_owned(), agent: config.into(), limits, trace_id: None }
+        Self { url: url.to_owned(), agent: config.into(), limits, trace_id: None, token: None }
     }
 
     /// The same backend, told in every call which run asks.
     #[must_use]
     pub fn for_run(mut self, trace_id: &str) -> Self {
         self.trace_id = Some(trace_id.to_owned());
+        self
+    }
+
+    /// The same backend, shown a token in every call; for one that is open to other machines.
+    #[must_use]
+    pub fn with_token(mut self, token: Option<Secret>) -> Self {
+        self.token = token;
         self
     }
 
@@ -293,8 +302,12 @@ impl Backend {
     }
 
     fn traced<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
-        match &self.trace_id {
+        let request = match &self.trace_id {
             Some(id) => request.header("X-Daily-Ops-Run", id),
+            None => request,
+        };
+        match &self.token {
+            Some(token) => request.header("Authorization", format!("Bearer {}", token.expose())),
             None => request,
         }
     }

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::process::Command;
 use std::process::Output;
 
+use daily_ops::store::Store;
+use daily_ops::store::layout;
 use serde_json::Value;
 use serde_json::json;
 
@@ -65,7 +67,7 @@ fn a_token_is_shown_once_listed_without_its_text_and_revoked() {
         let told = said(&daily_ops(root, args));
         assert!(!told.contains(&text[5..]) && !told.contains("hidden"), "{args:?}: {told}");
     }
-    std::fs::write(root.join("state/secrets/tokens.json"), "{").expect("written");
+    Store::new(root).write_secret(layout::TOKENS, b"{").expect("written");
     assert_eq!(daily_ops(root, &["token", "list"]).status.code(), Some(3), "a damaged file is a fault");
 }
 
@@ -90,12 +92,41 @@ fn the_trail_tells_who_changed_what_and_is_proved() {
     assert_eq!(document(root, &["audit", "verify", "--expect", &other], 3)["has_expected"], false);
     let file = root.join("state/audit/audit.jsonl");
     let whole = std::fs::read_to_string(&file).expect("readable");
-    std::fs::write(&file, whole.replace("quiet", "QUIET")).expect("written");
+    Store::new(root).write(layout::AUDIT, whole.replace("quiet", "QUIET").as_bytes()).expect("written");
     let broken = document(root, &["audit", "verify"], 3);
     let line = whole.lines().position(|line| line.contains("quiet")).expect("a line") + 1;
     assert_eq!(broken["broken"]["line"], json!(line));
     let told = said(&daily_ops(root, &["audit", "verify"]));
     assert!(told.contains(&format!("BROKEN at line {line}")) && told.contains("hashes to"), "{told}");
+}
+
+#[test]
+fn processes_at_once_make_one_chain() {
+    let dir = workspace();
+    let root = dir.path();
+    let start = |n: usize| {
+        let mode = if n.is_multiple_of(2) { "MOCK_ONLY" } else { "DRY_RUN" };
+        Command::new(env!("CARGO_BIN_EXE_daily_ops"))
+            .arg("--root")
+            .arg(root)
+            .args(["gate", "set", mode, "--reason", "at once", "--quiet"])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("started")
+    };
+    let all: Vec<_> = (0..8).map(start).collect();
+    for mut one in all {
+        assert!(one.wait().expect("waited for").success());
+    }
+    let proof = document(root, &["audit", "verify"], 0);
+    assert_eq!((&proof["entries"], &proof["torn_lines"]), (&json!(3 + 8), &json!(0)));
+    // Each entry begins where the one before it ended: the lock of the switch was held around both.
+    let shown = document(root, &["audit", "show", "-n", "9"], 0);
+    let rows: Vec<&Value> =
+        shown["rows"].as_array().expect("rows").iter().filter(|r| r["action"] == "gate.set").collect();
+    for pair in rows.windows(2) {
+        assert_eq!(pair[0]["after"], pair[1]["before"]);
+    }
 }
 
 #[test]
@@ -105,8 +136,7 @@ fn an_empty_or_missing_trail_proves_nothing_and_says_so() {
     assert_eq!(document(root, &["audit", "verify"], 0)["is_there"], false);
     assert!(said(&daily_ops(root, &["audit", "verify"])).contains("there is no audit trail: nothing was proved"));
     assert!(said(&daily_ops(root, &["audit", "show"])).contains("no change was recorded"));
-    std::fs::create_dir_all(root.join("state/audit")).expect("made");
-    std::fs::write(root.join("state/audit/audit.jsonl"), "").expect("written");
+    Store::new(root).write(layout::AUDIT, b"").expect("written");
     assert!(said(&daily_ops(root, &["audit", "verify"])).contains("the audit trail is empty: nothing was proved"));
     assert_eq!(daily_ops(root, &["audit", "verify", "--expect", &"0".repeat(64)]).status.code(), Some(3));
     std::fs::remove_file(root.join("state/audit/audit.jsonl")).expect("removed");

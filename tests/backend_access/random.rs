@@ -67,7 +67,17 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..DAMAGE.len()).prop_map(|how| Step::DamageWindows { how }),
         1 => Just(Step::DamageStop),
     ];
-    proptest::collection::vec(step, 1..40)
+    // Half of the sequences begin where everything is permitted: random steps alone rarely come that far.
+    let permitted = [
+        Step::Ask,
+        Step::Approve { which: 0, key: 0, person: 0 },
+        Step::Approve { which: 0, key: 1, person: 1 },
+        Step::Open { seconds: 600 },
+    ];
+    (any::<bool>(), proptest::collection::vec(step, 1..30)).prop_map(move |(begun, steps)| {
+        let first = if begun { permitted.to_vec() } else { Vec::new() };
+        [first, steps].concat()
+    })
 }
 
 /// A stretch of time that ends by itself or before.
@@ -209,6 +219,17 @@ impl World {
                     self.model.gate = 0;
                 }
             }
+            Step::Wait { .. }
+            | Step::TurnBack { .. }
+            | Step::DamageApprovals { .. }
+            | Step::DamageWindows { .. }
+            | Step::DamageStop => self.suffer(step, now),
+        }
+    }
+
+    /// What happens to the host: time passes, files are damaged.
+    fn suffer(&mut self, step: &Step, now: KstTime) {
+        match *step {
             Step::Wait { seconds } => self.clock.advance(Duration::from_secs(seconds)),
             Step::TurnBack { seconds } => self.clock.jump_to(now - chrono::Duration::seconds(seconds)),
             Step::DamageApprovals { how } => {
@@ -220,11 +241,17 @@ impl World {
                 self.model.windows.iter_mut().for_each(|life| life.ended = true);
             }
             Step::DamageStop => {
-                self.store
-                    .write(layout::STOP, b"{\"schema\":\"EMERGENCY_STOP_V1\",\"enabled\":\"false\"}")
-                    .expect("written");
+                let text = br#"{"schema":"EMERGENCY_STOP_V1","enabled":"false"}"#;
+                self.store.write(layout::STOP, text).expect("written");
                 self.model.stopped = true;
             }
+            Step::Ask
+            | Step::Approve { .. }
+            | Step::Open { .. }
+            | Step::Revoke { .. }
+            | Step::Consume { .. }
+            | Step::Gate { .. }
+            | Step::Stop { .. } => panic!("{step:?} is an operation"),
         }
     }
 
@@ -263,7 +290,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 200, failure_persistence: None, ..Config::default() })]
+    #![proptest_config(Config { cases: 96, failure_persistence: None, ..Config::default() })]
 
     #[test]
     fn prop_what_permits_is_what_the_model_permits(steps in steps()) {
@@ -271,12 +298,8 @@ proptest! {
         for step in &steps {
             world.take(step);
             world.compare();
-            if world.model.permits(world.clock.now()) { PERMITS.fetch_add(1, std::sync::atomic::Ordering::Relaxed); }
         }
-        eprintln!("permits {}", PERMITS.load(std::sync::atomic::Ordering::Relaxed));
         let proof = Gates::new(&world.store).verify_audit(None).expect("readable");
         assert!(proof.is_good() && proof.torn_lines == 0, "{proof:?}");
     }
 }
-
-static PERMITS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);

@@ -131,7 +131,7 @@ pub(super) fn set_sender(app: &App, call: &Call) -> Result<Reply, Reply> {
         SwitchFault::NoReason(_) => {
             Fields::new().with("error", "reason is required when enabling").wrapped(StatusCode::BAD_REQUEST)
         }
-        SwitchFault::Refused(_) | SwitchFault::Store(_) => unchanged(&fault),
+        SwitchFault::Refused(_) | SwitchFault::NotRecorded(_) | SwitchFault::Store(_) => unchanged(&fault),
     })?;
     Ok(set("enabled", &sender.enabled).with("channel", &sender.channel).ok())
 }
@@ -144,7 +144,7 @@ fn unchanged(fault: &SwitchFault) -> Reply {
     let status = match fault {
         SwitchFault::NoReason(_) => StatusCode::BAD_REQUEST,
         SwitchFault::Refused(_) => StatusCode::CONFLICT,
-        SwitchFault::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        SwitchFault::NotRecorded(_) | SwitchFault::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
     fail(status, &fault.to_string())
 }
