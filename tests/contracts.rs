@@ -56,6 +56,12 @@ use daily_ops::contracts::ticket::ReceiptLine;
 use daily_ops::contracts::ticket::RequestLine;
 use daily_ops::contracts::ticket::ResultLine;
 use daily_ops::contracts::ticket::TicketStatus;
+use daily_ops::contracts::ticket::documents::DryRun;
+use daily_ops::contracts::ticket::documents::ExecutionReceipt;
+use daily_ops::contracts::ticket::documents::Preflight;
+use daily_ops::contracts::ticket::documents::ReaperReport;
+use daily_ops::contracts::ticket::documents::TicketRequest;
+use daily_ops::contracts::ticket::documents::TicketResult;
 use daily_ops::contracts::token::Tokens;
 use daily_ops::contracts::tune::GatekeeperDecision;
 use daily_ops::contracts::tune::TuneResult;
@@ -113,6 +119,9 @@ const TYPED: &[(&str, Rewrite, Ours)] = &[
     ("pc_run_v1", rewritten::<PcRun>, Ours::WrittenStrict),
     ("pc_publish_result_v1", rewritten::<PublishResult>, Ours::Written),
     ("evidence_health_report_v1", rewritten::<EvidenceHealth>, Ours::Read),
+    ("reconcile_preflight_v1", rewritten::<Preflight>, Ours::Written),
+    ("dryrun_artifact_v1", rewritten::<DryRun>, Ours::Written),
+    ("ticket_reaper_report_v1", rewritten::<ReaperReport>, Ours::Written),
     ("recon_summary_v1", rewritten::<ReconSummary>, Ours::WrittenStrict),
     ("report_human_v1", rewritten::<HumanReport>, Ours::WrittenStrict),
     ("report_ai_v1", rewritten::<AiReport>, Ours::WrittenStrict),
@@ -469,6 +478,26 @@ fn the_portfolio_is_read_and_needs_no_field_but_its_tickers() {
 }
 
 #[test]
+fn each_ticket_line_is_written_as_it_was_read() {
+    fn again<T: serde::Serialize + serde::de::DeserializeOwned>(line: &str) -> String {
+        let line: T = serde_json::from_str(line).expect("a line");
+        serde_json::to_string(&line).expect("JSON")
+    }
+    type Again = fn(&str) -> String;
+    let files: [(&str, Again); 3] = [
+        ("ticket_request_v1.jsonl", again::<TicketRequest>),
+        ("ticket_result_v1.jsonl", again::<TicketResult>),
+        ("execution_receipt_v3.jsonl", again::<ExecutionReceipt>),
+    ];
+    for (file, again) in files {
+        let ours = text(file);
+        let ours: Vec<&str> = ours.lines().filter(|line| !line.contains("EXECUTION_RECEIPT_V1")).collect();
+        assert!(!ours.is_empty(), "{file}");
+        ours.iter().for_each(|line| assert_eq!(again(line), *line, "{file}"));
+    }
+}
+
+#[test]
 fn what_is_only_read_is_understood() {
     let health = EvidenceHealth::parse(text("evidence_health_report_v1.json").as_bytes()).expect("a report");
     assert_eq!(health.decision(), HealthDecision::Warn);
@@ -500,7 +529,7 @@ fn what_is_only_read_is_understood() {
             line.is_blocked()
         })
         .collect();
-    assert_eq!(blocked, [false, true]);
+    assert_eq!(blocked, [false, true, true]);
     let today = Stamp::from("2026-11-20T09:05:00+09:00").instant().expect("a time").date_naive();
     assert!(Calendar::krx().session(today).expect("covered").is_some());
 }

@@ -31,7 +31,7 @@ use crate::contracts::ticket::RequestRow;
 use crate::contracts::ticket::TicketState;
 use crate::contracts::ticket::TicketStatus;
 use crate::contracts::ticket::documents::Acceptance;
-use crate::contracts::ticket::documents::CheckStatus;
+use crate::contracts::ticket::documents::Answers;
 use crate::contracts::ticket::documents::Decision;
 use crate::contracts::ticket::documents::DryRun;
 use crate::contracts::ticket::documents::ExecutionReceipt;
@@ -256,7 +256,6 @@ impl Ops {
         let Some(path) = artifact("dryrun", &taken.request.request_id) else {
             return Ok(blocked("DRY_RUN", vec!["REQUEST_ID_NOT_SAFE".to_owned()]));
         };
-        let checks = preflight.checks.all().map(|(name, check)| (name.to_owned(), check.status == CheckStatus::Pass));
         let plan = DryRun {
             schema: DryRun::SCHEMA.to_owned(),
             asof: Some(Stamp::of(now)),
@@ -264,7 +263,7 @@ impl Ops {
             request_type: preflight.request_type.clone(),
             valid: preflight.is_pass(),
             plan_ref: preflight.effective_plan.clone(),
-            checks: checks.into_iter().collect(),
+            checks: Answers::from(&preflight.checks),
             errors: preflight.fail_reasons.clone(),
         };
         self.store.write_document(&path, &plan)?;

@@ -1,7 +1,5 @@
 //! What is written about tickets: request, result and receipt lines, preflight, dry run, and the reaper's report.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -251,6 +249,39 @@ impl Document for Preflight {
     const SCHEMA: &'static str = "RECONCILE_PREFLIGHT_V1";
 }
 
+/// The checks of a preflight, as yes or no.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answers {
+    /// See [`Checks::import_check`].
+    #[serde(default, deserialize_with = "lenient")]
+    pub import_check: bool,
+    /// See [`Checks::input_ready_check`].
+    #[serde(default, deserialize_with = "lenient")]
+    pub input_ready_check: bool,
+    /// See [`Checks::output_writable_check`].
+    #[serde(default, deserialize_with = "lenient")]
+    pub output_writable_check: bool,
+    /// See [`Checks::allowlist_check`].
+    #[serde(default, deserialize_with = "lenient")]
+    pub allowlist_check: bool,
+    /// See [`Checks::gate_check`].
+    #[serde(default, deserialize_with = "lenient")]
+    pub gate_check: bool,
+}
+
+impl From<&Checks> for Answers {
+    fn from(checks: &Checks) -> Self {
+        let passed = |check: &Check| check.status == CheckStatus::Pass;
+        Self {
+            import_check: passed(&checks.import_check),
+            input_ready_check: passed(&checks.input_ready_check),
+            output_writable_check: passed(&checks.output_writable_check),
+            allowlist_check: passed(&checks.allowlist_check),
+            gate_check: passed(&checks.gate_check),
+        }
+    }
+}
+
 /// DRYRUN_ARTIFACT_V1: `reports/tickets/dryrun/<request_id>.json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DryRun {
@@ -271,9 +302,9 @@ pub struct DryRun {
     /// The command that would do the work.
     #[serde(default, deserialize_with = "lenient")]
     pub plan_ref: Vec<String>,
-    /// Each check by name.
+    /// What was checked, as in the preflight.
     #[serde(default, deserialize_with = "lenient")]
-    pub checks: BTreeMap<String, bool>,
+    pub checks: Answers,
     /// The checks that failed, each with what was found.
     #[serde(default, deserialize_with = "lenient")]
     pub errors: Vec<String>,

@@ -89,110 +89,110 @@ fn board_state(ops: &Ops, id: &str) -> (String, String) {
     (row.current_status.to_owned(), row.last_message.unwrap_or_default())
 }
 
+fn stop(site: &Site) {
+    site.json(layout::STOP, &json!({"schema": "EMERGENCY_STOP_V1", "enabled": true}));
+}
+
+/// Name, workspace, kind, and of its receipt: mode, decision, acceptance, first reason; state of the ticket.
+type Case = (&'static str, fn(&Site), &'static str, [&'static str; 5]);
+
+const CASES: &[Case] = &[
+    ("no gate file", |_| (), "REQUEST_RECONCILE", ["MOCK_ONLY", "EXECUTED", "MOCK_MODE", "", "DONE"]),
+    ("mock", |s| gate(s, "MOCK_ONLY"), "REQUEST_REPORTS", ["MOCK_ONLY", "EXECUTED", "MOCK_MODE", "", "DONE"]),
+    (
+        "damaged gate",
+        |s| s.text(layout::GATE, "{"),
+        "REQUEST_REPORTS",
+        ["MOCK_ONLY", "EXECUTED", "MOCK_MODE", "", "DONE"],
+    ),
+    ("mock acknowledged", |s| gate(s, "MOCK_ONLY"), "ACKNOWLEDGE", ["MOCK_ONLY", "EXECUTED", "MOCK_MODE", "", "DONE"]),
+    ("dry run", |s| gate(s, "DRY_RUN"), "REQUEST_RECONCILE", ["DRY_RUN", "EXECUTED", "DRY_RUN_MODE", "", "DONE"]),
+    (
+        "acknowledged under an open gate",
+        allow_everything,
+        "ACKNOWLEDGE",
+        ["DRY_RUN", "EXECUTED", "DRY_RUN_MODE", "", "DONE"],
+    ),
+    (
+        "everything allows it",
+        allow_everything,
+        "REQUEST_RECONCILE",
+        ["REAL", "BLOCKED", "BLOCKED_BY_SAFETY_CHECK", "REAL_NOT_AVAILABLE", "FAILED"],
+    ),
+    (
+        "everything allows reports",
+        allow_everything,
+        "REQUEST_REPORTS",
+        ["REAL", "BLOCKED", "BLOCKED_BY_SAFETY_CHECK", "REAL_NOT_AVAILABLE", "FAILED"],
+    ),
+    (
+        "no approval",
+        |s| {
+            allow_everything(s);
+            drop(s.store.remove(layout::APPROVALS));
+        },
+        "REQUEST_REPORTS",
+        ["REAL", "BLOCKED", "BLOCKED_BY_SAFETY_CHECK", "APPROVAL_NOT_APPROVED", "FAILED"],
+    ),
+    (
+        "no window",
+        |s| {
+            allow_everything(s);
+            drop(s.store.remove(layout::WINDOWS));
+        },
+        "REQUEST_REPORTS",
+        ["REAL", "BLOCKED", "BLOCKED_BY_SAFETY_CHECK", "WINDOW_NOT_ACTIVE", "FAILED"],
+    ),
+    (
+        "no list",
+        |s| {
+            allow_everything(s);
+            drop(s.store.remove(layout::ALLOWLIST));
+        },
+        "REQUEST_REPORTS",
+        ["REAL", "BLOCKED", "BLOCKED_BY_SAFETY_CHECK", "NOT_ON_ALLOWLIST", "FAILED"],
+    ),
+    (
+        "an input is missing",
+        |s| {
+            allow_everything(s);
+            drop(s.store.remove(layout::DAILY_LEDGER));
+        },
+        "REQUEST_RECONCILE",
+        [
+            "REAL",
+            "BLOCKED",
+            "PREFLIGHT_FAIL",
+            "PREFLIGHT_FAIL: input_ready_check: missing: reports/validation/daily_ledger.jsonl",
+            "FAILED",
+        ],
+    ),
+    (
+        "stopped",
+        stop,
+        "REQUEST_REPORTS",
+        ["MOCK_ONLY", "BLOCKED", "BLOCKED_BY_SAFETY_CHECK", "EMERGENCY_STOP", "FAILED"],
+    ),
+    (
+        "stop damaged",
+        |s| s.text(layout::STOP, "{"),
+        "ACKNOWLEDGE",
+        ["MOCK_ONLY", "BLOCKED", "BLOCKED_BY_SAFETY_CHECK", "EMERGENCY_STOP", "FAILED"],
+    ),
+    (
+        "stopped under an open gate",
+        |s| {
+            allow_everything(s);
+            s.text(layout::STOP, "{");
+        },
+        "REQUEST_REPORTS",
+        ["REAL", "BLOCKED", "BLOCKED_BY_SAFETY_CHECK", "EMERGENCY_STOP", "FAILED"],
+    ),
+];
+
 #[test]
 fn each_gate_makes_its_own_of_a_ticket_and_real_execution_never_happens() {
-    type Edit = fn(&Site);
-    let stop = |site: &Site| site.json(layout::STOP, &json!({"schema": "EMERGENCY_STOP_V1", "enabled": true}));
-    // name, workspace, kind, (mode, decision, acceptance, first reason, state)
-    let cases: [(&str, Edit, &str, [&str; 5]); 15] = [
-        ("no gate file", |_| (), "REQUEST_RECONCILE", ["MOCK_ONLY", "EXECUTED", "MOCK_MODE", "", "DONE"]),
-        ("mock", |s| gate(s, "MOCK_ONLY"), "REQUEST_REPORTS", ["MOCK_ONLY", "EXECUTED", "MOCK_MODE", "", "DONE"]),
-        (
-            "damaged gate",
-            |s| s.text(layout::GATE, "{"),
-            "REQUEST_REPORTS",
-            ["MOCK_ONLY", "EXECUTED", "MOCK_MODE", "", "DONE"],
-        ),
-        (
-            "mock acknowledged",
-            |s| gate(s, "MOCK_ONLY"),
-            "ACKNOWLEDGE",
-            ["MOCK_ONLY", "EXECUTED", "MOCK_MODE", "", "DONE"],
-        ),
-        ("dry run", |s| gate(s, "DRY_RUN"), "REQUEST_RECONCILE", ["DRY_RUN", "EXECUTED", "DRY_RUN_MODE", "", "DONE"]),
-        (
-            "acknowledged under an open gate",
-            allow_everything,
-            "ACKNOWLEDGE",
-            ["DRY_RUN", "EXECUTED", "DRY_RUN_MODE", "", "DONE"],
-        ),
-        (
-            "everything allows it",
-            allow_everything,
-            "REQUEST_RECONCILE",
-            ["REAL", "BLOCKED", "BLOCKED_BY_SAFETY_CHECK", "REAL_NOT_AVAILABLE", "FAILED"],
-        ),
-        (
-            "everything allows reports",
-            allow_everything,
-            "REQUEST_REPORTS",
-            ["REAL", "BLOCKED", "BLOCKED_BY_SAFETY_CHECK", "REAL_NOT_AVAILABLE", "FAILED"],
-        ),
-        (
-            "no approval",
-            |s| {
-                allow_everything(s);
-                drop(s.store.remove(layout::APPROVALS));
-            },
-            "REQUEST_REPORTS",
-            ["REAL", "BLOCKED", "BLOCKED_BY_SAFETY_CHECK", "APPROVAL_NOT_APPROVED", "FAILED"],
-        ),
-        (
-            "no window",
-            |s| {
-                allow_everything(s);
-                drop(s.store.remove(layout::WINDOWS));
-            },
-            "REQUEST_REPORTS",
-            ["REAL", "BLOCKED", "BLOCKED_BY_SAFETY_CHECK", "WINDOW_NOT_ACTIVE", "FAILED"],
-        ),
-        (
-            "no list",
-            |s| {
-                allow_everything(s);
-                drop(s.store.remove(layout::ALLOWLIST));
-            },
-            "REQUEST_REPORTS",
-            ["REAL", "BLOCKED", "BLOCKED_BY_SAFETY_CHECK", "NOT_ON_ALLOWLIST", "FAILED"],
-        ),
-        (
-            "an input is missing",
-            |s| {
-                allow_everything(s);
-                drop(s.store.remove(layout::DAILY_LEDGER));
-            },
-            "REQUEST_RECONCILE",
-            [
-                "REAL",
-                "BLOCKED",
-                "PREFLIGHT_FAIL",
-                "PREFLIGHT_FAIL: input_ready_check: missing: reports/validation/daily_ledger.jsonl",
-                "FAILED",
-            ],
-        ),
-        (
-            "stopped",
-            stop,
-            "REQUEST_REPORTS",
-            ["MOCK_ONLY", "BLOCKED", "BLOCKED_BY_SAFETY_CHECK", "EMERGENCY_STOP", "FAILED"],
-        ),
-        (
-            "stop damaged",
-            |s| s.text(layout::STOP, "{"),
-            "ACKNOWLEDGE",
-            ["MOCK_ONLY", "BLOCKED", "BLOCKED_BY_SAFETY_CHECK", "EMERGENCY_STOP", "FAILED"],
-        ),
-        (
-            "stopped under an open gate",
-            |s| {
-                allow_everything(s);
-                s.text(layout::STOP, "{");
-            },
-            "REQUEST_REPORTS",
-            ["REAL", "BLOCKED", "BLOCKED_BY_SAFETY_CHECK", "EMERGENCY_STOP", "FAILED"],
-        ),
-    ];
-    for (name, edit, kind, [mode, decision, acceptance, reason, state]) in cases {
+    for (name, edit, kind, [mode, decision, acceptance, reason, state]) in CASES.iter().copied() {
         let site = Site::empty();
         edit(&site);
         let ops = site.ops();
@@ -240,7 +240,7 @@ fn a_dry_run_writes_down_its_plan_and_what_stands_against_it() {
     let plan: DryRun = site.store.document(&format!("reports/tickets/dryrun/{id}.json")).present().expect("a plan");
     assert_eq!(plan.plan_ref, ["daily_ops", "pc", "report"]);
     assert_eq!((plan.valid, &plan.errors), (false, &preflight.fail_reasons));
-    let checks = serde_json::to_value(&plan.checks).expect("JSON");
+    let checks = serde_json::to_value(plan.checks).expect("JSON");
     let want = json!({"import_check": true, "input_ready_check": false, "output_writable_check": true,
         "allowlist_check": false, "gate_check": true});
     assert_eq!(checks, want);
