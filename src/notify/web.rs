@@ -62,7 +62,7 @@ pub(super) fn post(address: &str, body: &Value, limit: Duration) -> Result<Answe
     let status = response.status().as_u16();
     let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
     let seconds: Option<u64> = header.and_then(|text| text.trim().parse().ok());
-    let retry_after = seconds.map(|seconds| Duration::from_secs(seconds.min(LONGEST_WAIT)));
+    let retry_after = seconds.map(wait);
     let body = match response.body_mut().with_config().limit(MAX_BODY).read_to_vec() {
         Ok(body) => body,
         // The other side has decided; what it said about that is of no more use.
@@ -72,12 +72,19 @@ pub(super) fn post(address: &str, body: &Value, limit: Duration) -> Result<Answe
     Ok(Answer { status, body, retry_after })
 }
 
+/// A wait that another side asks for.
+pub(super) fn wait(seconds: u64) -> Duration {
+    Duration::from_secs(seconds.min(LONGEST_WAIT))
+}
+
 /// Classes that mean the same on every channel.
 pub(super) fn class_of(status: u16, who: &str) -> (&'static str, String) {
     match status {
         429 => ("RATE_LIMITED", format!("{who} wants to be asked later (HTTP 429)")),
         500..=599 => ("SERVER_ERROR", format!("{who} failed (HTTP {status}); whether it was delivered is unknown")),
-        300..=399 => ("RESPONSE_INVALID", format!("{who} answered with a redirect (HTTP {status}), which is not followed")),
+        300..=399 => {
+            ("RESPONSE_INVALID", format!("{who} answered with a redirect (HTTP {status}), which is not followed"))
+        }
         400..=499 => ("REJECTED", format!("{who} refused the message (HTTP {status})")),
         _ => ("RESPONSE_INVALID", format!("{who} answered HTTP {status}; whether it was delivered is unknown")),
     }

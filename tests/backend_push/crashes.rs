@@ -39,7 +39,11 @@ fn a_crash_after_any_write_never_sends_twice() {
     for is_fire in [false, true] {
         let actor = Actor::program("test");
         let run = |ops: &daily_ops::ops::Ops| {
-            if is_fire { drop(ops.run_live_fire(&actor).expect("done")) } else { drop(ops.run_send(&actor).expect("done")) }
+            if is_fire {
+                drop(ops.run_live_fire(&actor).expect("done"))
+            } else {
+                drop(ops.run_send(&actor).expect("done"))
+            }
         };
         let (mut last, mut dead) = (0, true);
         while dead {

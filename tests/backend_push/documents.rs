@@ -40,7 +40,11 @@ fn nothing_and_damage_are_told_apart_from_a_document() {
         for damage in ["{half", "", "[]", "{}", r#"{"schema":"OTHER_V1"}"#] {
             site.store.write(file, damage.as_bytes()).expect("written");
             let body = get();
-            assert_eq!((body["status"].as_str(), body["error"]["code"].as_str()), (Some("error"), Some("READ_ERROR")), "{path}");
+            assert_eq!(
+                (body["status"].as_str(), body["error"]["code"].as_str()),
+                (Some("error"), Some("READ_ERROR")),
+                "{path}"
+            );
             assert!(body[member].is_null() || body[member] == json!([]), "{path}: {body}");
         }
         let own = if schema == "PUSH_DELIVERY_RECEIPT_V1" { "PUSH_DELIVERY_RECEIPT_V2" } else { schema };
@@ -85,12 +89,28 @@ fn a_delivery_fills_the_outbox_with_words_and_shows_them_on_the_console() {
     let routing = json!({"mode": "CONSOLE_ONLY", "external_candidate": true, "candidate_channels": ["TELEGRAM"], "blocked_reason": null});
     assert_eq!((&data["routing"], &data["delivery_actual"]), (&routing, &json!("CONSOLE")));
     let receipt = read(&site.store, layout::DELIVERY);
-    let reasons: Vec<&str> =
-        receipt["decisions"].as_array().expect("rows").iter().map(|row| row["reason_code"].as_str().expect("a code")).collect();
-    assert_eq!(reasons, ["CONSOLE_ONLY_MODE", "CONSOLE_ONLY_MODE", "CONSOLE_ONLY_MODE", "PUSH_TYPE_NOT_ALLOWED",
-        "SECRET_INJECTION_SUSPECTED", "CONSOLE_ONLY_MODE"]);
+    let reasons: Vec<&str> = receipt["decisions"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(|row| row["reason_code"].as_str().expect("a code"))
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            "CONSOLE_ONLY_MODE",
+            "CONSOLE_ONLY_MODE",
+            "CONSOLE_ONLY_MODE",
+            "PUSH_TYPE_NOT_ALLOWED",
+            "SECRET_INJECTION_SUSPECTED",
+            "CONSOLE_ONLY_MODE"
+        ]
+    );
     let outbox = read(&site.store, layout::OUTBOX.latest);
-    assert_eq!((&outbox["messages"][1]["push_type"], &outbox["messages"][1]["content"]), (&json!("DAILY_REPORT"), &json!("둘째")));
+    assert_eq!(
+        (&outbox["messages"][1]["push_type"], &outbox["messages"][1]["content"]),
+        (&json!("DAILY_REPORT"), &json!("둘째"))
+    );
     assert_eq!(outbox["messages"][4]["content"], "[BLOCKED]");
     for file in [&receipt["outbox_snapshot_path"], &receipt["preview_ref"], &receipt["outbox_latest_path"]] {
         let answer = site.get(&format!("/api/evidence/resolve?ref={}", file.as_str().expect("a ref")));
@@ -104,18 +124,34 @@ fn a_delivery_fills_the_outbox_with_words_and_shows_them_on_the_console() {
         .map(|row| (row["message_id"].as_str().expect("an id"), row["channel"].as_str().expect("a channel")))
         .filter(|(id, _)| ["a", "b"].contains(id))
         .collect();
-    assert_eq!(channels, [("a", "CONSOLE"), ("a", "TELEGRAM"), ("a", "SLACK"), ("b", "CONSOLE"), ("b", "TELEGRAM"),
-        ("b", "SLACK"), ("b", "EMAIL")]);
+    assert_eq!(
+        channels,
+        [
+            ("a", "CONSOLE"),
+            ("a", "TELEGRAM"),
+            ("a", "SLACK"),
+            ("b", "CONSOLE"),
+            ("b", "TELEGRAM"),
+            ("b", "SLACK"),
+            ("b", "EMAIL")
+        ]
+    );
     assert!(preview.to_string().contains("Subject: [DAILY_REPORT] 제목"));
     assert_eq!(read(&site.store, layout::CONSOLE_OUT)["messages"].as_array().map(Vec::len), Some(6));
     assert!(fake.seen().is_empty(), "a delivery calls nobody");
     site.store.remove(layout::PUSH_MESSAGES).expect("removed");
     assert!(!everything(site.dir.path()).contains("planted"), "no document holds a secret");
     let none = site.post("/api/push/delivery/run", None).json();
-    assert_eq!((&none["data"]["routing"]["blocked_reason"], &none["data"]["result"]), (&json!("NO_MESSAGES"), &json!("OK")));
+    assert_eq!(
+        (&none["data"]["routing"]["blocked_reason"], &none["data"]["result"]),
+        (&json!("NO_MESSAGES"), &json!("OK"))
+    );
     site.store.write(layout::PUSH_MESSAGES, b"{half").expect("written");
     let damaged = site.post("/api/push/delivery/run", None).json();
-    assert_eq!((&damaged["status"], &damaged["data"]["routing"]["blocked_reason"]), (&json!("error"), &json!("PUSH_FILE_UNREADABLE")));
+    assert_eq!(
+        (&damaged["status"], &damaged["data"]["routing"]["blocked_reason"]),
+        (&json!("error"), &json!("PUSH_FILE_UNREADABLE"))
+    );
 }
 
 #[test]
@@ -141,8 +177,10 @@ fn secrets_are_told_by_name_only() {
     assert_eq!((&run["result"], &run["decision"]), (&json!("OK"), &json!("SELF_TEST_PASS")));
     assert_eq!(run["reason"], "TELEGRAM channel ready (3 secrets present)");
     let shown = with.get("/api/secrets/self_test").json();
-    assert_eq!(shown["rows"][0]["missing_required_by_channel"],
-        json!({"TELEGRAM": [], "SLACK": ["SLACK_WEBHOOK_URL"], "EMAIL": ["SMTP_HOST", "SMTP_USER", "EMAIL_TO"]}));
+    assert_eq!(
+        shown["rows"][0]["missing_required_by_channel"],
+        json!({"TELEGRAM": [], "SLACK": ["SLACK_WEBHOOK_URL"], "EMAIL": ["SMTP_HOST", "SMTP_USER", "EMAIL_TO"]})
+    );
     let told = everything(with.dir.path()) + &body.to_string() + &run.to_string() + &shown.to_string();
     assert!(!told.contains("planted") && !told.contains("987654321"));
     let without = Site::new();

@@ -3,7 +3,6 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
 
 #[path = "../client/mod.rs"]
-#[expect(dead_code, reason = "the raw side of the client is for other test crates")]
 mod client;
 mod crashes;
 mod documents;
@@ -48,8 +47,7 @@ fn policy(fake: &Fake) -> OpsPolicy {
         [("TELEGRAM_BOT_TOKEN", TOKEN), ("TELEGRAM_CHAT_ID", "42"), ("SMTP_PASS", "planted-password")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
-    let settings =
-        PushSettings { telegram_url: fake.url(), limit: Duration::from_secs(20), ..PushSettings::default() };
+    let settings = PushSettings { telegram_url: fake.url(), limit: Duration::from_secs(20), ..PushSettings::default() };
     let secrets = MessageSecrets::read(Path::new("/nonexistent/secrets"), &env);
     OpsPolicy { messenger: Messenger { settings, secrets }, ..OpsPolicy::default() }
 }
@@ -99,9 +97,7 @@ fn outbox(content: &str) -> Value {
 
 /// Makes everything say yes.
 fn open(store: &Store) {
-    for (file, text) in
-        [(layout::GATE, GATE), (layout::SENDER, SENDER), (layout::SELF_TEST.latest, PASS)]
-    {
+    for (file, text) in [(layout::GATE, GATE), (layout::SENDER, SENDER), (layout::SELF_TEST.latest, PASS)] {
         store.write(file, text.as_bytes()).expect("written");
     }
     put(store, layout::APPROVALS, &approval());

@@ -30,12 +30,18 @@ fn a_message_leaves_once_and_everything_is_written_down() {
     let site = site(&fake);
     assert_eq!(site.post("/api/push/send/run", None).status, 400, "it must be confirmed");
     let reply = site.post(SEND, None).json();
-    assert_eq!((&reply["result"], &reply["decision"], &reply["blocked_reason"]), (&json!("SENT"), &json!("SENT"), &Value::Null));
+    assert_eq!(
+        (&reply["result"], &reply["decision"], &reply["blocked_reason"]),
+        (&json!("SENT"), &json!("SENT"), &Value::Null)
+    );
     let seen = fake.seen();
     assert_eq!(seen.len(), 1);
     assert!(seen[0].contains("[ALERT] 제목\\n본문"), "{}", seen[0]);
     let receipt = site.get("/api/push/send/latest").json()["data"].clone();
-    assert_eq!((&receipt["decision"], &receipt["http_status"], &receipt["message_id"]), (&json!("SENT"), &json!(200), &json!("m1")));
+    assert_eq!(
+        (&receipt["decision"], &receipt["http_status"], &receipt["message_id"]),
+        (&json!("SENT"), &json!(200), &json!("m1"))
+    );
     assert_eq!(receipt["secrets_status_observed"], json!({"TELEGRAM_BOT_TOKEN": true, "TELEGRAM_CHAT_ID": true}));
     receipt["evidence_refs"].as_array().expect("refs").iter().for_each(|reference| resolves(&site, reference));
     resolves(&site, &reply["snapshot_path"]);
@@ -48,8 +54,12 @@ fn a_message_leaves_once_and_everything_is_written_down() {
     assert!(audit.contains(&json!("push.send")) && audit.len() >= 3, "{audit:?}");
     // The same again: the window is used up. With a new one the message is known to have left.
     assert_eq!(site.post(SEND, None).json()["blocked_reason"], "NO_MESSAGES");
-    put(&site.store, layout::OUTBOX.latest, &json!({"schema": "PUSH_OUTBOX_V1", "messages": [
-        {"message_id": "m2", "push_type": "ALERT", "title": "둘째"}]}));
+    put(
+        &site.store,
+        layout::OUTBOX.latest,
+        &json!({"schema": "PUSH_OUTBOX_V1", "messages": [
+        {"message_id": "m2", "push_type": "ALERT", "title": "둘째"}]}),
+    );
     assert_eq!(site.post(SEND, None).json()["blocked_reason"], "WINDOW_CONSUMED");
     site.store.remove(layout::WINDOW_CONSUMED).expect("removed");
     assert_eq!(site.post(SEND, None).json()["blocked_reason"], "WINDOW_INACTIVE");
@@ -103,12 +113,18 @@ fn a_live_fire_closes_window_and_sender_whatever_becomes_of_it() {
         assert_eq!(read(&site.store, layout::WINDOW_CONSUMED)["consumed"], true, "{name}");
         let receipt = site.get("/api/ops/push/live_fire/latest").json()["data"].clone();
         assert_eq!(receipt["send_http_status"], status, "{name}");
-        assert_eq!(receipt["precheck_summary"], json!({"gate_mode": "REAL_ENABLED", "self_test": "SELF_TEST_PASS",
-            "emergency_stop": false, "sender_enabled": true, "window_active": true, "outbox_row_count": 1}));
+        assert_eq!(
+            receipt["precheck_summary"],
+            json!({"gate_mode": "REAL_ENABLED", "self_test": "SELF_TEST_PASS",
+            "emergency_stop": false, "sender_enabled": true, "window_active": true, "outbox_row_count": 1})
+        );
         receipt["refs"].as_object().expect("refs").values().for_each(|reference| resolves(&site, reference));
         resolves(&site, &reply["snapshot_path"]);
         let look = site.get("/api/ops/push/postmortem/latest").json()["data"].clone();
-        assert_eq!((&look["overall_safety_status"], &look["send_attempt_observed"]["attempted"]), (&json!("SAFE"), &json!(true)));
+        assert_eq!(
+            (&look["overall_safety_status"], &look["send_attempt_observed"]["attempted"]),
+            (&json!("SAFE"), &json!(true))
+        );
         look["evidence_refs"].as_array().expect("refs").iter().for_each(|reference| resolves(&site, reference));
         assert_eq!(site.post(FIRE, None).json()["blocked_reason"], "SENDER_DISABLED", "{name}");
         assert_eq!(fake.seen().len(), 1, "{name}");
@@ -121,7 +137,10 @@ fn the_look_back_says_unsafe_while_something_stands_open_or_cannot_be_read() {
     let site = site(&fake);
     let look = || site.post("/api/ops/push/postmortem/regenerate", None).json();
     let unsafe_one = look();
-    assert_eq!((&unsafe_one["overall_safety_status"], &unsafe_one["kill_switch_verified"]), (&json!("UNSAFE"), &json!(false)));
+    assert_eq!(
+        (&unsafe_one["overall_safety_status"], &unsafe_one["kill_switch_verified"]),
+        (&json!("UNSAFE"), &json!(false))
+    );
     site.post(SEND, None);
     assert_eq!(look()["overall_safety_status"], "UNSAFE", "a sending leaves the sender as it is");
     site.post("/api/real_sender_enable", Some(r#"{"enabled":false}"#));

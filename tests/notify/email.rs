@@ -10,9 +10,9 @@ use crate::Failure;
 use crate::HELLO;
 use crate::LONG;
 use crate::SHORT;
+use crate::failure;
 use crate::fake::Fake;
 use crate::fake::Smtp;
-use crate::failure;
 use crate::is_silent;
 use crate::messenger;
 
@@ -23,7 +23,8 @@ fn to(fake: &Fake) -> Messenger {
 #[test]
 fn a_mail_goes_from_the_user_to_every_address() {
     let fake = Fake::smtp(Smtp::GOOD);
-    let sent = to(&fake).send(Channel::Email, Outgoing { title: "Daily status\r\nBcc: evil@example.com", text: "body" });
+    let sent =
+        to(&fake).send(Channel::Email, Outgoing { title: "Daily status\r\nBcc: evil@example.com", text: "body" });
     assert_eq!(sent, Sent::Delivered { http_status: None });
     let seen = fake.seen();
     let count = |start: &str| seen.iter().filter(|line| line.starts_with(start)).count();

@@ -40,13 +40,8 @@ fn messenger(url: &str, port: u16, limit: Duration, secrets: &[(&str, &str)]) ->
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into();
     env.extend(secrets.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-    let settings = PushSettings {
-        from_run: true,
-        telegram_url: url.to_owned(),
-        smtp_port: port,
-        smtp_tls: SmtpTls::None,
-        limit,
-    };
+    let settings =
+        PushSettings { from_run: true, telegram_url: url.to_owned(), smtp_port: port, smtp_tls: SmtpTls::None, limit };
     Messenger { settings, secrets: MessageSecrets::read(Path::new("/nonexistent/secrets"), &env) }
 }
 

@@ -9,9 +9,9 @@ use crate::HELLO;
 use crate::HOOK;
 use crate::LONG;
 use crate::SHORT;
+use crate::failure;
 use crate::fake::Act;
 use crate::fake::Fake;
-use crate::failure;
 use crate::messenger;
 
 #[test]

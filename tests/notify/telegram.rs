@@ -12,9 +12,9 @@ use crate::HELLO;
 use crate::LONG;
 use crate::SHORT;
 use crate::TOKEN;
+use crate::failure;
 use crate::fake::Act;
 use crate::fake::Fake;
-use crate::failure;
 use crate::messenger;
 
 fn body(request: &str) -> Value {
@@ -88,9 +88,8 @@ fn each_answer_has_its_class_and_tells_no_secret() {
 
 #[test]
 fn a_known_phrase_is_passed_on_and_nothing_around_it() {
-    let fake = Fake::http(|_| {
-        Act::status(400, "", r#"{"ok":false,"description":"Bad Request: chat not found planted"}"#)
-    });
+    let fake =
+        Fake::http(|_| Act::status(400, "", r#"{"ok":false,"description":"Bad Request: chat not found planted"}"#));
     let sent = messenger(&fake.url(), 1, LONG, &[]).send(Channel::Telegram, HELLO);
     failure("phrase", &sent);
     assert!(format!("{sent:?}").contains("chat not found"), "{sent:?}");
