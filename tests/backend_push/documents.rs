@@ -1,5 +1,16 @@
 //! Messages, outbox, preview, delivery and secrets: what is shown, and what is shown when there is nothing or damage.
 
+use daily_ops::contracts::Document as _;
+use daily_ops::contracts::push::DeliveryReceipt;
+use daily_ops::contracts::push::LiveFireReceipt;
+use daily_ops::contracts::push::Postmortem;
+use daily_ops::contracts::push::PushMessage;
+use daily_ops::contracts::push::PushMessages;
+use daily_ops::contracts::push::PushOutbox;
+use daily_ops::contracts::push::SafetyStatus;
+use daily_ops::contracts::push::SelfTest;
+use daily_ops::contracts::push::SendDecision;
+use daily_ops::contracts::push::SendReceipt;
 use daily_ops::store::layout;
 use serde_json::Value;
 use serde_json::json;
@@ -186,4 +197,34 @@ fn secrets_are_told_by_name_only() {
     let without = Site::new();
     let run = without.post("/api/secrets/self_test/run", None).json();
     assert_eq!((&run["decision"], &run["reason"]), (&json!("SELF_TEST_FAIL"), &json!("No external channel ready")));
+}
+
+#[test]
+fn older_real_documents_are_read() {
+    let data = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/oci"));
+    if !data.is_dir() {
+        return;
+    }
+    let bytes = |file: &str| std::fs::read(data.join(file)).unwrap_or_else(|fault| panic!("{file}: {fault}"));
+    let lines = String::from_utf8(bytes(layout::SEND_RECEIPTS)).expect("text");
+    let receipts: Vec<SendReceipt> =
+        lines.lines().map(|line| SendReceipt::parse(line.as_bytes()).expect("a receipt")).collect();
+    assert!(receipts.iter().any(|receipt| receipt.decision == Some(SendDecision::Sent)));
+    assert!(receipts.iter().all(|receipt| receipt.decision.is_some() && receipt.send_id.is_some()));
+    let outbox = PushOutbox::parse(&bytes(layout::OUTBOX.latest)).expect("an outbox");
+    assert_eq!((outbox.messages.len(), outbox.messages[0].push_type.as_str()), (1, "ALERT"));
+    let old = bytes("reports/ops/push/postmortem/snapshots/postmortem_20260110_145434.json");
+    let old = Postmortem::parse(&old).expect("a postmortem");
+    assert_eq!((old.overall_safety_status, old.evidence_refs), (Some(SafetyStatus::Safe), Vec::new()));
+    assert!(LiveFireReceipt::parse(&bytes(layout::LIVE_FIRE.latest)).is_ok_and(|receipt| !receipt.attempted));
+    let older = "at/309d1710/reports/ops/push/push_delivery_latest.json";
+    for file in [layout::DELIVERY, older] {
+        let receipt = DeliveryReceipt::parse(&bytes(file)).expect(file);
+        assert_eq!(receipt.routing.mode, "CONSOLE_ONLY", "{file}");
+    }
+    assert!(SelfTest::parse(&bytes(layout::SELF_TEST.latest)).is_ok_and(|test| test.present_count == 2));
+    assert!(
+        PushMessages::parse(&bytes(layout::PUSH_MESSAGES))
+            .is_ok_and(|found| found.rows.iter().all(|row| PushMessage::of(row).is_some()))
+    );
 }

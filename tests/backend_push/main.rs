@@ -80,13 +80,16 @@ const PASS: &str = r#"{"schema":"SECRETS_SELF_TEST_V1","decision":"SELF_TEST_PAS
 
 fn approval() -> Value {
     json!({"schema": "REAL_ENABLE_APPROVAL_V1", "approval_id": "a", "requested_at": "2026-11-21T09:00:00+09:00",
-        "expires_at": "2026-11-22T09:00:00+09:00", "keys_required": 2, "status": "APPROVED", "keys": [
-        {"key_id": "k1", "provided_by": "p1"}, {"key_id": "k2", "provided_by": "p2"}]})
+        "expires_at": "2026-11-22T09:00:00+09:00", "keys_required": 2, "status": "APPROVED",
+        "requested_by": "op", "mode_target": "REAL_ENABLED", "reason": "t", "keys": [
+        {"key_id": "k1", "provided_by": "p1", "provided_at": "2026-11-21T09:10:00+09:00"},
+        {"key_id": "k2", "provided_by": "p2", "provided_at": "2026-11-21T09:20:00+09:00"}]})
 }
 
 fn window(id: &str) -> Value {
     json!({"schema": "REAL_ENABLE_WINDOW_V1", "event": "CREATE", "window_id": id, "status": "ACTIVE",
         "created_at": "2026-11-21T09:55:00+09:00", "expires_at": "2026-11-21T10:05:00+09:00",
+        "created_by": "op", "reason": "t", "allowed_request_types": ["REQUEST_RECONCILE", "REQUEST_REPORTS"],
         "max_real_executions": 1, "real_executions_used": 0})
 }
 

@@ -1,5 +1,11 @@
 //! What a sending and a live fire leave behind.
 
+use std::path::Path;
+use std::sync::Arc;
+
+use daily_ops::contracts::actor::Actor;
+use daily_ops::store::Durability;
+use daily_ops::store::Store;
 use daily_ops::store::layout;
 use serde_json::Value;
 use serde_json::json;
@@ -11,6 +17,8 @@ use crate::everything;
 use crate::fake::Act;
 use crate::fake::Fake;
 use crate::lines;
+use crate::open;
+use crate::ops;
 use crate::outbox;
 use crate::put;
 use crate::read;
@@ -164,4 +172,70 @@ fn of_many_at_once_one_sends() {
         }
     });
     assert_eq!(fake.seen().len(), 1);
+}
+
+#[test]
+fn a_switch_that_closes_after_the_checks_keeps_the_message_back() {
+    let stop = r#"{"schema":"EMERGENCY_STOP_V1","enabled":true,"reason":"drill"}"#;
+    let gate = r#"{"schema":"EXECUTION_GATE_V1","mode":"MOCK_ONLY"}"#;
+    let sender = r#"{"schema":"REAL_SENDER_ENABLE_V1","enabled":false}"#;
+    let window = r#"{"event":"REVOKE","window_id":"w1"}"#;
+    // The write after which somebody else closes something, and whether the windows are used up by then.
+    let cases = [
+        ("send_receipts.jsonl", layout::STOP, stop, "EMERGENCY_STOP", true),
+        ("send_receipts.jsonl", layout::GATE, gate, "NOT_REAL_GATE", true),
+        ("send_receipts.jsonl", layout::SENDER, sender, "SENDER_DISABLED", true),
+        ("window_consumed.json", layout::STOP, stop, "EMERGENCY_STOP", true),
+        ("audit.jsonl", layout::STOP, stop, "EMERGENCY_STOP", true),
+    ];
+    for (after, file, text, reason, used) in cases {
+        for is_fire in [false, true] {
+            let fake = yes();
+            let dir = tempfile::tempdir().expect("a directory");
+            let store = Store::new(dir.path());
+            open(&store);
+            let other = store.clone();
+            let ops = ops(
+                &fake,
+                &store,
+                Some(Arc::new(move |path: &Path| {
+                    if path.to_string_lossy().ends_with(after) && !text.is_empty() {
+                        other.write(file, text.as_bytes()).expect("written");
+                    }
+                })),
+            );
+            let actor = Actor::program("test");
+            let got = if is_fire {
+                let receipt = ops.run_live_fire(&actor).expect("decided").receipt;
+                assert_eq!(
+                    (receipt.attempted, receipt.window_consumed, receipt.sender_disabled_after),
+                    (false, used, used)
+                );
+                assert_eq!(read(&store, layout::SENDER)["enabled"], false, "{reason}");
+                receipt.blocked_reason
+            } else {
+                ops.run_send(&actor).expect("decided").receipt.blocked_reason
+            };
+            assert_eq!((got.as_deref(), fake.seen().len()), (Some(reason), 0), "{after} {file}");
+            let last = lines(&store, layout::SEND_RECEIPTS).pop().expect("a line");
+            assert_eq!(
+                (&last["decision"], &last["blocked_reason"]),
+                (&json!("BLOCKED"), &json!(reason)),
+                "{after} {file}"
+            );
+        }
+    }
+    // The window goes between the checks and its use: another process is just recording its own use of it.
+    let fake = yes();
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::new(dir.path());
+    open(&store);
+    let held = store.exclusive(layout::APPROVALS_LOCK).expect("held");
+    std::thread::scope(|scope| {
+        let sending = scope.spawn(|| ops(&fake, &store, None).run_send(&Actor::program("test")).expect("decided"));
+        store.append(layout::WINDOWS, window, Durability::Durable).expect("written");
+        drop(held);
+        assert_eq!(sending.join().expect("ended").receipt.blocked_reason.as_deref(), Some("WINDOW_INACTIVE"));
+    });
+    assert!(fake.seen().is_empty());
 }

@@ -71,6 +71,14 @@ impl Refused {
         Self { decision: SendDecision::Blocked, reason, text: text.into(), message: None }
     }
 
+    pub(super) fn consumed() -> Self {
+        Self::blocked("WINDOW_CONSUMED", "the one-shot window for sending is used up")
+    }
+
+    pub(super) fn inactive(text: impl Into<String>) -> Self {
+        Self::blocked("WINDOW_INACTIVE", text)
+    }
+
     fn skipped(reason: &'static str, text: impl Into<String>) -> Self {
         Self { decision: SendDecision::Skipped, ..Self::blocked(reason, text) }
     }
@@ -107,20 +115,18 @@ impl Ops {
     fn window_allows(&self, message: &OutboxMessage, now: KstTime) -> Result<String, Refused> {
         let gates = Gates::new(&self.store);
         let real = gates.real_enable(now);
-        let refused = |reason: &'static str, text: String| {
-            Err(Refused { message: Some(message.clone()), ..Refused::blocked(reason, text) })
-        };
+        let no = |refused: Refused| Err(Refused { message: Some(message.clone()), ..refused });
         if real.consumed {
-            return refused("WINDOW_CONSUMED", "the one-shot window for sending is used up".to_owned());
+            return no(Refused::consumed());
         }
         if let Some(missing) = real.missing() {
-            return refused("WINDOW_INACTIVE", missing);
+            return no(Refused::inactive(missing));
         }
         // The gates have the last word about sending, whatever was asked here.
         match (gates.permit(Action::Send, now), real.window_id) {
             (Permission::Permit, Some(window_id)) => Ok(window_id),
-            (Permission::Permit, None) => refused("WINDOW_INACTIVE", "no window is open".to_owned()),
-            (Permission::Block(_, why), _) => refused("GATES_REFUSE", why),
+            (Permission::Permit, None) => no(Refused::inactive("no window is open")),
+            (Permission::Block(_, why), _) => no(Refused::blocked("GATES_REFUSE", why)),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::checks::CHANNEL;
 use super::send::SenderAfter;
 use super::send::Sending;
+use super::send::Windows;
 use crate::contracts::Document as _;
 use crate::contracts::actor::Actor;
 use crate::contracts::push::LiveFireReceipt;
@@ -53,17 +54,19 @@ impl Ops {
             Ok(ready) => {
                 let sending = Sending { messenger: &messenger, actor, after: SenderAfter::Disabled };
                 let made = self.attempt(&sending, ready)?;
-                let sent = self.publish_send(made, actor)?;
-                // A switch that was closed in between kept the message back, but not the sender open.
-                if Gates::new(&self.store).switches().sender.value {
-                    self.disable_sender(actor, self.clock.now())?;
-                }
+                let sent = self.publish_send(made.receipt, actor)?;
                 receipt.attempted = sent.receipt.decision.is_some_and(SendDecision::is_attempt);
                 receipt.blocked_reason.clone_from(&sent.receipt.blocked_reason);
                 receipt.send_http_status = sent.receipt.http_status;
                 receipt.message_id.clone_from(&sent.receipt.message_id);
-                receipt.window_consumed = true;
-                receipt.sender_disabled_after = true;
+                if made.windows == Windows::Used {
+                    // A switch that was closed in between kept the message back, but not the sender open.
+                    if Gates::new(&self.store).switches().sender.value {
+                        self.disable_sender(actor, self.clock.now())?;
+                    }
+                    receipt.window_consumed = true;
+                    receipt.sender_disabled_after = true;
+                }
                 receipt.refs = self.live_fire_refs(checked.outbox_snapshot, &sent.published)?;
                 sent.message()
             }

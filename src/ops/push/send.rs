@@ -59,6 +59,22 @@ pub(super) enum SenderAfter {
     Disabled,
 }
 
+/// What became of the windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Windows {
+    /// Somebody was faster; this sending used none.
+    Kept,
+    /// They are used up.
+    Used,
+}
+
+/// A message that passed all checks, and what became of it.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) receipt: SendReceipt,
+    pub(super) windows: Windows,
+}
+
 /// One sending, known to its helpers.
 #[derive(Debug)]
 pub(super) struct Sending<'a> {
@@ -78,37 +94,37 @@ impl Ops {
         let messenger = self.messenger();
         let sending = Sending { messenger: &messenger, actor, after: SenderAfter::Kept };
         let receipt = match self.check_send(&messenger, now)?.verdict {
-            Ok(ready) => self.attempt(&sending, ready)?,
+            Ok(ready) => self.attempt(&sending, ready)?.receipt,
             Err(refused) => refusal(&sending, refused),
         };
         self.publish_send(receipt, actor)
     }
 
     /// Uses up the windows, writes the attempt down, and hands the message over.
-    pub(super) fn attempt(&self, sending: &Sending<'_>, ready: Ready) -> Result<SendReceipt, StoreFault> {
+    pub(super) fn attempt(&self, sending: &Sending<'_>, ready: Ready) -> Result<Attempt, StoreFault> {
         let now = self.clock.now();
-        let mut receipt = SendReceipt {
+        let (title, text) = (headline(&ready.message), plain(&ready.message.content, MAX_TEXT));
+        let shown = [title.as_str(), text.as_str()].join("\n");
+        let receipt = SendReceipt {
             asof: Some(Stamp::of(now)),
             decision: Some(SendDecision::Attempted),
+            text_preview: Some(plain(shown.trim(), MAX_TEXT)),
             ..of_message(sending, Some(&ready.message))
         };
-        let outgoing = (headline(&ready.message), plain(&ready.message.content, MAX_TEXT));
-        receipt.text_preview = Some(plain(&[outgoing.0.as_str(), &outgoing.1].join("\n"), MAX_TEXT).trim().to_owned());
-        let id = receipt.send_id.clone().unwrap_or_default();
-        window::consume_sender_window(&self.store, sending.actor, now)?;
-        window::consume_window(&self.store, &ready.window_id, sending.actor, &format!("push send {id}"), now)?;
+        let reason = format!("push send {}", receipt.send_id.as_deref().unwrap_or_default());
+        if let Err(refused) = window::use_up(&self.store, &ready.window_id, sending.actor, &reason, now)? {
+            return Ok(Attempt { receipt: refused_late(receipt, refused), windows: Windows::Kept });
+        }
         self.store.append(layout::SEND_RECEIPTS, &line_of(&receipt)?, Durability::Durable)?;
         // Somebody may have closed a switch while this was written.
         if let Err(refused) = switches_allow(&Gates::new(&self.store).switches()) {
-            let decision = Some(SendDecision::Blocked);
-            let (blocked_reason, reason_detail) = (Some(refused.reason.to_owned()), Some(refused.text));
-            return Ok(SendReceipt { decision, blocked_reason, reason_detail, ..receipt });
+            return Ok(Attempt { receipt: refused_late(receipt, refused), windows: Windows::Used });
         }
         if sending.after == SenderAfter::Disabled {
             self.disable_sender(sending.actor, now)?;
         }
-        let sent = sending.messenger.send(CHANNEL, Outgoing { title: &outgoing.0, text: &outgoing.1 });
-        Ok(outcome(receipt, sent))
+        let sent = sending.messenger.send(CHANNEL, Outgoing { title: &title, text: &text });
+        Ok(Attempt { receipt: outcome(receipt, sent), windows: Windows::Used })
     }
 
     pub(super) fn disable_sender(&self, actor: &Actor, now: KstTime) -> Result<(), StoreFault> {
@@ -170,6 +186,17 @@ pub(super) fn refusal(sending: &Sending<'_>, refused: Refused) -> SendReceipt {
         reason_detail: Some(refused.text),
         text_preview: held,
         ..of_message(sending, refused.message.as_ref())
+    }
+}
+
+/// The receipt of a no that came after the checks, before the message was handed over.
+fn refused_late(receipt: SendReceipt, refused: Refused) -> SendReceipt {
+    SendReceipt {
+        decision: Some(SendDecision::Blocked),
+        blocked_reason: Some(refused.reason.to_owned()),
+        reason_detail: Some(refused.text),
+        text_preview: None,
+        ..receipt
     }
 }
 
