@@ -8,12 +8,14 @@ mod exit;
 mod history;
 mod output;
 mod pc;
+mod quotes;
 mod rollback;
 mod run;
 pub mod schedule;
 mod schedule_command;
 mod serve;
 mod switches;
+mod watch;
 mod workspace;
 
 use clap::CommandFactory as _;
@@ -114,6 +116,7 @@ fn dispatch(command: Command, global: &args::Global, output: &mut Output) -> Res
         Command::Sender { what } => switches::sender(&context, what, output),
         Command::Stop { what } => switches::stop(&context, what, output),
         Command::Schedule { what } => schedule_command::schedule(&context, what, output),
+        Command::Watch { what } => watch::watch(&context, what, output),
         Command::Config { what: args::ConfigCommand::Show } => workspace::config(&context, output),
         Command::Store { what } => workspace::store(&context, what, output),
         Command::Init { .. } | Command::Demo { .. } | Command::Pc { .. } => Ok(exit::DONE),

@@ -32,6 +32,7 @@ pub mod ticket;
 pub mod tune;
 pub mod validation;
 pub mod verdict;
+pub mod watch;
 
 pub use bundle::BundleDecision;
 pub use bundle::BundlePolicy;
