@@ -47,7 +47,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("sync", &["contracts", "time", "store"]),
     // Settings are keeping: a policy is a plain value from there.
     ("ops", &["contracts", "time", "store", "settings", "gates", "notify"]),
-    // Functions of values so far; the engine will want keeping and gates.
+    // Functions of values and the vendor of prices so far; the engine will want keeping and gates.
     ("trading", &["contracts", "time"]),
     // A rollback restores published files: that is git's work.
     ("release", &["contracts", "time", "store", "settings", "gates", "sync"]),
@@ -85,7 +85,7 @@ const OWNED: &[(&str, &[&str], Tests)] = &[
     ("async fn", &["src/backend/"], Tests::Bound),
     ("async move", &["src/backend/"], Tests::Bound),
     (".await", &["src/backend/"], Tests::Bound),
-    ("ureq::", &["src/pipeline/", "src/pc/vendors/", "src/notify/"], Tests::Bound),
+    ("ureq::", &["src/pipeline/", "src/trading/quotes/", "src/notify/"], Tests::Bound),
     ("lettre::", &["src/notify/"], Tests::Bound),
     ("clap::", &["src/cli/"], Tests::Bound),
     ("anyhow::", &["src/cli/"], Tests::Bound),

@@ -73,6 +73,13 @@ use daily_ops::contracts::token::Tokens;
 use daily_ops::contracts::tune::GatekeeperDecision;
 use daily_ops::contracts::tune::TuneResult;
 use daily_ops::gates::Gates;
+use daily_ops::contracts::watch::HoldingReceipt;
+use daily_ops::contracts::watch::HoldingState;
+use daily_ops::contracts::watch::SpikeReceipt;
+use daily_ops::contracts::watch::SpikeState;
+use daily_ops::contracts::watch::WatchSettings;
+use daily_ops::contracts::watch::WatcherStatus;
+use daily_ops::contracts::watch::Watchlist;
 use daily_ops::pipeline::History;
 use daily_ops::release::Rollback;
 use daily_ops::store::Store;
@@ -139,12 +146,19 @@ const TYPED: &[(&str, Rewrite, Ours)] = &[
     ("recon_summary_v1", rewritten::<ReconSummary>, Ours::WrittenStrict),
     ("report_human_v1", rewritten::<HumanReport>, Ours::WrittenStrict),
     ("report_ai_v1", rewritten::<AiReport>, Ours::WrittenStrict),
+    ("watchlist_v1", rewritten::<Watchlist>, Ours::WrittenStrict),
+    ("settings_v1", rewritten::<WatchSettings>, Ours::WrittenStrict),
+    ("watcher_status_v1", rewritten::<WatcherStatus>, Ours::Written),
+    ("spike_push_receipt_v1", rewritten::<SpikeReceipt>, Ours::Written),
+    ("holding_push_receipt_v1", rewritten::<HoldingReceipt>, Ours::Written),
+    ("spike_state_v1", rewritten::<SpikeState>, Ours::WrittenStrict),
+    ("holding_state_v1", rewritten::<HoldingState>, Ours::WrittenStrict),
 ];
 
 /// Lists whose rows belong to the strategy and are passed on as they are.
 const OPAQUE: &[&str] = &["top_picks", "holding_actions", "recommendations"];
 /// Objects whose keys are names of parameters: every key in them is data and is passed on.
-const BY_NAME: &[&str] = &["best_params", "params", "candidate"];
+const BY_NAME: &[&str] = &["best_params", "params", "candidate", "last_sent", "last_alert", "positions"];
 
 fn text(file: &str) -> String {
     std::fs::read_to_string(Path::new(CONTRACTS).join(file)).unwrap_or_else(|fault| panic!("{file}: {fault}"))

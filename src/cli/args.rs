@@ -102,6 +102,11 @@ pub(super) enum Command {
         #[command(subcommand)]
         what: AuditCommand,
     },
+    /// The market watchers: look once, or show what they last said
+    Watch {
+        #[command(subcommand)]
+        what: WatchCommand,
+    },
     /// The daily schedule for cron or systemd
     Schedule {
         #[command(subcommand)]
@@ -345,6 +350,27 @@ pub(super) enum AuditCommand {
         #[arg(long, value_name = "SHA256", value_parser = sha256)]
         expect: Option<String>,
     },
+}
+
+/// `watch`
+#[derive(Debug, Subcommand)]
+pub(super) enum WatchCommand {
+    /// Look for spikes of the watched symbols
+    Spike(WatchArgs),
+    /// Look at profit and loss of what is held
+    Holding(WatchArgs),
+    /// Both, one after the other; what the schedule starts
+    All(WatchArgs),
+    /// When each watcher last looked and what it said; exit 2 when that is old or an error
+    Status,
+}
+
+/// Arguments of a look.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct WatchArgs {
+    /// Look outside the exchange's hours too; nothing leaves the host then
+    #[arg(long)]
+    pub(super) force_session: bool,
 }
 
 /// `schedule`

@@ -9,6 +9,7 @@ mod exit;
 mod history;
 mod output;
 mod pc;
+mod quotes;
 mod rollback;
 mod run;
 pub mod schedule;
@@ -16,6 +17,7 @@ mod schedule_command;
 mod serve;
 mod switches;
 mod token;
+mod watch;
 mod workspace;
 
 use clap::CommandFactory as _;
@@ -118,6 +120,7 @@ fn dispatch(command: Command, global: &args::Global, output: &mut Output) -> Res
         Command::Token { what } => token::token(&context, what, output),
         Command::Audit { what } => audit::audit(&context, what, output),
         Command::Schedule { what } => schedule_command::schedule(&context, what, output),
+        Command::Watch { what } => watch::watch(&context, what, output),
         Command::Config { what: args::ConfigCommand::Show } => workspace::config(&context, output),
         Command::Store { what } => workspace::store(&context, what, output),
         Command::Init { .. } | Command::Demo { .. } | Command::Pc { .. } => Ok(exit::DONE),

@@ -18,6 +18,8 @@ use super::exit::Failure;
 use super::output::Output;
 use super::schedule;
 use super::schedule::Install;
+use super::schedule::Unit;
+use crate::settings::QuoteVendor;
 use crate::store::Store;
 use crate::time::Clock as _;
 use crate::time::host_zone;
@@ -36,7 +38,7 @@ pub(super) fn schedule(context: &Context, what: ScheduleCommand, output: &Output
             });
         }
         (Scheduler::Systemd, false) => {
-            let units = schedule::systemd_units(&target);
+            let units = units(context, &target);
             let rows: Vec<_> = units.iter().map(|u| serde_json::json!({"name": u.name, "text": u.text})).collect();
             output.result(&serde_json::json!({"schema": "SCHEDULE_SYSTEMD_V1", "units": rows}), || {
                 units.iter().map(|unit| format!("# ---- {} ----\n{}", unit.name, unit.text)).collect()
@@ -66,7 +68,21 @@ fn cron_entry(context: &Context, args: &ScheduleArgs, install: &Install) -> Resu
         return Err(Failure::Usage(format!("--zone {name:?} is no time zone; use a name such as UTC or Asia/Seoul")));
     }
     let (run, prune) = (schedule::cron_line(&zone, install), schedule::cron_prune_line(&zone, install));
-    Ok(format!("{}{}", with_end(run), with_end(prune)))
+    let watch = if watches(context) { schedule::cron_watch_lines(&zone, install) } else { String::new() };
+    Ok(format!("{}{}{watch}", with_end(run), with_end(prune)))
+}
+
+/// Without a vendor of prices a watcher could only say that it has none.
+fn watches(context: &Context) -> bool {
+    context.settings.watch.quotes != QuoteVendor::None
+}
+
+fn units(context: &Context, install: &Install) -> Vec<Unit> {
+    let mut units = schedule::systemd_units(install);
+    if watches(context) {
+        units.extend(schedule::systemd_watch_units(install));
+    }
+    units
 }
 
 fn with_end(text: String) -> String {
@@ -109,7 +125,7 @@ fn install_systemd(context: &Context, directory: &Path, install: &Install, outpu
     make_logs(context)?;
     let store = Store::new(directory);
     let mut changed: Vec<PathBuf> = Vec::new();
-    for unit in schedule::systemd_units(install) {
+    for unit in units(context, install) {
         if store.read(unit.name)?.as_deref() != Some(unit.text.as_bytes()) {
             let written = store.write(unit.name, unit.text.as_bytes());
             written.with_context(|| format!("{} cannot be written, are you root?", directory.display()))?;
@@ -124,10 +140,10 @@ fn install_systemd(context: &Context, directory: &Path, install: &Install, outpu
             lines.push("the units are installed already; nothing changed".to_owned());
         } else {
             lines.push("now: systemctl daemon-reload".to_owned());
-            lines.push(
-                "then: systemctl enable --now daily-ops-backend.service daily-ops.timer daily-ops-prune.timer"
-                    .to_owned(),
-            );
+            let watch = if watches(context) { " daily-ops-watch.timer" } else { "" };
+            lines.push(format!(
+                "then: systemctl enable --now daily-ops-backend.service daily-ops.timer daily-ops-prune.timer{watch}"
+            ));
         }
         lines
     });

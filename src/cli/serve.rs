@@ -7,6 +7,7 @@ use super::args::ServeArgs;
 use super::context::Context;
 use super::exit::Failure;
 use super::output::Output;
+use super::quotes;
 use crate::backend::ServeFault;
 use crate::backend::ServeOptions;
 use crate::backend::Server;
@@ -66,7 +67,7 @@ fn options(settings: &Settings, host: IpAddr, port: u16, workers: usize) -> Resu
 }
 
 /// The domain behind a backend; its policy is read again for every use, so that a new key counts at once.
-fn ops(context: &Context) -> Arc<Ops> {
+pub(super) fn ops(context: &Context) -> Arc<Ops> {
     let (settings, env) = (context.settings.clone(), context.env.clone());
     let policy = move || {
         let bundle = settings.bundle_policy().map_err(|faults| faults.to_string())?;
@@ -83,7 +84,7 @@ fn ops(context: &Context) -> Arc<Ops> {
                 settings: settings.push.clone(),
                 secrets: MessageSecrets::read(&settings.root.join(layout::MESSAGE_SECRETS), &env),
             },
-            quotes: None,
+            quotes: quotes::source(&settings),
             order_min_value: settings.ops.order_min_value,
             portfolio_cash: settings.ops.portfolio_cash,
         })

@@ -43,6 +43,10 @@ const IGNORED: &str = "\
 /state/locks/
 /state/secrets/
 /state/portfolio/
+/state/settings/
+/state/watchlist/
+/state/spike/
+/state/holding_watch/
 /state/pc_publish.lock
 /state/rollback.json
 /daily_ops.toml

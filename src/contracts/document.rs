@@ -51,7 +51,7 @@ pub(super) fn parse_strictly<D: Document>(bytes: &[u8]) -> Result<D, DocumentFau
 }
 
 /// Like [`parse_strictly`], and refuses a list where an object is due: serde would fill a struct from it.
-pub(super) fn parse_objects<D: Document>(bytes: &[u8]) -> Result<D, DocumentFault> {
+pub(crate) fn parse_objects<D: Document>(bytes: &[u8]) -> Result<D, DocumentFault> {
     let document: D = parse_strictly(bytes)?;
     let shape = |e: serde_json::Error| DocumentFault::Shape(e.to_string());
     let read = serde_json::from_str(decode(bytes)?).map_err(shape)?;

@@ -21,6 +21,8 @@ const FILES: &[&str] = &[
     "reports/ops/evidence/health/health_latest.json",
     "reports/ops/evidence/index/evidence_index_latest.json",
     "reports/ops/push/daily_status/latest/daily_status_latest.json",
+    "reports/ops/push/holding/latest/holding_latest.json",
+    "reports/ops/push/holding_watch/latest/holding_watch_latest.json",
     "reports/ops/push/incident/latest/incident_latest.json",
     "reports/ops/push/live_fire/live_fire_latest.json",
     "reports/ops/push/outbox/outbox_latest.json",
@@ -28,6 +30,8 @@ const FILES: &[&str] = &[
     "reports/ops/push/preview/preview_latest.json",
     "reports/ops/push/push_delivery_latest.json",
     "reports/ops/push/send/send_latest.json",
+    "reports/ops/push/spike/latest/spike_latest.json",
+    "reports/ops/push/spike_watch/latest/spike_watch_latest.json",
     "reports/ops/scheduler/latest/ops_run_latest.json",
     "reports/ops/secrets/self_test_latest.json",
     "reports/ops/summary/ops_summary_latest.json",
@@ -39,7 +43,9 @@ const FILES: &[&str] = &[
     "state/execution_gate.json",
     "state/live/decision_params.json",
     "state/real_sender_enable.json",
+    "state/settings/latest/settings_latest.json",
     "state/strategy_bundle/latest/strategy_bundle_latest.json",
+    "state/watchlist/latest/watchlist_latest.json",
 ];
 
 /// Directories whose JSON files may be named.
@@ -52,16 +58,20 @@ const SNAPSHOT_DIRS: &[&str] = &[
     "reports/ops/evidence/health/snapshots/",
     "reports/ops/evidence/index/snapshots/",
     "reports/ops/push/daily_status/snapshots/",
+    "reports/ops/push/holding/snapshots/",
     "reports/ops/push/incident/snapshots/",
     "reports/ops/push/live_fire/snapshots/",
     "reports/ops/push/outbox/snapshots/",
     "reports/ops/push/postmortem/snapshots/",
     "reports/ops/push/preview/snapshots/",
     "reports/ops/push/send/snapshots/",
+    "reports/ops/push/spike/snapshots/",
     "reports/ops/scheduler/snapshots/",
     "reports/ops/summary/snapshots/",
     "reports/ops/tickets/reaper/snapshots/",
+    "state/settings/snapshots/",
     "state/strategy_bundle/snapshots/",
+    "state/watchlist/snapshots/",
 ];
 
 /// JSONL files whose lines may be named.
@@ -74,6 +84,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("guard_report_human_latest", "reports/phase_c/latest/report_human.json"),
     ("guard_report_ai_latest", "reports/phase_c/latest/report_ai.json"),
     ("guard_daily_status_latest", "reports/ops/push/daily_status/latest/daily_status_latest.json"),
+    ("guard_spike_latest", "reports/ops/push/spike_watch/latest/spike_watch_latest.json"),
+    ("guard_holding_latest", "reports/ops/push/holding_watch/latest/holding_watch_latest.json"),
 ];
 
 /// A ref that passed every check of its text. That the file exists is not said.

@@ -35,6 +35,7 @@ pub mod token;
 pub mod tune;
 pub mod validation;
 pub mod verdict;
+pub mod watch;
 
 pub use bundle::BundleDecision;
 pub use bundle::BundlePolicy;

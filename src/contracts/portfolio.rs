@@ -34,6 +34,10 @@ pub struct Holding {
     pub quantity: Option<f64>,
     /// Price in won: the current one, else the average one; `None` when neither is stated.
     pub price: Option<f64>,
+    /// What a share cost on average, in won.
+    pub avg_price: Option<f64>,
+    /// The name, when it is stated as a text.
+    pub name: Option<String>,
 }
 
 /// Why a file is no portfolio. Places are named, values are not.
@@ -141,14 +145,10 @@ fn holding(place: &str, key: Option<&str>, row: &Json) -> Result<Holding, Portfo
     let ticker = ticker
         .filter(|text| is_ticker(text))
         .ok_or_else(|| PortfolioFault::Type(inside("ticker"), "six digits or capital letters"))?;
-    let price = match amount(row, "current_price", &inside("current_price"))? {
-        None => amount(row, "avg_price", &inside("avg_price"))?,
-        stated => {
-            amount(row, "avg_price", &inside("avg_price"))?;
-            stated
-        }
-    };
-    Ok(Holding { ticker: ticker.to_owned(), quantity, price })
+    let current = amount(row, "current_price", &inside("current_price"))?;
+    let avg_price = amount(row, "avg_price", &inside("avg_price"))?;
+    let name = present(row, "name").and_then(Json::as_str).map(str::to_owned);
+    Ok(Holding { ticker: ticker.to_owned(), quantity, price: current.or(avg_price), avg_price, name })
 }
 
 /// A number that is not negative; `None` when there is none.

@@ -19,6 +19,7 @@ mod summary;
 mod ticket_file;
 mod tickets;
 mod turn;
+mod watch;
 mod worker;
 
 use std::any::Any;
@@ -50,6 +51,14 @@ pub use tickets::TicketBoard;
 pub use tickets::TicketDraft;
 pub use tickets::TicketFault;
 pub use tickets::is_artifact_id;
+pub use watch::MarketQuote;
+pub use watch::QuoteFault;
+pub use watch::QuoteSource;
+pub use watch::Standing;
+pub use watch::UpsertFault;
+pub use watch::WatchHours;
+pub use watch::WatchOrder;
+pub use watch::Watcher;
 pub use worker::TicketStep;
 
 use crate::contracts::BundlePolicy;
@@ -103,28 +112,6 @@ pub struct OpsPolicy {
     pub order_min_value: u64,
     /// Cash of the first portfolio, in won.
     pub portfolio_cash: u64,
-}
-
-/// Where prices during a session come from.
-pub trait QuoteSource: fmt::Debug + Send + Sync {
-    /// The quotes of symbols; one that the vendor does not know is left out.
-    ///
-    /// # Errors
-    /// Why there are none, for people.
-    fn quotes(&self, symbols: &[String]) -> Result<Vec<MarketQuote>, String>;
-}
-
-/// The price of one symbol now.
-#[derive(Clone, Debug, PartialEq)]
-pub struct MarketQuote {
-    /// The symbol.
-    pub symbol: String,
-    /// Its name, when the vendor says it.
-    pub name: Option<String>,
-    /// The last price in won.
-    pub price: u64,
-    /// The change since the last close in percent, with its sign.
-    pub change_pct: Option<f64>,
 }
 
 impl Default for OpsPolicy {

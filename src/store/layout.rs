@@ -133,6 +133,42 @@ pub const INCIDENT: Family = Family {
     snapshots: "reports/ops/push/incident/snapshots",
 };
 
+/// WATCHLIST_V1
+pub const WATCHLIST: Family = Family {
+    kind: "watchlist",
+    latest: "state/watchlist/latest/watchlist_latest.json",
+    snapshots: "state/watchlist/snapshots",
+};
+/// SETTINGS_V1: the watchers' settings.
+pub const WATCH_SETTINGS: Family = Family {
+    kind: "settings",
+    latest: "state/settings/latest/settings_latest.json",
+    snapshots: "state/settings/snapshots",
+};
+/// SPIKE_PUSH_RECEIPT_V1
+pub const SPIKE: Family = Family {
+    kind: "spike",
+    latest: "reports/ops/push/spike/latest/spike_latest.json",
+    snapshots: "reports/ops/push/spike/snapshots",
+};
+/// HOLDING_PUSH_RECEIPT_V1; personal, never published.
+pub const HOLDING: Family = Family {
+    kind: "holding",
+    latest: "reports/ops/push/holding/latest/holding_latest.json",
+    snapshots: "reports/ops/push/holding/snapshots",
+};
+
+/// WATCHER_STATUS_V1 of the spike watcher.
+pub const SPIKE_STATUS: &str = "reports/ops/push/spike_watch/latest/spike_watch_latest.json";
+/// WATCHER_STATUS_V1 of the holding watcher.
+pub const HOLDING_STATUS: &str = "reports/ops/push/holding_watch/latest/holding_watch_latest.json";
+/// SPIKE_STATE_V1
+pub const SPIKE_STATE: &str = "state/spike/spike_state.json";
+/// HOLDING_STATE_V1
+pub const HOLDING_STATE: &str = "state/holding_watch/holding_state.json";
+/// SPIKE_SETTINGS_V1: what counted before SETTINGS_V1; read only.
+pub const OLD_SPIKE_SETTINGS: &str = "state/spike_settings/latest/spike_settings_latest.json";
+
 /// Where older programs kept the snapshots of ops runs, beside daily reports.
 pub const OLD_OPS_RUN_SNAPSHOTS: &str = "reports/ops/daily/snapshots";
 
@@ -256,6 +292,8 @@ pub const PUSH_LOCK: &str = "state/locks/push.lock";
 pub const ORDERS_LOCK: &str = "state/locks/orders.lock";
 /// The lock of the watchers.
 pub const WATCH_LOCK: &str = "state/locks/watch.lock";
+/// The lock of changing watchlist and settings; never held while a watcher looks.
+pub const WATCH_EDIT_LOCK: &str = "state/locks/watch_edit.lock";
 /// Artifacts of tickets: `{preflight,dryrun,shadow}/<request_id>.json`.
 pub const TICKET_ARTIFACTS: &str = "reports/tickets";
 /// DEPS_SNAPSHOT_V1
@@ -317,4 +355,8 @@ pub const FAMILIES: &[Family] = &[
     PORTFOLIO,
     DAILY_STATUS,
     INCIDENT,
+    WATCHLIST,
+    WATCH_SETTINGS,
+    SPIKE,
+    HOLDING,
 ];

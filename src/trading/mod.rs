@@ -1,14 +1,15 @@
 //! The market's rules that research and trading share: bars, instruments, ticks and limits, taxes, indicators, the gate.
 //!
-//! Everything here is a function of values: no file, no clock, no network. The research backtest and the trading engine
-//! both stand on it, so that a price rule or an indicator exists once. Prices and money are `f64` in the research code;
-//! the exchange's grid (ticks, limits) is whole won.
+//! Everything here but [`quotes`] is a function of values: no file, no clock, no network. The research backtest and the
+//! trading engine both stand on it, so that a price rule or an indicator exists once. Prices and money are `f64` in the
+//! research code; the exchange's grid (ticks, limits) is whole won.
 
 mod bars;
 mod fees;
 mod gate;
 pub mod indicator;
 mod instrument;
+pub mod quotes;
 mod tick;
 
 pub use bars::Bars;

@@ -378,17 +378,21 @@ pub const ROUTES: &[Route] = &[
     get("/api/watchlist/latest", "WATCHLIST_V1", "the watched symbols", watch::list_latest),
     post("/api/watchlist/upsert", "WATCHLIST_V1", "replaces the watched symbols", watch::list_upsert)
         .told(&[need("items", Kind::List, "ticker, name, enabled each"), may("updated_by", Kind::Text, "who")])
-        .confirmed_anywhere(None).refusing(&[400]),
-    get("/api/settings/latest", "OPS_SETTINGS_V1", "the watchers' settings", watch::settings_latest),
-    post("/api/settings/upsert", "OPS_SETTINGS_V1", "replaces the watchers' settings", watch::settings_upsert)
-        .told(&[may("spike", Kind::Object, "the spike watcher"), may("holding", Kind::Object, "the holding watcher")])
-        .confirmed_anywhere(None).refusing(&[400]),
-    get("/api/push/spike/latest", "SPIKE_PUSH_V1", "newest look of the spike watcher", watch::spike_latest),
+        .confirmed_anywhere(None).refusing(&[400, 500]),
+    get("/api/settings/latest", "SETTINGS_V1", "the watchers' settings", watch::settings_latest),
+    post("/api/settings/upsert", "SETTINGS_V1", "replaces the given sections of the watchers' settings", watch::settings_upsert)
+        .told(&[
+            may("spike", Kind::Object, "the spike watcher"),
+            may("holding", Kind::Object, "the holding watcher"),
+            may("updated_by", Kind::Text, "who"),
+        ])
+        .confirmed_anywhere(None).refusing(&[400, 500]),
+    get("/api/push/spike/latest", "SPIKE_PUSH_RECEIPT_V1", "newest look of the spike watcher, and its status", watch::spike_latest),
     post("/api/push/spike/run", "WATCHER_STATUS_V1", "looks for spikes of the watched symbols", watch::spike_run)
-        .confirmed(None),
-    get("/api/push/holding/latest", "HOLDING_PUSH_V1", "newest look of the holding watcher", watch::holding_latest),
+        .confirmed(None).refusing(&[500]),
+    get("/api/push/holding/latest", "HOLDING_PUSH_RECEIPT_V1", "newest look of the holding watcher, and its status", watch::holding_latest),
     post("/api/push/holding/run", "WATCHER_STATUS_V1", "looks at the profit and loss of holdings", watch::holding_run)
-        .confirmed(None),
+        .confirmed(None).refusing(&[500]),
 ];
 
 /// Whether two rows have the same method and path.

@@ -1,12 +1,17 @@
 //! Crontab entries, and how they get into a crontab that also belongs to others.
 
 use super::install::Install;
+use super::watch::cron_times;
 use crate::time::HostZone;
 
 /// What marks the lines of the daily run; the marker comes first on a comment and last on a command.
 const RUN_MARK: &str = "# daily_ops: daily run";
 /// What marks the lines of the weekly cleanup.
 const PRUNE_MARK: &str = "# daily_ops: weekly cleanup";
+/// What marks the lines of the market watchers.
+const WATCH_MARK: &str = "# daily_ops: market watchers";
+/// Every mark.
+const MARKS: [&str; 3] = [RUN_MARK, PRUNE_MARK, WATCH_MARK];
 /// Sunday 01:10 in Korea, in minutes from the start of the week in UTC: Saturday 16:10.
 const PRUNE_UTC_MINUTE: i32 = 6 * DAY + 16 * 60 + 10;
 /// The minutes of a day.
@@ -31,13 +36,34 @@ pub fn cron_prune_line(zone: &HostZone, install: &Install) -> String {
     entry(PRUNE_MARK, zone, &due, &format!("{minute} {hour} * * {day} {}", command(install, "store prune")))
 }
 
+/// The crontab entries of the market watchers.
+#[must_use]
+pub fn cron_watch_lines(zone: &HostZone, install: &Install) -> String {
+    let command = command(install, "watch all");
+    let mut text = format!(
+        "{WATCH_MARK}\n{WATCH_MARK}: every five minutes 09:00 to 15:59 Asia/Seoul on weekdays as {} shows it, hourly, at boot.\n",
+        zone.name
+    );
+    if zone.shifts {
+        text.push_str(&format!(
+            "{WATCH_MARK}: WARNING: {} has daylight saving: print it again at each change.\n",
+            zone.name
+        ));
+    }
+    for time in cron_times(zone) {
+        text.push_str(&format!("{time} {command} {WATCH_MARK}\n"));
+    }
+    text
+}
+
 /// The crontab with our entries in place, or `None` when they already are. Lines of others stay as they are, byte for
 /// byte; marked lines that differ are replaced where they stand; lines of `entry` without a mark are not taken.
 #[must_use]
 pub fn merged_crontab(old: &str, entry: &str) -> Option<String> {
-    let merged = [RUN_MARK, PRUNE_MARK].into_iter().fold(old.to_owned(), |text, mark| {
+    let merged = MARKS.into_iter().fold(old.to_owned(), |text, mark| {
         let ours: String = entry.split_inclusive('\n').filter(|line| is_marked(line, mark)).collect();
-        if ours.is_empty() { text } else { with_entry(&text, mark, &ours) }
+        // The watchers can be switched off again; the other two belong to every installation.
+        if ours.is_empty() && mark != WATCH_MARK { text } else { with_entry(&text, mark, &ours) }
     });
     (merged != old).then_some(merged)
 }
@@ -46,7 +72,7 @@ pub fn merged_crontab(old: &str, entry: &str) -> Option<String> {
 #[must_use]
 pub fn crontab_concerns(old: &str) -> Vec<String> {
     let concern = |(index, line): (usize, &str)| {
-        let is_ours = [RUN_MARK, PRUNE_MARK].iter().any(|mark| is_marked(line, mark));
+        let is_ours = MARKS.iter().any(|mark| is_marked(line, mark));
         let text = line.trim();
         let number = index + 1;
         if is_ours || text.starts_with('#') {
@@ -226,6 +252,21 @@ mod tests {
             let settled = merged.unwrap_or(old);
             assert_eq!(merged_crontab(&settled, entry), None, "{name}: the second call changes nothing");
         }
+    }
+
+    #[test]
+    fn the_watchers_come_and_go_with_their_setting() {
+        let run = cron_line(&zone("UTC"), &install());
+        let watch = cron_watch_lines(&zone("UTC"), &install());
+        let on = merged_crontab("0 1 * * * x\n", &format!("{run}{watch}")).expect("changed");
+        assert_eq!(on, format!("0 1 * * * x\n{run}{watch}"));
+        assert_eq!(merged_crontab(&on, &format!("{run}{watch}")), None);
+        assert_eq!(merged_crontab(&on, &run), Some(format!("0 1 * * * x\n{run}")));
+        let want = "*/5 0-6 * * 1-5 cd /home/ubuntu/daily-ops && mkdir -p logs && DAILY_OPS_TRIGGER=cron \
+                    /usr/local/bin/daily_ops watch all >>logs/cron.log 2>&1 # daily_ops: market watchers";
+        assert_eq!(commands(&watch)[0], want);
+        assert_eq!(commands(&watch).len(), 3);
+        assert!(crontab_concerns(&on).is_empty());
     }
 
     #[test]

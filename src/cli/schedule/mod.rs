@@ -9,9 +9,11 @@
 mod cron;
 mod install;
 mod units;
+mod watch;
 
 pub use cron::cron_line;
 pub use cron::cron_prune_line;
+pub use cron::cron_watch_lines;
 pub use cron::crontab_concerns;
 pub use cron::merged_crontab;
 pub use install::Install;
@@ -23,3 +25,4 @@ pub use units::systemd_prune_timer;
 pub use units::systemd_service;
 pub use units::systemd_timer;
 pub use units::systemd_units;
+pub use watch::systemd_watch_units;

@@ -11,7 +11,7 @@ pub struct Unit {
     pub text: String,
 }
 
-const HEADER: &str = "# Made by `daily_ops schedule print`. Print it again instead of editing it.\n";
+pub(super) const HEADER: &str = "# Made by `daily_ops schedule print`. Print it again instead of editing it.\n";
 
 /// Restrictions that hold on every kernel and for every folder: none of them needs a mount name space.
 const HARDENING: &str = "\
@@ -124,6 +124,26 @@ Nice=10
 #[must_use]
 pub fn systemd_prune_timer() -> String {
     timer("the weekly cleanup, Sunday 01:10 in Korea", "Sun *-*-* 01:10:00 Asia/Seoul", "daily-ops-prune.service")
+}
+
+/// A short job that its timer starts.
+pub(super) fn job(what: &str, arguments: &str, install: &Install) -> String {
+    format!(
+        "{HEADER}\
+[Unit]
+Description=daily_ops: {what}
+After=network-online.target
+
+[Service]
+Type=oneshot
+{place}\
+ExecStart={start}
+SuccessExitStatus=0 2
+TimeoutStartSec=4min
+{HARDENING}",
+        place = place(install),
+        start = exec(install, arguments),
+    )
 }
 
 fn timer(what: &str, when: &str, service: &str) -> String {

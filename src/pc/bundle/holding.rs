@@ -159,8 +159,13 @@ mod tests {
     }
 
     fn held(cash: f64, total_value: f64, tickers: &[&str]) -> Held {
-        let holding =
-            |ticker: &&str| Holding { ticker: (*ticker).to_owned(), quantity: Some(7.0), price: Some(98_765.0) };
+        let holding = |ticker: &&str| Holding {
+            ticker: (*ticker).to_owned(),
+            quantity: Some(7.0),
+            price: Some(98_765.0),
+            avg_price: None,
+            name: None,
+        };
         Held::Portfolio(Portfolio { cash, total_value, holdings: tickers.iter().map(holding).collect() })
     }
 

@@ -3,18 +3,12 @@
 //! Every vendor answers with the bars that it has, as it has them; whether they are good enough is decided by the cache's
 //! rules (`pc::collect`) and by normalisation (`pc::prices`). Nothing is ever made up from a current price.
 
-mod client;
 mod naver;
-mod realtime;
 mod yahoo;
 
 use std::fmt::Debug;
 
-pub use client::Client;
-pub use client::VendorFault;
 pub use naver::Naver;
-pub use realtime::Quote;
-pub use realtime::Realtime;
 pub use yahoo::Yahoo;
 
 use crate::contracts::VendorName;
@@ -23,6 +17,11 @@ use crate::time::TradingDate;
 use crate::trading::Bars;
 use crate::trading::Kind;
 use crate::trading::known;
+pub use crate::trading::quotes::Client;
+pub use crate::trading::quotes::Quote;
+pub use crate::trading::quotes::Realtime;
+pub use crate::trading::quotes::VendorFault;
+pub use crate::trading::quotes::is_ticker;
 
 /// The days asked for, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,17 +51,6 @@ pub trait DailyVendor: Debug {
     /// # Errors
     /// There was no usable answer; there is at least one bar otherwise.
     fn daily(&self, ticker: &str, span: Span, clock: &dyn Clock) -> Result<Bars, VendorFault>;
-}
-
-/// Whether a text can be a ticker: six digits or capital letters of the exchange, or `^` and the name of an index. It
-/// becomes part of an address and of a file's name, so nothing else may pass.
-#[must_use]
-pub fn is_ticker(text: &str) -> bool {
-    let plain = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
-    match text.strip_prefix('^') {
-        Some(index) => (1..=10).contains(&index.len()) && plain(index),
-        None => text.len() == 6 && plain(text),
-    }
 }
 
 /// Whether a ticker is an index: levels with decimals, no adjustment, not sold by every vendor.

@@ -14,21 +14,12 @@ use super::Client;
 use super::DailyVendor;
 use super::Span;
 use super::VendorFault;
-use super::client::Header;
 use super::is_index;
 use crate::contracts::VendorName;
 use crate::time::Clock;
 use crate::time::TradingDate;
 use crate::trading::Bars;
-
-/// What a browser sends; without it the vendor answers with an empty list or a page.
-pub(super) const HEADERS: &[Header] = &[
-    (
-        "User-Agent",
-        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
-    ),
-    ("Referer", "https://finance.naver.com"),
-];
+use crate::trading::quotes::NAVER_HEADERS;
 
 /// A body up to this length has no row: it is what an unknown ticker gets.
 const NO_ROWS: usize = 100;
@@ -64,7 +55,7 @@ impl DailyVendor for Naver {
             span.from.format("%Y%m%d"),
             span.to.format("%Y%m%d")
         );
-        let body = self.0.get(&path, HEADERS, clock)?;
+        let body = self.0.get(&path, NAVER_HEADERS, clock)?;
         within(&parse(&body)?, span)
     }
 }

@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Client;
+use super::NAVER_HEADERS;
 use super::VendorFault;
-use super::naver::HEADERS;
 use crate::time::Clock;
 
 /// How many codes one call may name.
@@ -36,6 +36,34 @@ pub struct Quote {
     pub nav: Option<f64>,
 }
 
+/// Above this a float does not hold every whole number.
+const MOST_WON: f64 = 9_007_199_254_740_992.0;
+
+impl Quote {
+    /// The price as whole won; `None` when the vendor's number is none.
+    #[must_use]
+    pub fn won(&self) -> Option<u64> {
+        whole(self.price).and_then(|won| u64::try_from(won).ok())
+    }
+
+    /// The change since the last close in basis points, cut towards zero, so that a comparison with a whole number of
+    /// basis points is exact. Computed from won where the vendor says them, else the vendor's own percent.
+    #[must_use]
+    pub fn change_bp(&self) -> Option<i64> {
+        let exact = || {
+            let (price, change) = (whole(self.price)?, whole(self.change?)?);
+            let close = price.checked_sub(change).filter(|close| *close > 0)?;
+            change.checked_mul(10_000).map(|scaled| scaled / close)
+        };
+        exact().or_else(|| whole((self.change_pct? * 100.0).round()))
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a whole number below the limit was just asked for")]
+fn whole(value: f64) -> Option<i64> {
+    (value.fract() == 0.0 && value.abs() < MOST_WON).then_some(value as i64)
+}
+
 /// The realtime prices of Naver.
 #[derive(Clone, Debug)]
 pub struct Realtime(Client);
@@ -56,7 +84,7 @@ impl Realtime {
         for codes in tickers.chunks(CODES) {
             let items: Vec<String> = codes.iter().map(|code| format!("SERVICE_ITEM:{code}")).collect();
             let path = format!("/api/realtime?query={}", items.join(","));
-            let answer = parse(&self.0.get(&path, HEADERS, clock)?)?;
+            let answer = parse(&self.0.get(&path, NAVER_HEADERS, clock)?)?;
             found.extend(codes.iter().filter_map(|code| answer.iter().find(|quote| quote.ticker == *code).cloned()));
         }
         Ok(found)
@@ -133,6 +161,34 @@ mod tests {
         );
         assert_eq!((quote.change, quote.change_pct), (Some(-350.0), Some(-0.99)));
         assert_eq!((quote.volume, quote.value_krw, quote.nav), (Some(1.2e6), Some(4.2e10), Some(35_012.3)));
+    }
+
+    #[test]
+    fn the_change_is_exact_in_basis_points() {
+        let quote = |price, change: Option<f64>, pct: Option<f64>| Quote {
+            ticker: "005930".to_owned(),
+            name: None,
+            price,
+            change,
+            change_pct: pct,
+            volume: None,
+            value_krw: None,
+            nav: None,
+        };
+        let cases = [
+            ("three percent exactly", quote(103_000.0, Some(3_000.0), Some(2.9)), Some(300)),
+            ("one won less", quote(102_999.0, Some(2_999.0), Some(3.0)), Some(299)),
+            ("a fall", quote(97_000.0, Some(-3_000.0), None), Some(-300)),
+            ("one won short of a fall", quote(97_001.0, Some(-2_999.0), None), Some(-299)),
+            ("no won", quote(100.0, None, Some(-4.09)), Some(-409)),
+            ("half a won", quote(100.5, Some(0.5), Some(0.5)), Some(50)),
+            ("nothing", quote(100.0, None, None), None),
+            ("a change that leaves no close", quote(100.0, Some(100.0), None), None),
+        ];
+        for (name, quote, want) in cases {
+            assert_eq!(quote.change_bp(), want, "{name}");
+        }
+        assert_eq!((quote(100.0, None, None).won(), quote(100.5, None, None).won()), (Some(100), None));
     }
 
     #[test]

@@ -53,7 +53,8 @@ impl VendorFault {
         }
     }
 
-    pub(super) fn unreadable(why: impl Into<String>) -> Self {
+    /// A body that is not what the vendor sends.
+    pub fn unreadable(why: impl Into<String>) -> Self {
         Self::Unreadable(why.into())
     }
 }
@@ -68,7 +69,7 @@ pub struct Client {
 }
 
 /// What is sent beside the address.
-pub(super) type Header = (&'static str, &'static str);
+pub type Header = (&'static str, &'static str);
 
 impl Client {
     /// A client for the address `base` (scheme, host and port): one call may take `limit`, the first repeat comes after
@@ -92,13 +93,17 @@ impl Client {
     }
 
     /// The same client with a limit that is not above `most`.
-    pub(super) fn within(mut self, most: Duration) -> Self {
+    #[must_use]
+    pub fn within(mut self, most: Duration) -> Self {
         self.limit = self.limit.min(most);
         self
     }
 
     /// The body of `path` (with its query), tried as often as it may help.
-    pub(super) fn get(&self, path: &str, headers: &[Header], clock: &dyn Clock) -> Result<Vec<u8>, VendorFault> {
+    ///
+    /// # Errors
+    /// No try had an answer with the status 200 and a whole body.
+    pub fn get(&self, path: &str, headers: &[Header], clock: &dyn Clock) -> Result<Vec<u8>, VendorFault> {
         let mut repeat = 0;
         loop {
             let outcome = self.once(path, headers);

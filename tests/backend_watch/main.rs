@@ -1,0 +1,14 @@
+//! The market watchers against a vendor that speaks the real form: every reason, whole sessions, ends in the middle.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
+
+mod api;
+#[path = "../client/mod.rs"]
+#[expect(dead_code, reason = "another test uses the rest")]
+mod client;
+mod command;
+mod delivery;
+mod desk;
+mod reasons;
+mod session;
+mod vendor;
