@@ -5,14 +5,18 @@
 //! Nothing here sends anything: the only delivery is a preview for the console.
 
 mod bundle;
+mod deps;
 mod evidence;
 mod health;
 mod live_cycle;
+mod order_plan;
 mod outcome;
+mod portfolio;
 mod push;
 mod reaper;
 mod recent;
 mod recommend;
+mod recon;
 mod risk;
 mod runs;
 mod summary;
@@ -28,15 +32,34 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 
+pub use bundle::BundleSnapshot;
 pub use bundle::BundleView;
+pub use bundle::SnapshotRefusal;
 pub use health::Health;
 pub use health::HealthView;
 pub use health::StopView;
 pub use live_cycle::CycleFault;
 pub use live_cycle::CycleOutcome;
+pub use order_plan::ConfirmFault;
+pub use order_plan::ConfirmRequest;
+pub use order_plan::Confirmed;
+pub use order_plan::Export;
+pub use order_plan::NEED_HUMAN_CONFIRM;
+pub use order_plan::PREP_READY;
+pub use order_plan::PlanAction;
+pub use order_plan::PlanOutcome;
+pub use order_plan::PlanState;
+pub use order_plan::Remake;
+pub use order_plan::read_plan;
+pub use portfolio::PortfolioChange;
+pub use portfolio::PortfolioOutcome;
+pub use portfolio::PortfolioRefusal;
+pub use portfolio::read_portfolio;
 pub use reaper::ReaperOutcome;
 pub use recommend::RecoOutcome;
 pub use recommend::read_report;
+pub use recon::DaysView;
+pub use recon::SummaryView;
 pub use summary::SummaryOutcome;
 pub use worker::TicketStep;
 
