@@ -43,6 +43,8 @@ const IGNORED: &str = "\
 /state/locks/
 /state/secrets/
 /state/portfolio/
+/state/order_plan/
+/state/deps/
 /state/pc_publish.lock
 /state/rollback.json
 /daily_ops.toml

@@ -214,7 +214,8 @@ proptest! {
             let kind = known(&order.ticker).map_or(Instrument::unknown(), |(what, _)| what).kind;
             prop_assert_eq!(price % tick_size(kind, price, limits.date), 0, "{:?}", order);
             let paid = order.price.expect("a price");
-            prop_assert!(if order.side == "BUY" { price <= paid.floor() } else { price >= paid.ceil() });
+            let careful = if order.side == "BUY" { price <= paid.floor() } else { price >= paid.ceil() };
+            prop_assert!(careful, "{order:?}");
             if order.side == "BUY" {
                 let most = limits.max_position.of_down(found.cash.total_value);
                 prop_assert!(paid.times(*held) <= most, "{order:?}");
