@@ -93,7 +93,11 @@ fn the_worked_example_goes_from_the_bundle_to_the_confirmed_export() {
         [("/error/code", json!("NEED_HUMAN_CONFIRM")), ("/state", json!("NEED_HUMAN_CONFIRM")), ("/data", json!(null))];
     has(&site.get(EXPORT), 409, &unconfirmed, "export");
 
-    let made = made.json();
+    confirm_and_export(&site, &made.json(), &plan.json()["data"]["orders"]);
+}
+
+/// A person confirms the plan, fetches its orders, and the stop takes them back.
+fn confirm_and_export(site: &Site, made: &Value, orders: &Value) {
     let said = |sha: &Value, who: &str| {
         json!({"plan_id": made["plan_id"], "payload_sha256": sha, "operator_id": who, "reason": "read and agreed"})
             .to_string()
@@ -122,7 +126,7 @@ fn the_worked_example_goes_from_the_bundle_to_the_confirmed_export() {
         ("/data/state", json!("PREP_READY")),
         ("/data/confirmation/operator_id", json!("kim")),
         ("/data/payload_sha256", sha.clone()),
-        ("/data/orders", plan.json()["data"]["orders"].clone()),
+        ("/data/orders", orders.clone()),
     ];
     has(&export, 200, &want, "export");
     has(&site.get("/api/order_plan/latest"), 200, &[("/state", json!("PREP_READY"))], "confirmed");
@@ -301,4 +305,13 @@ fn a_bundle_is_kept_on_request() {
     );
     site.store.write(layout::BUNDLE.latest, b"{").expect("written");
     has(&site.post(keep, Some(r#"{"confirm":true}"#)), 400, &[("/result", json!("FAILED"))], "damaged");
+}
+
+#[test]
+fn a_plan_that_cannot_be_stored_is_a_fault_and_leaves_none() {
+    let site = site();
+    site.store.write("reports/live/order_plan", b"a file where a directory is due").expect("written");
+    let want = [("/result", json!("FAILED")), ("/decision", json!("BLOCKED")), ("/reason", json!("WRITE_ERROR"))];
+    has(&site.post(PLAN, None), 500, &want, "no room");
+    assert_eq!(site.post(PLAN, None).json()["plan_id"], json!(null));
 }

@@ -189,7 +189,11 @@ impl Ops {
         let bytes = bytes.ok_or((OrderPlanReason::NoPortfolio, layout::PORTFOLIO.latest.to_owned()))?;
         Account::read(&bytes).map_err(|fault| match fault {
             PortfolioFault::Json(_) => unreadable(fault.to_string()),
-            other => (OrderPlanReason::PortfolioSchemaInvalid, other.to_string()),
+            PortfolioFault::Schema
+            | PortfolioFault::Type(..)
+            | PortfolioFault::Negative(_)
+            | PortfolioFault::Twice(_)
+            | PortfolioFault::Hash => (OrderPlanReason::PortfolioSchemaInvalid, fault.to_string()),
         })
     }
 
@@ -211,11 +215,7 @@ impl Ops {
             None if orders.is_empty() => (OrderPlanReason::NoOrders, "nothing is left to order".to_owned()),
             None => (OrderPlanReason::Success, format!("Generated {} orders", orders.len())),
         };
-        let decision = match reason {
-            OrderPlanReason::Success => COMPLETED,
-            OrderPlanReason::NoOrders | OrderPlanReason::NoOrdersFromReco => EMPTY,
-            _ => BLOCKED,
-        };
+        let decision = decision_of(reason);
         let refs = [Some(layout::RECO.latest.to_owned()), inputs.bundle.latest_ref.clone()].into_iter().flatten();
         OrderPlan {
             schema: OrderPlan::SCHEMA.to_owned(),
@@ -318,6 +318,22 @@ impl Inputs {
             && now.reco_key == then.reco_key
             && now.portfolio_updated_at == then.portfolio_updated_at
             && now.portfolio_sha256 == then.portfolio_sha256
+    }
+}
+
+/// The decision that a reason stands for.
+fn decision_of(reason: OrderPlanReason) -> &'static str {
+    match reason {
+        OrderPlanReason::Success => COMPLETED,
+        OrderPlanReason::NoOrders | OrderPlanReason::NoOrdersFromReco => EMPTY,
+        OrderPlanReason::NoReco
+        | OrderPlanReason::NoPortfolio
+        | OrderPlanReason::PortfolioReadError
+        | OrderPlanReason::PortfolioSchemaInvalid
+        | OrderPlanReason::PortfolioInconsistent
+        | OrderPlanReason::PriceMissing
+        | OrderPlanReason::CashFloorBreach
+        | OrderPlanReason::WriteError => BLOCKED,
     }
 }
 

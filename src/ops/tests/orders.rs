@@ -83,6 +83,7 @@ fn exported(ops: &Ops) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one row per case")]
 fn every_row_of_the_table_gives_its_plan() {
     type Edit = fn(&Site);
     let reco: Edit = |site| drop(site.ops().regenerate_reco().expect("made"));
@@ -218,7 +219,7 @@ fn a_day_without_a_session_is_said_and_nothing_is_confirmed() {
 }
 
 #[test]
-fn only_a_person_who_read_exactly_this_plan_confirms_it_once() {
+fn only_a_person_who_read_exactly_this_plan_confirms_it() {
     let site = ready();
     let ops = site.ops();
     assert_eq!(exported(&ops), "MISSING");
@@ -244,7 +245,13 @@ fn only_a_person_who_read_exactly_this_plan_confirms_it_once() {
     let program = ops.confirm_order_plan(&said, &Actor::program("ops_cycle"));
     assert!(matches!(program, Err(ConfirmFault::Refused("NOT_A_PERSON", _))));
     assert_eq!(exported(&ops), "NEED_HUMAN_CONFIRM", "nothing of that counts");
+}
 
+#[test]
+fn a_confirmation_holds_once_for_one_plan_and_is_in_the_trail() {
+    let site = ready();
+    let ops = site.ops();
+    let made = plan(&ops);
     assert_eq!(confirm(&ops, &made, "kim"), Ok(false));
     assert_eq!(confirm(&ops, &made, "kim"), Ok(true));
     assert_eq!(confirm(&ops, &made, "lee"), Err("ALREADY_CONFIRMED".to_owned()));
@@ -261,6 +268,39 @@ fn only_a_person_who_read_exactly_this_plan_confirms_it_once() {
     let again = plan(&ops);
     assert_eq!(again.orders, made.orders);
     assert_eq!(exported(&ops), "NEED_HUMAN_CONFIRM", "a plan made anew needs a new word");
+}
+
+#[test]
+fn of_many_who_confirm_at_once_one_does() {
+    let site = ready();
+    let ops = site.ops();
+    let made = plan(&ops);
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let ask = |at: usize| {
+            let (site, made) = (&site, &made);
+            scope.spawn(move || confirm(&site.ops(), made, &format!("person {at}")))
+        };
+        let asked: Vec<_> = (0..8).map(ask).collect();
+        asked.into_iter().map(|thread| thread.join().expect("an answer")).collect()
+    });
+    assert_eq!(answers.iter().filter(|answer| **answer == Ok(false)).count(), 1, "{answers:?}");
+    assert_eq!(answers.iter().filter(|answer| **answer == Err("ALREADY_CONFIRMED".to_owned())).count(), 7);
+    let log = site.store.read(layout::PLAN_CONFIRMATIONS).expect("read").expect("there");
+    assert_eq!(log.iter().filter(|byte| **byte == b'\n').count(), 1);
+}
+
+#[test]
+fn a_line_that_cannot_be_read_is_no_confirmation() {
+    let site = ready();
+    let ops = site.ops();
+    let made = plan(&ops);
+    assert_eq!(confirm(&ops, &made, "kim"), Ok(false));
+    let log = site.store.read(layout::PLAN_CONFIRMATIONS).expect("read").expect("there");
+    let text = String::from_utf8(log).expect("text");
+    site.text(layout::PLAN_CONFIRMATIONS, &text.replace("\"kim\"", "7"));
+    assert_eq!(exported(&ops), "NEED_HUMAN_CONFIRM");
+    site.text(layout::PLAN_CONFIRMATIONS, &format!("{{half\n\n{text}"));
+    assert_eq!(exported(&ops), made.plan_id);
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::super::wishes::wishes;
 use super::*;
 use crate::contracts::reco::RecoReport;
+use crate::ops::order_plan::wishes::wishes;
 
 fn account(cash: i64, held: &[(&str, i64, i64)]) -> Account {
     let rows: Vec<_> = held
