@@ -27,6 +27,7 @@ use daily_ops::contracts::cycle::CycleBundle;
 use daily_ops::contracts::cycle::CycleDecision;
 use daily_ops::contracts::cycle::CycleReceipt;
 use daily_ops::contracts::cycle::CycleResult;
+use daily_ops::contracts::deps::DepsSnapshot;
 use daily_ops::contracts::health::EvidenceHealth;
 use daily_ops::contracts::health::HealthDecision;
 use daily_ops::contracts::integrity::Integrity;
@@ -34,9 +35,12 @@ use daily_ops::contracts::integrity::payload_sha256;
 use daily_ops::contracts::integrity::verify;
 use daily_ops::contracts::ops_run::OpsRunHead;
 use daily_ops::contracts::ops_run::RunEnd;
+use daily_ops::contracts::order_plan::OrderPlan;
+use daily_ops::contracts::order_plan::PlanConfirmation;
 use daily_ops::contracts::pc_run::PcRun;
 use daily_ops::contracts::portfolio::Portfolio;
 use daily_ops::contracts::portfolio::PortfolioFault;
+use daily_ops::contracts::portfolio::PortfolioSnapshot;
 use daily_ops::contracts::publish::PublishResult;
 use daily_ops::contracts::push::ConsoleOut;
 use daily_ops::contracts::push::DeliveryReceipt;
@@ -120,6 +124,8 @@ const TYPED: &[(&str, Rewrite, Ours)] = &[
     ("ops_summary_v1", rewritten::<OpsSummary>, Ours::Written),
     ("live_cycle_receipt_v1", rewritten::<CycleReceipt>, Ours::Written),
     ("reco_report_v1", rewritten::<RecoReport>, Ours::Written),
+    ("order_plan_v1", rewritten::<OrderPlan>, Ours::Written),
+    ("deps_snapshot_v1", rewritten::<DepsSnapshot>, Ours::Written),
     ("push_render_preview_v1", rewritten::<PushPreview>, Ours::Written),
     ("push_outbox_v1", rewritten::<PushOutbox>, Ours::Written),
     ("push_delivery_receipt_v2", rewritten::<DeliveryReceipt>, Ours::Written),
@@ -158,7 +164,8 @@ const TYPED: &[(&str, Rewrite, Ours)] = &[
 /// Lists whose rows belong to the strategy and are passed on as they are.
 const OPAQUE: &[&str] = &["top_picks", "holding_actions", "recommendations"];
 /// Objects whose keys are names of parameters: every key in them is data and is passed on.
-const BY_NAME: &[&str] = &["best_params", "params", "candidate", "last_sent", "last_alert", "positions"];
+const BY_NAME: &[&str] =
+    &["best_params", "params", "candidate", "last_sent", "last_alert", "positions", "packages"];
 
 fn text(file: &str) -> String {
     std::fs::read_to_string(Path::new(CONTRACTS).join(file)).unwrap_or_else(|fault| panic!("{file}: {fault}"))
@@ -428,9 +435,14 @@ fn required_fields_of_another_type_are_faults() {
 
 #[test]
 fn each_golden_that_states_a_hash_proves_it() {
-    for name in
-        ["daily_ops_run_v1", "live_cycle_receipt_v1", "reco_report_v1", "strategy_bundle_v1", "portfolio_snapshot_v1"]
-    {
+    for name in [
+        "daily_ops_run_v1",
+        "live_cycle_receipt_v1",
+        "reco_report_v1",
+        "strategy_bundle_v1",
+        "portfolio_snapshot_v1",
+        "order_plan_v1",
+    ] {
         let document = golden(name);
         assert_eq!(verify(&Json::of(&document).expect("canonical")), Integrity::Proven, "{name}");
     }
@@ -503,6 +515,25 @@ fn the_portfolio_is_read_and_needs_no_field_but_its_tickers() {
     assert!(read(&newer).is_ok());
     newer["holdings"][0]["zz_new"] = json!(1);
     assert_eq!(read(&newer), Err(PortfolioFault::Hash), "the hash covers unknown keys too");
+    let bytes = text("portfolio_snapshot_v1.json");
+    let written = rewritten::<PortfolioSnapshot>(bytes.as_bytes()).map(String::from_utf8);
+    assert_eq!(written, Ok(Ok(bytes)), "the golden is what the backend writes");
+}
+
+#[test]
+fn a_confirmation_is_read_whole_or_not_at_all_and_names_the_golden_plan() {
+    let line = text("order_plan_confirmation_v1.jsonl");
+    let read = PlanConfirmation::parse(line.as_bytes()).expect("a confirmation");
+    assert_eq!(format!("{}\n", serde_json::to_string(&read).expect("JSON")), line);
+    let document: Value = serde_json::from_str(&line).expect("JSON");
+    let fields = fields("order_plan_confirmation_v1");
+    for (pointer, path) in all_places(&document) {
+        let parsed = PlanConfirmation::parse(&bytes_of(&removed(&document, &pointer)));
+        assert_eq!(parsed.is_err(), is_required(&fields, &path), "without {pointer}");
+    }
+    let plan = OrderPlan::parse(text("order_plan_v1.json").as_bytes()).expect("a plan");
+    let hash = plan.integrity.map(|integrity| integrity.payload_sha256);
+    assert_eq!((read.plan_id, Some(read.payload_sha256)), (plan.plan_id, hash));
 }
 
 #[test]

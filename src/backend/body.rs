@@ -105,6 +105,29 @@ impl RequestBody {
         texts.map(Some).ok_or_else(|| wrong(key, "string_type", "Each item should be a valid string", value))
     }
 
+    /// A list that must be there.
+    pub(crate) fn list(&self, key: &str) -> Result<&[Json], Reply> {
+        match self.0.get(key) {
+            None => Err(self.missing(key)),
+            Some(Json::Array(items)) => Ok(items),
+            Some(other) => Err(wrong(key, "list_type", "Input should be a valid list", other)),
+        }
+    }
+
+    /// A number that must be there, as it is written.
+    pub(crate) fn number(&self, key: &str) -> Result<&Json, Reply> {
+        match self.0.get(key) {
+            None => Err(self.missing(key)),
+            Some(number @ (Json::Integer(_) | Json::Float(_))) => Ok(number),
+            Some(other) => Err(wrong(key, "float_type", "Input should be a valid number", other)),
+        }
+    }
+
+    /// Whether a member is there, whatever it holds.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.0.get(key).is_some()
+    }
+
     /// Whether a member is there with the value null, which some members take for being left out.
     pub(crate) fn is_null(&self, key: &str) -> bool {
         self.0.get(key) == Some(&Json::Null)
@@ -189,6 +212,10 @@ mod tests {
         let body = RequestBody::required(br#"{"count":7,"list":["a"]}"#).expect("an object");
         assert_eq!(body.count_or_default("count").ok(), Some(Some(7)));
         assert_eq!(body.texts_or_default("list").ok(), Some(Some(vec!["a".to_owned()])));
+        let other = RequestBody::required(br#"{"rows":{},"cash":"5"}"#).expect("an object");
+        assert_eq!(said(&other.list("rows").expect_err("an object")).0, "list_type");
+        assert_eq!(said(&other.number("cash").expect_err("a text")).0, "float_type");
+        assert_eq!(said(&other.number("none").expect_err("nothing")).0, "missing");
         let body = RequestBody::required(br#"{"enabled":false,"reason":"r"}"#).expect("an object");
         assert_eq!((body.boolean("enabled").ok(), body.text("reason").ok()), (Some(false), Some("r")));
     }

@@ -47,6 +47,8 @@ const IGNORED: &str = "\
 /state/watchlist/
 /state/spike/
 /state/holding_watch/
+/state/order_plan/
+/state/deps/
 /state/pc_publish.lock
 /state/rollback.json
 /daily_ops.toml
@@ -58,7 +60,6 @@ const IGNORED: &str = "\
 /state/approvals/
 /state/real_enable_windows/
 /state/audit/
-/state/deps/
 /state/heartbeat.json
 /state/ops_runner.lock
 /state/real_sender_window_consumed.json

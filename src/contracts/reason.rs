@@ -182,6 +182,23 @@ codes! {
 }
 
 codes! {
+    /// Why an order plan is what it is.
+    OrderPlanReason {
+        Success = "SUCCESS": "The plan holds orders for a person to confirm." / "사람이 확인할 주문이 있습니다.",
+        NoReco = "NO_RECO": "There is no recommendation that orders could be made from." / "주문을 만들 추천이 없습니다.",
+        NoOrdersFromReco = "NO_ORDERS_FROM_RECO": "The recommendation recommends nothing." / "추천 내용이 없습니다.",
+        NoPortfolio = "NO_PORTFOLIO": "There is no portfolio." / "포트폴리오가 없습니다.",
+        PortfolioReadError = "PORTFOLIO_READ_ERROR": "The portfolio cannot be read." / "포트폴리오를 읽을 수 없습니다.",
+        PortfolioSchemaInvalid = "PORTFOLIO_SCHEMA_INVALID": "The portfolio has values that cannot be." / "포트폴리오 값이 올바르지 않습니다.",
+        PortfolioInconsistent = "PORTFOLIO_INCONSISTENT": "The portfolio has holdings and no value." / "보유 종목이 있는데 평가액이 없습니다.",
+        PriceMissing = "PRICE_MISSING": "A price that an order needs is not known." / "주문에 필요한 가격을 알 수 없습니다.",
+        CashFloorBreach = "CASH_FLOOR_BREACH": "The buys would go below the least share of cash." / "매수하면 최소 현금 비율을 지킬 수 없습니다.",
+        NoOrders = "NO_ORDERS": "No order is left after sizing." / "수량 계산 후 남은 주문이 없습니다.",
+        WriteError = "WRITE_ERROR": "The plan cannot be stored." / "계획을 저장할 수 없습니다.",
+    }
+}
+
+codes! {
     /// Why a live cycle ended as it did.
     CycleReason {
         Success = "SUCCESS": "Every part of the cycle was done." / "사이클의 모든 단계를 마쳤습니다.",

@@ -6,13 +6,19 @@ use serde_json::value::RawValue;
 use super::Ops;
 use super::OpsPolicy;
 use super::resolves;
+use crate::contracts::BundleDecision;
 use crate::contracts::BundlePolicy;
 use crate::contracts::Json;
 use crate::contracts::Validation;
+use crate::contracts::actor::Actor;
 use crate::contracts::bundle::validate;
 use crate::contracts::json::decode;
+use crate::gates::Change;
+use crate::gates::Gates;
+use crate::store::StoreFault;
 use crate::store::layout;
 use crate::time::KstTime;
+use crate::time::Stamp;
 
 /// The bundle and everything known about it. Every document shows this one answer.
 #[derive(Clone, Debug)]
@@ -46,7 +52,60 @@ impl BundleView {
     }
 }
 
+/// A copy of the bundle that was kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BundleSnapshot {
+    /// Where it lies.
+    pub snapshot_ref: String,
+    /// The bundle's id.
+    pub bundle_id: Option<String>,
+    /// When the bundle was made.
+    pub created_at: Option<Stamp>,
+}
+
+/// No copy was kept.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotRefusal {
+    /// There is no bundle.
+    #[error("NO_BUNDLE_YET: there is no bundle")]
+    Missing,
+    /// It is not valid; the texts say why.
+    #[error("{0}")]
+    Invalid(String),
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+}
+
 impl Ops {
+    /// Keeps a copy of the bundle as it is written when the validator accepts it.
+    ///
+    /// # Errors
+    /// There is no bundle, it is not valid, or the copy cannot be written.
+    pub fn snapshot_bundle(&self, actor: &Actor) -> Result<BundleSnapshot, SnapshotRefusal> {
+        let turn = self.turn()?;
+        let view = self.bundle_at(&(self.policy)(), turn.now);
+        let found = view.validation;
+        match found.decision {
+            BundleDecision::NoBundle => return Err(SnapshotRefusal::Missing),
+            BundleDecision::Fail => return Err(SnapshotRefusal::Invalid(found.issues.join("; "))),
+            BundleDecision::Pass | BundleDecision::Warn => {}
+        }
+        // What was judged is what is kept: the text of the view, not a second look at the file.
+        let document = view.document.ok_or(SnapshotRefusal::Missing)?;
+        let snapshot_ref = self.store.free_snapshot_ref(layout::BUNDLE, turn.now);
+        self.store.write_new(&snapshot_ref, format!("{}\n", document.get()).as_bytes())?;
+        let change = Change {
+            action: "bundle.snapshot",
+            target: snapshot_ref.clone(),
+            reason: String::new(),
+            before: Value::Null,
+            after: serde_json::json!({"bundle_id": found.bundle_id}),
+        };
+        Gates::new(&self.store).record(actor, change, turn.now)?;
+        Ok(BundleSnapshot { snapshot_ref, bundle_id: found.bundle_id, created_at: found.created_at })
+    }
+
     /// Reads and judges the bundle now.
     #[must_use]
     pub fn bundle(&self) -> BundleView {

@@ -120,6 +120,8 @@ pub const PORTFOLIO: Family = Family {
     latest: "state/portfolio/latest/portfolio_latest.json",
     snapshots: "state/portfolio/snapshots",
 };
+/// ORDER_PLAN_CONFIRMATION_V1 lines: which plan a person confirmed, and who. Never trimmed.
+pub const PLAN_CONFIRMATIONS: &str = "state/order_plan/confirmations.jsonl";
 /// DAILY_STATUS_PUSH_V1
 pub const DAILY_STATUS: Family = Family {
     kind: "daily_status",

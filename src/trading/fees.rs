@@ -4,9 +4,9 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-use super::instrument::Board;
-use super::instrument::Kind;
 use crate::contracts::Json;
+use crate::contracts::instrument::Board;
+use crate::contracts::instrument::Kind;
 use crate::time::TradingDate;
 
 const SCHEMA: &str = "KRX_FEES_V1";

@@ -15,6 +15,7 @@ use crate::contracts::Document as _;
 use crate::contracts::Validation;
 use crate::contracts::bundle::BUNDLE_SCHEMA;
 use crate::contracts::reco::RecoReport;
+use crate::ops::SnapshotRefusal;
 use crate::ops::read_report;
 use crate::store::Family;
 use crate::store::SnapshotFile;
@@ -140,6 +141,19 @@ pub(super) fn reco_regenerate(app: &App, _call: &Call) -> Result<Reply, Reply> {
         .ok())
 }
 
-pub(super) fn bundle_snapshot(app: &App, _call: &Call) -> Result<Reply, Reply> {
-    Err(super::unbuilt(app))
+pub(super) fn bundle_snapshot(app: &App, call: &Call) -> Result<Reply, Reply> {
+    let done = app.ops.snapshot_bundle(&call.actor).map_err(|fault| {
+        let status = match fault {
+            SnapshotRefusal::Missing | SnapshotRefusal::Invalid(_) => StatusCode::BAD_REQUEST,
+            SnapshotRefusal::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let fields = Fields::new().with("result", "FAILED").with("message", &fault.to_string());
+        fields.with("snapshot_ref", &NOTHING).reply(status)
+    })?;
+    Ok(Fields::new()
+        .with("result", "OK")
+        .with("snapshot_ref", &done.snapshot_ref)
+        .with("bundle_id", &done.bundle_id)
+        .with("created_at", &done.created_at)
+        .ok())
 }

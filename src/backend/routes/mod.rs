@@ -332,7 +332,7 @@ pub const ROUTES: &[Route] = &[
         .watching(&[layout::INCIDENT.latest]),
     get("/api/strategy_bundle/latest", "STRATEGY_BUNDLE_V1", "newest strategy bundle and its validation", handoff::bundle_latest),
     post("/api/strategy_bundle/regenerate_snapshot", "", "keeps a snapshot of the newest bundle", handoff::bundle_snapshot)
-        .confirmed_anywhere(Some("snapshot_ref")).refusing(&[400]),
+        .confirmed_anywhere(Some("snapshot_ref")).refusing(&[400, 500]),
     get("/api/reco/latest", "RECO_REPORT_V1", "newest recommendation report", handoff::reco_latest)
         .watching(&[layout::RECO.latest, layout::RECO.snapshots]),
     post("/api/reco/regenerate", "", "makes a new recommendation report", handoff::reco_regenerate)
@@ -340,11 +340,11 @@ pub const ROUTES: &[Route] = &[
     get("/api/portfolio/latest", "PORTFOLIO_SNAPSHOT_V1", "the holdings", orders::portfolio_latest),
     post("/api/portfolio/upsert", "PORTFOLIO_SNAPSHOT_V1", "replaces the holdings", orders::portfolio_upsert)
         .told(&[
-            need("cash", Kind::Number, "won"),
-            need("holdings", Kind::List, "ticker, name, quantity, avg_price, current_price each"),
+            may("cash", Kind::Number, "won; needed unless updated_by is manual_seed and holdings is left out too"),
+            may("holdings", Kind::List, "ticker, name, quantity, avg_price, current_price each; needed with cash"),
             may("updated_by", Kind::Text, "ui, api, sync, manual_seed or manual_update"),
         ])
-        .confirmed_anywhere(None).refusing(&[400]),
+        .confirmed_anywhere(None).refusing(&[400, 409, 500]),
     get("/api/order_plan/latest", "ORDER_PLAN_V1", "newest order plan", orders::plan_latest),
     post("/api/order_plan/regenerate", "ORDER_PLAN_V1", "makes an order plan from recommendation and holdings; sends nothing", orders::plan_regenerate)
         .asked(&[may("force", Kind::Switch, "make it anew although nothing changed")])
@@ -356,9 +356,9 @@ pub const ROUTES: &[Route] = &[
             need("operator_id", Kind::Text, "who"),
             need("reason", Kind::Text, "why"),
         ])
-        .refusing(&[400, 404, 409]),
+        .refusing(&[400, 409, 500]),
     get("/api/order_plan/export", "ORDER_PLAN_EXPORT_V1", "the confirmed plan's orders for execution by hand", orders::plan_export)
-        .refusing(&[409]),
+        .refusing(&[409, 500]),
     get("/api/recon/summary", "RECON_SUMMARY_V1", "the PC's reconciliation", recon::summary)
         .watching(&[layout::RECON_SUMMARY, layout::RECON_DAILY]),
     get("/api/recon/daily", "RECON_DAILY_V1", "the reconciliation day by day", recon::daily),

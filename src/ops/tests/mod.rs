@@ -1,6 +1,7 @@
 //! The documents as a whole, on real workspaces.
 
 mod cycle;
+mod orders;
 mod reco;
 mod refs;
 mod site;

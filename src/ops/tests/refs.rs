@@ -4,10 +4,13 @@ use serde_json::Value;
 
 use crate::contracts::Document;
 use crate::contracts::EvidenceRef;
+use crate::contracts::actor::Actor;
 use crate::contracts::cycle::CycleReceipt;
+use crate::contracts::order_plan::OrderPlan;
 use crate::contracts::push::PushPreview;
 use crate::contracts::reco::RecoReport;
 use crate::contracts::summary::OpsSummary;
+use crate::ops::Remake;
 use crate::ops::tests::site::Site;
 use crate::ops::tests::site::stale;
 use crate::store::Store;
@@ -81,6 +84,9 @@ fn every_ref_that_is_written_resolves_and_every_document_reads_back() {
         check::<OpsSummary>(&site.store, layout::SUMMARY.latest, name);
         check::<OpsSummary>(&site.store, &summary.published.snapshot_ref, name);
         let cycle = ops.run_cycle(None).expect(name);
+        ops.regenerate_order_plan(Remake::Always, &Actor::program("test")).expect(name);
+        let cited = check::<OrderPlan>(&site.store, layout::ORDER_PLAN.latest, name);
+        assert!(cited > 0, "{name}: a plan cites its recommendation");
         let counted = check::<OpsSummary>(&site.store, layout::SUMMARY.latest, name)
             + check::<RecoReport>(&site.store, layout::RECO.latest, name)
             + check::<PushPreview>(&site.store, layout::PREVIEW.latest, name)

@@ -4,12 +4,23 @@
 //! a schema, `qty` for `quantity`. Numbers are never guessed from texts. No fault repeats a value of the portfolio,
 //! because faults are printed and logged.
 
+mod snapshot;
+
 use std::collections::BTreeSet;
 
-use super::integrity::Integrity;
-use super::integrity::verify;
-use super::json::Json;
-use super::json::JsonFault;
+pub use snapshot::Account;
+pub use snapshot::BadField;
+pub use snapshot::HoldingRow;
+pub use snapshot::PortfolioSnapshot;
+pub use snapshot::Position;
+pub use snapshot::UPDATERS;
+pub use snapshot::cash;
+pub use snapshot::holdings as rows;
+
+use crate::contracts::integrity::Integrity;
+use crate::contracts::integrity::verify;
+use crate::contracts::json::Json;
+use crate::contracts::json::JsonFault;
 
 /// The schema's name.
 pub const PORTFOLIO_SCHEMA: &str = "PORTFOLIO_SNAPSHOT_V1";

@@ -57,8 +57,8 @@ pub fn price_limits(instrument: Instrument, base: i64, date: TradingDate) -> Pri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trading::Board;
-    use crate::trading::Leverage;
+    use crate::contracts::instrument::Board;
+    use crate::contracts::instrument::Leverage;
 
     fn day(text: &str) -> TradingDate {
         text.parse().expect("a date")
