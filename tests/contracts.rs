@@ -19,12 +19,16 @@ use daily_ops::contracts::cycle::CycleBundle;
 use daily_ops::contracts::cycle::CycleDecision;
 use daily_ops::contracts::cycle::CycleReceipt;
 use daily_ops::contracts::cycle::CycleResult;
+use daily_ops::contracts::daily_report::DailyReport;
+use daily_ops::contracts::drill::DrillReport;
+use daily_ops::contracts::evidence_index::EvidenceIndex;
 use daily_ops::contracts::health::EvidenceHealth;
 use daily_ops::contracts::health::HealthDecision;
 use daily_ops::contracts::integrity::Integrity;
 use daily_ops::contracts::integrity::payload_sha256;
 use daily_ops::contracts::integrity::verify;
 use daily_ops::contracts::ops_run::OpsRunHead;
+use daily_ops::contracts::ops_run::OpsRunReceipt;
 use daily_ops::contracts::ops_run::RunEnd;
 use daily_ops::contracts::pc_run::PcRun;
 use daily_ops::contracts::portfolio::Portfolio;
@@ -98,7 +102,11 @@ const TYPED: &[(&str, Rewrite, Ours)] = &[
     ("price_meta_v1", rewritten::<PriceMeta>, Ours::WrittenStrict),
     ("pc_run_v1", rewritten::<PcRun>, Ours::WrittenStrict),
     ("pc_publish_result_v1", rewritten::<PublishResult>, Ours::Written),
-    ("evidence_health_report_v1", rewritten::<EvidenceHealth>, Ours::Read),
+    ("evidence_health_report_v1", rewritten::<EvidenceHealth>, Ours::Written),
+    ("evidence_index_v1", rewritten::<EvidenceIndex>, Ours::Written),
+    ("ops_run_receipt_v1", rewritten::<OpsRunReceipt>, Ours::Written),
+    ("ops_drill_report_v1", rewritten::<DrillReport>, Ours::Written),
+    ("daily_ops_report_v1", rewritten::<DailyReport>, Ours::Written),
     ("recon_summary_v1", rewritten::<ReconSummary>, Ours::WrittenStrict),
     ("report_human_v1", rewritten::<HumanReport>, Ours::WrittenStrict),
     ("report_ai_v1", rewritten::<AiReport>, Ours::WrittenStrict),

@@ -5,9 +5,12 @@
 //! Nothing here sends anything: the only delivery is a preview for the console.
 
 mod bundle;
+mod daily_report;
+mod drill;
 mod evidence;
 mod health;
 mod live_cycle;
+mod ops_cycle;
 mod outcome;
 mod push;
 mod reaper;
@@ -29,11 +32,18 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 
 pub use bundle::BundleView;
+pub use daily_report::DailyOutcome;
+pub use drill::DrillFault;
+pub use drill::DrillOutcome;
+pub use evidence::HealthOutcome;
+pub use evidence::IndexOutcome;
 pub use health::Health;
 pub use health::HealthView;
 pub use health::StopView;
 pub use live_cycle::CycleFault;
 pub use live_cycle::CycleOutcome;
+pub use ops_cycle::OpsCycleFault;
+pub use ops_cycle::OpsCycleOutcome;
 pub use reaper::ReaperOutcome;
 pub use recommend::RecoOutcome;
 pub use recommend::read_report;
