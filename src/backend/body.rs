@@ -62,6 +62,33 @@ impl RequestBody {
         }
     }
 
+    /// An object that must be there.
+    pub(crate) fn object(&self, key: &str) -> Result<&Json, Reply> {
+        match self.0.get(key) {
+            None => Err(self.missing(key)),
+            Some(object) if object.is_object() => Ok(object),
+            Some(other) => Err(wrong(key, "dict_type", "Input should be a valid dictionary", other)),
+        }
+    }
+
+    /// A whole number, not negative, that may be left out.
+    pub(crate) fn count_or_default(&self, key: &str) -> Result<Option<u64>, Reply> {
+        let Some(value) = self.0.get(key) else { return Ok(None) };
+        match value.as_integer().map(u64::try_from) {
+            Some(Ok(count)) => Ok(Some(count)),
+            Some(Err(_)) => Err(wrong(key, "greater_than_equal", "Input should be greater than or equal to 0", value)),
+            None => Err(wrong(key, "int_type", "Input should be a valid integer", value)),
+        }
+    }
+
+    /// A list of texts that may be left out.
+    pub(crate) fn texts_or_default(&self, key: &str) -> Result<Option<Vec<String>>, Reply> {
+        let Some(value) = self.0.get(key) else { return Ok(None) };
+        let items = value.as_array().ok_or_else(|| wrong(key, "list_type", "Input should be a valid list", value))?;
+        let texts: Option<Vec<String>> = items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
+        texts.map(Some).ok_or_else(|| wrong(key, "string_type", "Each item should be a valid string", value))
+    }
+
     /// Whether a member is there with the value null, which some members take for being left out.
     pub(crate) fn is_null(&self, key: &str) -> bool {
         self.0.get(key) == Some(&Json::Null)
@@ -119,6 +146,17 @@ mod tests {
             assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY, "{name}");
             assert_eq!(said(&reply), (kind.to_owned(), at.to_owned()), "{name}");
         }
+        let odd = RequestBody::required(br#"{"n":-1,"f":1.0,"t":"1","list":["a",1],"object":{},"none":null}"#);
+        let odd = odd.expect("an object");
+        for key in ["n", "f", "t", "list", "object", "none"] {
+            assert!(odd.count_or_default(key).is_err() && odd.texts_or_default(key).is_err(), "{key}");
+            assert_eq!(odd.object(key).is_ok(), key == "object", "{key}");
+        }
+        assert_eq!(odd.count_or_default("missing").ok(), Some(None));
+        assert!(odd.object("missing").is_err());
+        let body = RequestBody::required(br#"{"count":7,"list":["a"]}"#).expect("an object");
+        assert_eq!(body.count_or_default("count").ok(), Some(Some(7)));
+        assert_eq!(body.texts_or_default("list").ok(), Some(Some(vec!["a".to_owned()])));
         let body = RequestBody::required(br#"{"enabled":false,"reason":"r"}"#).expect("an object");
         assert_eq!((body.boolean("enabled").ok(), body.text("reason").ok()), (Some(false), Some("r")));
     }

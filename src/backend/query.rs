@@ -49,6 +49,16 @@ impl Query {
         self.text(name)?.ok_or_else(missing)
     }
 
+    /// A whole number, not negative, that may be left out.
+    pub(crate) fn count(&self, name: &str) -> Result<Option<u64>, Reply> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| text.parse().ok()).flatten().map(Some).ok_or_else(|| {
+            let message = "Input should be a valid integer, unable to parse string as an integer";
+            Reply::unprocessable("int_parsing", &["query", name], message, text)
+        })
+    }
+
     /// A boolean parameter, false when it is not given.
     pub(crate) fn flag(&self, name: &str) -> Result<bool, Reply> {
         let Some(text) = self.text(name)? else { return Ok(false) };
@@ -129,6 +139,18 @@ mod tests {
         ];
         for (name, raw, want) in cases {
             assert_eq!(Query::parse(raw).flag("confirm").ok(), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_count_is_digits_only() {
+        for (raw, want) in
+            [("", Some(None)), ("n=0", Some(Some(0))), ("n=1000", Some(Some(1000))), ("n=007", Some(Some(7)))]
+        {
+            assert_eq!(Query::parse(Some(raw)).count("n").ok(), want, "{raw}");
+        }
+        for raw in ["n", "n=", "n=-1", "n=+1", "n=1.0", "n=1e3", "n=x", "n=1&n=2", "n=99999999999999999999", "n=%201"] {
+            assert!(Query::parse(Some(raw)).count("n").is_err(), "{raw}");
         }
     }
 

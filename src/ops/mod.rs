@@ -48,6 +48,13 @@ pub use reaper::ReaperOutcome;
 pub use recommend::RecoOutcome;
 pub use recommend::read_report;
 pub use summary::SummaryOutcome;
+pub use tickets::BoardRow;
+pub use tickets::Completion;
+pub use tickets::Outcome;
+pub use tickets::TicketBoard;
+pub use tickets::TicketDraft;
+pub use tickets::TicketFault;
+pub use tickets::is_artifact_id;
 pub use worker::TicketStep;
 
 use crate::contracts::BundlePolicy;
@@ -150,6 +157,9 @@ pub enum OpsFault {
     /// A file cannot be written.
     #[error(transparent)]
     Store(#[from] StoreFault),
+    /// A file that is needed cannot be read.
+    #[error("cannot read {0}")]
+    Unreadable(String),
     /// The program met a defect of its own.
     #[error("the program met a defect of its own: {0}")]
     Defect(String),

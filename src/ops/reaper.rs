@@ -1,9 +1,32 @@
 //! The reaper: a ticket that was taken and never finished is failed after a while.
 
+use serde_json::json;
+
 use super::Ops;
 use super::OpsFault;
+use super::resolving;
+use super::ticket_file::Source;
+use super::tickets::Desk;
+use super::tickets::Spot;
+use super::tickets::TicketFault;
+use super::tickets::request_rows;
+use super::tickets::result_rows;
+use crate::contracts::Document as _;
 use crate::contracts::actor::Actor;
+use crate::contracts::ticket::TicketState;
+use crate::contracts::ticket::TicketStatus;
+use crate::contracts::ticket::documents::Cleaned;
+use crate::contracts::ticket::documents::ReaperReport;
+use crate::gates::Change;
 use crate::store::Published;
+use crate::store::layout;
+use crate::time::KstTime;
+use crate::time::Stamp;
+
+/// Who fails a ticket here.
+const PROCESSOR: &str = "TICKET_REAPER";
+/// How the message of such a line starts; it marks a clean-up, which is no failure of the work.
+const MARK: &str = "AUTO_CLEANUP_STALE_IN_PROGRESS";
 
 /// What a run of the reaper did, with its stored report.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,17 +41,108 @@ pub struct ReaperOutcome {
     pub published: Published,
 }
 
+/// A ticket that was taken too long ago.
+struct Stale {
+    spot: Spot,
+    /// `None` when neither its last line nor its request says a time.
+    age: Option<i64>,
+}
+
 impl Ops {
-    /// Fails every ticket that has been IN_PROGRESS for longer than `threshold_seconds`, at most `max_clean` of them.
+    /// Fails every ticket that has been IN_PROGRESS for longer than `threshold_seconds`, at most `max_clean` of them, the
+    /// ones asked for first before the others.
     ///
     /// # Errors
     /// The tickets cannot be read, or a line or the report not be written.
     pub fn reap_tickets(
         &self,
-        _threshold_seconds: u64,
-        _max_clean: usize,
-        _actor: &Actor,
+        threshold_seconds: u64,
+        max_clean: usize,
+        actor: &Actor,
     ) -> Result<ReaperOutcome, OpsFault> {
-        Err(OpsFault::Defect("the reaper is not built yet".to_owned()))
+        let mut desk = self.ticket_desk()?;
+        let now = desk.now;
+        let state = TicketState::Has(TicketStatus::InProgress);
+        let taken = desk.book(|book| book.oldest(state, usize::MAX))?;
+        let threshold = i64::try_from(threshold_seconds).unwrap_or(i64::MAX);
+        let stale = taken.into_iter().map(|spot| Stale { spot, age: age(&spot, now) });
+        // Without any time nobody could ever say that it is stale, and it would stay for ever.
+        let mut stale: Vec<Stale> = stale.filter(|stale| stale.age.is_none_or(|age| age > threshold)).collect();
+        let stale_count = stale.len() as u64;
+        stale.truncate(max_clean);
+        let (cleaned, refs) = self.clean(&mut desk, &stale, threshold_seconds)?;
+        let decision = if cleaned.is_empty() { "NONE" } else { "CLEANED" };
+        if !cleaned.is_empty() {
+            let change = Change {
+                action: "ticket.reap",
+                target: layout::TICKET_RESULTS.to_owned(),
+                reason: format!("{MARK}: threshold={threshold_seconds}s"),
+                before: json!({"status": state.as_str(), "stale_count": stale_count}),
+                after: json!({"status": "FAILED", "request_ids": ids(&cleaned)}),
+            };
+            desk.audit(actor, change)?;
+        }
+        let report = ReaperReport {
+            schema: ReaperReport::SCHEMA.to_owned(),
+            asof: Some(Stamp::of(now)),
+            decision: decision.to_owned(),
+            threshold_seconds,
+            stale_count,
+            cleaned_count: cleaned.len() as u64,
+            cleaned_items: cleaned,
+            evidence_refs: resolving(&self.store, refs),
+        };
+        let (report, published) = self.store.publish(layout::REAPER, now, &|_| report.clone())?;
+        Ok(ReaperOutcome { decision: report.decision, stale_count, cleaned_count: report.cleaned_count, published })
+    }
+
+    /// Fails some tickets; each with its row of the report and the ref of its line.
+    fn clean(
+        &self,
+        desk: &mut Desk<'_>,
+        stale: &[Stale],
+        threshold: u64,
+    ) -> Result<(Vec<Cleaned>, Vec<String>), OpsFault> {
+        let spots: Vec<Spot> = stale.iter().map(|stale| stale.spot).collect();
+        let (requests, results) = (request_rows(&self.store, &spots)?, result_rows(&self.store, &spots)?);
+        let first = desk.next_line(Source::Results);
+        let (mut cleaned, mut refs) = (Vec::new(), Vec::new());
+        for ((stale, request), last) in stale.iter().zip(requests).zip(results) {
+            // The line was there a moment ago, and nobody else may change the file: then it is not to be relied on.
+            let Some(request) = request else { continue };
+            let age = stale.age.map_or_else(|| "unknown".to_owned(), |age| format!("{age}s"));
+            let message = format!("{MARK}: threshold={threshold}s, age={age}");
+            let line = desk.result(&request.request_id, TicketStatus::Failed, PROCESSOR, &message);
+            desk.append_result(&line)?;
+            refs.push(format!("{}:line{}", layout::TICKET_RESULTS, first + refs.len() as u64));
+            cleaned.push(Cleaned {
+                request_id: request.request_id,
+                request_type: request.request_type,
+                last_processed_at: last.and_then(|last| last.processed_at),
+                reason: message,
+            });
+        }
+        Ok((cleaned, refs))
+    }
+}
+
+fn ids(cleaned: &[Cleaned]) -> Vec<&str> {
+    cleaned.iter().map(|item| item.request_id.as_str()).collect()
+}
+
+/// Seconds since the ticket was taken, or, when that line says no time, since it was asked for.
+fn age(spot: &Spot, now: KstTime) -> Option<i64> {
+    let at = spot.processed_at.or(spot.requested_at)?;
+    Some(now.timestamp_micros().saturating_sub(at).div_euclid(1_000_000))
+}
+
+impl From<TicketFault> for OpsFault {
+    fn from(fault: TicketFault) -> Self {
+        match fault {
+            TicketFault::Store(fault) | TicketFault::Unaudited(fault) => Self::Store(fault),
+            TicketFault::Payload(_) | TicketFault::NotFound | TicketFault::Conflict { .. } => {
+                Self::Unreadable(fault.to_string())
+            }
+        }
     }
 }

@@ -10,6 +10,7 @@ use crate::contracts::ticket::ResultLine;
 use crate::contracts::ticket::TicketStatus;
 use crate::store::Store;
 use crate::store::jsonl::MAX_LINE;
+use crate::store::jsonl::Place;
 use crate::store::jsonl::Tail;
 use crate::store::layout;
 
@@ -41,15 +42,17 @@ impl Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Event {
     pub(super) key: Key,
+    /// Where the line starts.
+    pub(super) offset: u64,
     pub(super) effect: Effect,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// The ticket exists.
-    Requested,
-    /// Its newest result.
-    Status(TicketStatus),
+    /// The ticket exists; when it was asked for, in microseconds.
+    Requested { at: Option<i64> },
+    /// Its newest result, and when.
+    Status { status: TicketStatus, at: Option<i64> },
     /// Its newest receipt: whether a guard refused the execution.
     Receipt { blocked: bool },
 }
@@ -68,7 +71,7 @@ enum Line {
     Bad,
     /// A receipt of a version that is not known.
     PassedOver,
-    Event(Event),
+    Event(Key, Effect),
 }
 
 /// The last lines of a file with their numbers. The buffers are used again, so that a long file costs no allocations.
@@ -100,7 +103,9 @@ pub(super) struct TicketFile {
     ring: Ring,
     bad_lines: u64,
     /// A last line without an end that can be read: its number and text. It is not consumed.
-    pending: Option<(u64, Vec<u8>)>,
+    pending: Option<(Place, Vec<u8>)>,
+    /// Whether the file ends within a line, readable or not.
+    within_a_line: bool,
     /// Why the file could not be read the last time.
     fault: Option<String>,
 }
@@ -121,15 +126,15 @@ impl Reading<'_> {
         (self.send)(Batch::Restart(self.source));
     }
 
-    fn line(&mut self, number: u64, line: &[u8]) {
+    fn line(&mut self, at: Place, line: &[u8]) {
         match parse(self.source, line) {
             Line::Blank | Line::PassedOver => {}
             Line::Bad => *self.bad_lines += 1,
-            Line::Event(event) => {
-                if is_recent_event(event.effect) {
-                    self.ring.push(number, line);
+            Line::Event(key, effect) => {
+                if is_recent_event(effect) {
+                    self.ring.push(at.number, line);
                 }
-                self.events.push(event);
+                self.events.push(Event { key, offset: at.offset, effect });
                 if self.events.len() >= BATCH {
                     let full = std::mem::replace(&mut self.events, Vec::with_capacity(BATCH));
                     (self.send)(Batch::Events(full));
@@ -143,7 +148,7 @@ impl TicketFile {
     /// A file of which the last `recent` lines are kept.
     pub(super) fn new(source: Source, recent: usize) -> Self {
         let ring = Ring { capacity: recent, lines: VecDeque::new() };
-        Self { source, tail: Tail::default(), ring, bad_lines: 0, pending: None, fault: None }
+        Self { source, tail: Tail::default(), ring, bad_lines: 0, pending: None, within_a_line: false, fault: None }
     }
 
     /// Hands over what was appended since the last call.
@@ -151,8 +156,8 @@ impl TicketFile {
         let (source, path) = (self.source, store.path(self.source.file()));
         let (ring, bad_lines) = (&mut self.ring, &mut self.bad_lines);
         let reading = RefCell::new(Reading { source, ring, bad_lines, events: Vec::new(), send });
-        let rest = self.tail.read(&path, &mut || reading.borrow_mut().restart(), &mut |number, line| {
-            reading.borrow_mut().line(number, line);
+        let rest = self.tail.read(&path, &mut || reading.borrow_mut().restart(), &mut |at, line| {
+            reading.borrow_mut().line(at, line);
         });
         let reading = reading.into_inner();
         if !reading.events.is_empty() {
@@ -161,14 +166,29 @@ impl TicketFile {
         match rest {
             Ok(rest) => {
                 self.fault = None;
-                let readable = matches!(parse(source, &rest), Line::Event(_));
-                self.pending = readable.then(|| (self.tail.lines() + 1, rest));
+                self.within_a_line = !rest.is_empty() || self.tail.is_too_long();
+                let readable = matches!(parse(source, &rest), Line::Event(..));
+                self.pending = readable.then(|| (self.tail.next(), rest));
             }
             Err(fault) => {
                 self.fault = Some(format!("{}: {fault}", source.file()));
                 self.pending = None;
+                self.within_a_line = false;
             }
         }
+    }
+
+    pub(super) fn path(&self) -> &'static str {
+        self.source.file()
+    }
+
+    pub(super) fn is_within_a_line(&self) -> bool {
+        self.within_a_line
+    }
+
+    /// The number that the next line will have, once the last one has ended.
+    pub(super) fn next_line(&self) -> u64 {
+        self.tail.next().number
     }
 
     pub(super) fn bad_lines(&self) -> u64 {
@@ -181,14 +201,16 @@ impl TicketFile {
 
     /// What the last line says when it has no end yet.
     pub(super) fn pending(&self) -> Option<Event> {
-        let (_, line) = self.pending.as_ref()?;
-        if let Line::Event(event) = parse(self.source, line) { Some(event) } else { None }
+        let (at, line) = self.pending.as_ref()?;
+        let Line::Event(key, effect) = parse(self.source, line) else { return None };
+        Some(Event { key, offset: at.offset, effect })
     }
 
     /// The last `count` lines, oldest first: every result, or the receipts that say BLOCKED.
     pub(super) fn recent(&self, count: usize) -> Vec<(u64, &[u8])> {
         let pending = self.pending.iter().filter(|_| self.pending().is_some_and(|event| is_recent_event(event.effect)));
-        let all: Vec<_> = self.ring.lines.iter().chain(pending).map(|(n, line)| (*n, line.as_slice())).collect();
+        let mut all: Vec<_> = self.ring.lines.iter().map(|(n, line)| (*n, line.as_slice())).collect();
+        all.extend(pending.map(|(at, line)| (at.number, line.as_slice())));
         all[all.len().saturating_sub(count)..].to_vec()
     }
 }
@@ -196,12 +218,18 @@ impl TicketFile {
 /// Whether a line can matter to the recent window.
 fn is_recent_event(effect: Effect) -> bool {
     match effect {
-        Effect::Status(_) | Effect::Receipt { blocked: true } => true,
-        Effect::Requested | Effect::Receipt { blocked: false } => false,
+        Effect::Status { .. } | Effect::Receipt { blocked: true } => true,
+        Effect::Requested { .. } | Effect::Receipt { blocked: false } => false,
     }
 }
 
+/// A line without the byte-order mark that some editors put before the first one.
+pub(super) fn unmarked(line: &[u8]) -> &[u8] {
+    line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
+}
+
 fn parse(source: Source, line: &[u8]) -> Line {
+    let line = unmarked(line);
     if line.iter().all(u8::is_ascii_whitespace) {
         return Line::Blank;
     }
@@ -211,12 +239,12 @@ fn parse(source: Source, line: &[u8]) -> Line {
         return Line::Bad;
     }
     let event = match source {
-        Source::Requests => {
-            serde_json::from_slice::<RequestLine<'_>>(line).ok().map(|l| (key_of(&l.request_id), Effect::Requested))
-        }
+        Source::Requests => serde_json::from_slice::<RequestLine<'_>>(line)
+            .ok()
+            .map(|l| (key_of(&l.request_id), Effect::Requested { at: l.requested_at.micros() })),
         Source::Results => serde_json::from_slice::<ResultLine<'_>>(line)
             .ok()
-            .map(|l| (key_of(&l.request_id), Effect::Status(l.status))),
+            .map(|l| (key_of(&l.request_id), Effect::Status { status: l.status, at: l.processed_at.micros() })),
         Source::Receipts => match serde_json::from_slice::<ReceiptLine<'_>>(line) {
             Ok(receipt) if !receipt.is_known() => return Line::PassedOver,
             Ok(l) => Some((key_of(&l.request_id), Effect::Receipt { blocked: l.is_blocked() })),
@@ -224,13 +252,13 @@ fn parse(source: Source, line: &[u8]) -> Line {
         },
     };
     match event {
-        Some((Some(key), effect)) => Line::Event(Event { key, effect }),
+        Some((Some(key), effect)) => Line::Event(key, effect),
         _ => Line::Bad,
     }
 }
 
 /// The key of an id; `None` for an empty one.
-fn key_of(id: &str) -> Option<Key> {
+pub(super) fn key_of(id: &str) -> Option<Key> {
     if id.is_empty() {
         return None;
     }
@@ -267,10 +295,12 @@ mod tests {
             Line::Blank => "blank",
             Line::Bad => "bad",
             Line::PassedOver => "passed over",
-            Line::Event(_) => "event",
+            Line::Event(..) => "event",
         };
         let cases = [
             (Source::Requests, r#"{"request_id":"a","payload":{"mode":"FULL"}}"#, "event"),
+            (Source::Requests, "\u{feff}{\"request_id\":\"a\"}", "event"),
+            (Source::Requests, r#"{"request_id":"a","requested_at":7}"#, "event"),
             (Source::Requests, "  ", "blank"),
             (Source::Requests, "", "blank"),
             (Source::Requests, r#"{"request_id":"a""#, "bad"),

@@ -89,13 +89,8 @@ pub(super) fn append(path: &Path, line: &str, durability: Durability, step: &dyn
     file.lock()?;
     let mut text = String::with_capacity(line.len() + 2);
     let end = file.seek(SeekFrom::End(0))?;
-    if end > 0 {
-        file.seek(SeekFrom::End(-1))?;
-        let mut last = [0];
-        file.read_exact(&mut last)?;
-        if last != *b"\n" {
-            text.push('\n');
-        }
+    if ends_within_a_line(&mut file, end)? {
+        text.push('\n');
     }
     text.push_str(line);
     text.push('\n');
@@ -112,6 +107,32 @@ pub(super) fn append(path: &Path, line: &str, durability: Durability, step: &dyn
     }
     step(path);
     file.unlock()
+}
+
+/// Ends a half line under the file's lock; nothing to do for a missing file or a whole last line.
+pub(super) fn end_line(path: &Path) -> io::Result<()> {
+    let mut file = match OpenOptions::new().read(true).append(true).open(path) {
+        Ok(file) => file,
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(fault) => return Err(fault),
+    };
+    file.lock()?;
+    let end = file.seek(SeekFrom::End(0))?;
+    if ends_within_a_line(&mut file, end)? {
+        file.write_all(b"\n")?;
+        file.sync_data()?;
+    }
+    file.unlock()
+}
+
+fn ends_within_a_line(file: &mut std::fs::File, end: u64) -> io::Result<bool> {
+    if end == 0 {
+        return Ok(false);
+    }
+    file.seek(SeekFrom::Start(end - 1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
 }
 
 /// Removes the first `start` bytes of a file that another process appends to. What that process writes in the meantime

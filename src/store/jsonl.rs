@@ -189,6 +189,51 @@ fn read_line_after(file: &mut File, skip: u64) -> io::Result<Option<Vec<u8>>> {
 /// Handed over in place of a line longer than [`MAX_LINE`]: nothing that any reader takes for a record.
 pub const TOO_LONG: &[u8] = b"\0";
 
+/// Where a line stands in its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its number, from 1.
+    pub number: u64,
+    /// The offset of its first byte.
+    pub offset: u64,
+}
+
+/// The lines that start at some offsets of a file, without their ends; `None` where the file has no line or one longer
+/// than [`MAX_LINE`].
+///
+/// # Errors
+/// The file cannot be read.
+pub(super) fn lines_at(path: &Path, offsets: &[u64]) -> io::Result<Vec<Option<Vec<u8>>>> {
+    let Some(mut file) = open::regular(path)? else { return Ok(vec![None; offsets.len()]) };
+    offsets.iter().map(|offset| line_at(&mut file, *offset)).collect()
+}
+
+/// Most lines of a record fit this many bytes.
+const SHORT: usize = 1024;
+
+fn line_at(file: &mut File, offset: u64) -> io::Result<Option<Vec<u8>>> {
+    file.seek(SeekFrom::Start(offset))?;
+    let mut line = Vec::new();
+    let mut step = SHORT;
+    loop {
+        let known = line.len();
+        line.resize(known + step, 0);
+        let read = file.read(&mut line[known..])?;
+        line.truncate(known + read);
+        if let Some(end) = memchr::memchr(b'\n', &line[known..]) {
+            line.truncate(known + end);
+            return Ok(Some(line));
+        }
+        if read == 0 {
+            return Ok((!line.is_empty()).then_some(line));
+        }
+        if line.len() > MAX_LINE {
+            return Ok(None);
+        }
+        step = CHUNK;
+    }
+}
+
 /// Bytes of an unfinished line that are compared with the file before it is read on.
 const PROBE: usize = 4096;
 
@@ -212,7 +257,13 @@ impl Tail {
         self.lines
     }
 
-    /// Hands every complete line that was appended since the last call to `each`, with its number from 1. `restart` is
+    /// Where the unfinished last line stands, or the next line will.
+    #[must_use]
+    pub fn next(&self) -> Place {
+        Place { number: self.lines + 1, offset: self.bytes }
+    }
+
+    /// Hands every complete line that was appended since the last call to `each`, with its place. `restart` is
     /// called first when the file is not the one read before. A last line without an end is returned, not consumed: it
     /// may be half written. A line longer than [`MAX_LINE`] is handed over as [`TOO_LONG`] once it has ended. A missing
     /// file counts as empty.
@@ -223,7 +274,7 @@ impl Tail {
         &mut self,
         path: &Path,
         restart: &mut dyn FnMut(),
-        each: &mut dyn FnMut(u64, &[u8]),
+        each: &mut dyn FnMut(Place, &[u8]),
     ) -> io::Result<Vec<u8>> {
         let Some(mut file) = open::regular(path)? else {
             *self = Self::default();
@@ -245,7 +296,9 @@ impl Tail {
         Ok(if self.is_too_long() { Vec::new() } else { self.partial.clone() })
     }
 
-    fn is_too_long(&self) -> bool {
+    /// Whether the unfinished last line is longer than [`MAX_LINE`]; then it is not returned.
+    #[must_use]
+    pub fn is_too_long(&self) -> bool {
         self.reached - self.bytes > self.partial.len() as u64
     }
 
@@ -267,7 +320,7 @@ impl Tail {
         Ok(true)
     }
 
-    fn consume(&mut self, file: &mut File, each: &mut dyn FnMut(u64, &[u8])) -> io::Result<()> {
+    fn consume(&mut self, file: &mut File, each: &mut dyn FnMut(Place, &[u8])) -> io::Result<()> {
         let mut chunk = vec![0; CHUNK];
         loop {
             let read = file.read(&mut chunk)?;
@@ -290,14 +343,15 @@ impl Tail {
     }
 
     /// Hands over the line that ends with `rest`; `reached` is at its end.
-    fn hand_over(&mut self, rest: &[u8], each: &mut dyn FnMut(u64, &[u8])) {
+    fn hand_over(&mut self, rest: &[u8], each: &mut dyn FnMut(Place, &[u8])) {
+        let place = Place { number: self.lines, offset: self.bytes };
         if self.reached - self.bytes > MAX_LINE as u64 {
-            each(self.lines, TOO_LONG);
+            each(place, TOO_LONG);
         } else if self.partial.is_empty() {
-            each(self.lines, rest);
+            each(place, rest);
         } else {
             self.partial.extend_from_slice(rest);
-            each(self.lines, &self.partial);
+            each(place, &self.partial);
         }
         // A long line's buffer is let go, a usual one's is used again.
         self.partial.clear();
@@ -380,8 +434,8 @@ mod tests {
             let mut seen = Vec::new();
             let mut restarts = 0;
             let rest = tail
-                .read(&path, &mut || restarts += 1, &mut |n, line| {
-                    seen.push((n, String::from_utf8_lossy(line).into_owned()))
+                .read(&path, &mut || restarts += 1, &mut |at, line| {
+                    seen.push((at.number, String::from_utf8_lossy(line).into_owned()))
                 })
                 .expect("readable");
             (restarts, seen, String::from_utf8(rest).expect("text"))
@@ -402,13 +456,28 @@ mod tests {
     fn told(tail: &mut Tail, path: &Path) -> (usize, Vec<(u64, String)>, usize) {
         let (mut restarts, mut seen) = (0, Vec::new());
         let rest = tail
-            .read(path, &mut || restarts += 1, &mut |n, line| {
+            .read(path, &mut || restarts += 1, &mut |at, line| {
                 let short =
                     if line.len() > 100 { line.len().to_string() } else { String::from_utf8_lossy(line).into() };
-                seen.push((n, short));
+                seen.push((at.number, short));
             })
             .expect("readable");
         (restarts, seen, rest.len())
+    }
+
+    #[test]
+    fn a_line_is_read_again_at_the_place_where_it_was_found() {
+        let (_dir, path) = file_of(3);
+        append(&path, &format!("{}\n{}\n", "x".repeat(SHORT * 3), "y".repeat(MAX_LINE + CHUNK * 2)));
+        append(&path, "last");
+        let (mut tail, mut places) = (Tail::default(), Vec::new());
+        tail.read(&path, &mut || (), &mut |at, _| places.push(at.offset)).expect("readable");
+        places.extend([tail.next().offset, 1 << 40]);
+        let lines = lines_at(&path, &places).expect("readable");
+        let told: Vec<_> = lines.iter().map(|line| line.as_ref().map(Vec::len)).collect();
+        assert_eq!(told, [Some(7), Some(7), Some(7), Some(SHORT * 3), None, Some(4), None]);
+        assert_eq!(lines[1].as_deref(), Some(b"{\"n\":2}".as_slice()));
+        assert_eq!(tail.next().number, 6);
     }
 
     #[test]

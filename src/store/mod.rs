@@ -223,6 +223,22 @@ impl Store {
             .map_err(StoreFault::new("append to", relative))
     }
 
+    /// Ends a last line that a killed writer left without an end, so that whatever it says counts from now on.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn end_line(&self, relative: &str) -> Result<(), StoreFault> {
+        atomic::end_line(&self.path(relative)).map_err(StoreFault::new("write", relative))
+    }
+
+    /// The lines that start at some offsets of a JSONL file, as [`jsonl::Tail`] tells them. A missing file has no line.
+    ///
+    /// # Errors
+    /// The file exists and cannot be read.
+    pub fn lines_at(&self, relative: &str, offsets: &[u64]) -> Result<Vec<Option<Vec<u8>>>, StoreFault> {
+        jsonl::lines_at(&self.path(relative), offsets).map_err(StoreFault::new("read", relative))
+    }
+
     /// Removes a file; `false` when there was none.
     ///
     /// # Errors

@@ -8,10 +8,6 @@ pub(super) fn reconcile(app: &App, _call: &Call) -> Result<Reply, Reply> {
     Err(super::unbuilt(app))
 }
 
-pub(super) fn check(app: &App, _call: &Call) -> Result<Reply, Reply> {
-    Err(super::unbuilt(app))
-}
-
 pub(super) fn snapshot(app: &App, _call: &Call) -> Result<Reply, Reply> {
     Err(super::unbuilt(app))
 }

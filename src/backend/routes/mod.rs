@@ -276,9 +276,9 @@ pub const ROUTES: &[Route] = &[
             need("payload", Kind::Object, "the members of that kind"),
             may("trace_id", Kind::Text, "the run that asks"),
         ])
-        .refusing(&[400]),
+        .refusing(&[400, 500]),
     post("/api/tickets/consume", "", "takes an open ticket; one caller wins", tickets::consume)
-        .told(&[need("request_id", Kind::Text, "which"), may("processor_id", Kind::Text, "who")]).refusing(&[404, 409]),
+        .told(&[need("request_id", Kind::Text, "which"), may("processor_id", Kind::Text, "who")]).refusing(&[404, 409, 500]),
     post("/api/tickets/complete", "", "finishes a ticket that was taken", tickets::complete)
         .told(&[
             need("request_id", Kind::Text, "which"),
@@ -287,14 +287,15 @@ pub const ROUTES: &[Route] = &[
             may("processor_id", Kind::Text, "who"),
             may("artifacts", Kind::List, "refs of what was made"),
         ])
-        .refusing(&[400, 404, 409]),
+        .refusing(&[400, 404, 409, 500]),
     get("/api/tickets/latest", "TICKETS_BOARD_V1", "the newest tickets and their states", tickets::board)
         .asked(&[may("limit", Kind::Count, "rows, 200 by default, 1000 at most"), may("status", Kind::Text, "only tickets in this state")]),
     post("/api/tickets/reaper/run", "", "fails tickets that were taken and never finished", tickets::reaper_run)
         .told(&[
             may("threshold_seconds", Kind::Count, "86400 by default"),
             may("max_clean", Kind::Count, "50 by default"),
-        ]),
+        ])
+        .refusing(&[500]),
     get("/api/tickets/reaper/latest", "TICKET_REAPER_REPORT_V1", "newest report of the reaper", tickets::reaper_latest)
         .watching(&[layout::REAPER.latest]),
     get("/api/push/latest", "PUSH_MESSAGE_V1", "messages that the PC wrote", push::messages),
@@ -366,13 +367,13 @@ pub const ROUTES: &[Route] = &[
         .watching(&[layout::REPORT_HUMAN]),
     get("/api/report/ai", "REPORT_AI_V1", "the PC's report for models", recon::report_ai).watching(&[layout::REPORT_AI]),
     get("/api/deps/reconcile", "RECONCILE_DEPENDENCY_V2", "what reconciling needs on this host", deps::reconcile),
-    post("/api/deps/reconcile/check", "", "the preflight of one ticket", deps::check)
+    post("/api/deps/reconcile/check", "", "the preflight of one ticket", tickets::check)
         .told(&[
             need("request_id", Kind::Text, "which"),
             need("request_type", Kind::Text, "its kind"),
             need("payload", Kind::Object, "its members"),
         ])
-        .refusing(&[400]),
+        .refusing(&[400, 500]),
     get("/api/deps/snapshot", "DEPS_SNAPSHOT_V1", "what this program is made of", deps::snapshot),
     post("/api/deps/snapshot", "DEPS_SNAPSHOT_V1", "writes down what this program is made of", deps::snapshot_write),
     get("/api/watchlist/latest", "WATCHLIST_V1", "the watched symbols", watch::list_latest),
