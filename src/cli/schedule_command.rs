@@ -65,8 +65,8 @@ fn cron_entry(context: &Context, args: &ScheduleArgs, install: &Install) -> Resu
     if args.zone.is_some() && zone.name != name {
         return Err(Failure::Usage(format!("--zone {name:?} is no time zone; use a name such as UTC or Asia/Seoul")));
     }
-    let (run, prune) = (schedule::cron_line(&zone, install), schedule::cron_prune_line(&zone, install));
-    Ok(format!("{}{}", with_end(run), with_end(prune)))
+    let lines = [schedule::cron_line, schedule::cron_cycle_line, schedule::cron_prune_line];
+    Ok(lines.map(|line| with_end(line(&zone, install))).concat())
 }
 
 fn with_end(text: String) -> String {
@@ -125,7 +125,8 @@ fn install_systemd(context: &Context, directory: &Path, install: &Install, outpu
         } else {
             lines.push("now: systemctl daemon-reload".to_owned());
             lines.push(
-                "then: systemctl enable --now daily-ops-backend.service daily-ops.timer daily-ops-prune.timer"
+                "then: systemctl enable --now daily-ops-backend.service daily-ops.timer daily-ops-cycle.timer \
+                 daily-ops-prune.timer"
                     .to_owned(),
             );
         }

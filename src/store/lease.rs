@@ -238,7 +238,8 @@ mod tests {
     fn what_somebody_else_wrote_is_not_taken_away() {
         let (_dir, store, now) = store();
         let LeaseOutcome::Acquired(mut lease) = take(&store, "one", now) else { panic!("free") };
-        std::fs::write(store.path(FILE), "{\"run_id\": \"theirs\"}").expect("written");
+        let mut file = File::create(store.path(FILE)).expect("opened");
+        file.write_all(b"{\"run_id\": \"theirs\"}").expect("written");
         lease.refresh(now).expect("nothing to do");
         drop(lease);
         assert_eq!(store.read(FILE).expect("read").as_deref(), Some(b"{\"run_id\": \"theirs\"}".as_slice()));

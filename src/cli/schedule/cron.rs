@@ -5,10 +5,17 @@ use crate::time::HostZone;
 
 /// What marks the lines of the daily run; the marker comes first on a comment and last on a command.
 const RUN_MARK: &str = "# daily_ops: daily run";
+/// What marks the lines of the hourly ops cycle.
+const CYCLE_MARK: &str = "# daily_ops: hourly ops cycle";
 /// What marks the lines of the weekly cleanup.
 const PRUNE_MARK: &str = "# daily_ops: weekly cleanup";
+/// What marks a line as ours.
+const MARKS: [&str; 3] = [RUN_MARK, CYCLE_MARK, PRUNE_MARK];
 /// Sunday 01:10 in Korea, in minutes from the start of the week in UTC: Saturday 16:10.
 const PRUNE_UTC_MINUTE: i32 = 6 * DAY + 16 * 60 + 10;
+/// The minute of the ops cycle in Korea and in every zone that is whole hours away: ten minutes before the daily run, which
+/// then finds the evidence checked.
+const CYCLE_MINUTE: i32 = 55;
 /// The minutes of a day.
 const DAY: i32 = 24 * 60;
 
@@ -18,6 +25,14 @@ pub fn cron_line(zone: &HostZone, install: &Install) -> String {
     let (hour, minute) = zone.run_at;
     let due = format!("09:05 Asia/Seoul is {hour:02}:{minute:02} in {}", zone.name);
     entry(RUN_MARK, zone, &due, &format!("{minute} {hour} * * * {}", command(install, "run")))
+}
+
+/// The crontab entry of the hourly ops cycle.
+#[must_use]
+pub fn cron_cycle_line(zone: &HostZone, install: &Install) -> String {
+    let minute = (CYCLE_MINUTE + zone.offset_minutes).rem_euclid(60);
+    let due = format!("each hour at :{CYCLE_MINUTE} Asia/Seoul is :{minute:02} in {}", zone.name);
+    entry(CYCLE_MARK, zone, &due, &format!("{minute} * * * * {}", command(install, "check ops-cycle")))
 }
 
 /// The crontab entry of the weekly cleanup.
@@ -35,7 +50,7 @@ pub fn cron_prune_line(zone: &HostZone, install: &Install) -> String {
 /// byte; marked lines that differ are replaced where they stand; lines of `entry` without a mark are not taken.
 #[must_use]
 pub fn merged_crontab(old: &str, entry: &str) -> Option<String> {
-    let merged = [RUN_MARK, PRUNE_MARK].into_iter().fold(old.to_owned(), |text, mark| {
+    let merged = MARKS.into_iter().fold(old.to_owned(), |text, mark| {
         let ours: String = entry.split_inclusive('\n').filter(|line| is_marked(line, mark)).collect();
         if ours.is_empty() { text } else { with_entry(&text, mark, &ours) }
     });
@@ -46,7 +61,7 @@ pub fn merged_crontab(old: &str, entry: &str) -> Option<String> {
 #[must_use]
 pub fn crontab_concerns(old: &str) -> Vec<String> {
     let concern = |(index, line): (usize, &str)| {
-        let is_ours = [RUN_MARK, PRUNE_MARK].iter().any(|mark| is_marked(line, mark));
+        let is_ours = MARKS.iter().any(|mark| is_marked(line, mark));
         let text = line.trim();
         let number = index + 1;
         if is_ours || text.starts_with('#') {
@@ -165,6 +180,23 @@ mod tests {
                 assert_eq!(text.contains("daylight saving"), shifts, "{name}");
                 assert!(!text.contains("TZ"), "{name}: {text}");
             }
+        }
+    }
+
+    #[test]
+    fn the_ops_cycle_is_due_ten_minutes_before_the_daily_run_in_every_zone() {
+        let cases = [("UTC", "55 * * * * "), ("Asia/Seoul", "55 * * * * "), ("Asia/Kolkata", "25 * * * * ")];
+        for (name, start) in cases {
+            let zone = zone(name);
+            let text = cron_cycle_line(&zone, &install());
+            let line = commands(&text)[0];
+            assert!(line.starts_with(start) && line.contains("daily_ops check ops-cycle "), "{name}: {text}");
+            let (_, run) = zone.run_at;
+            let minute: i32 = line.split(' ').next().and_then(|text| text.parse().ok()).expect("a minute");
+            assert_eq!((minute + 10) % 60, i32::try_from(run).expect("a minute"), "{name}");
+            let all = format!("{}{text}", cron_line(&zone, &install()));
+            let merged = merged_crontab("", &all).expect("new");
+            assert_eq!((merged.as_str(), merged_crontab(&merged, &all)), (all.as_str(), None), "{name}");
         }
     }
 

@@ -18,6 +18,7 @@ fn send(refs: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one row per case")]
 fn each_state_of_the_sources_has_its_decision() {
     type Edit = fn(&Site);
     // name, edit, decision, whether it failed closed, the check that is meant, its decision, its reason's start
