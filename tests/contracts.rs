@@ -27,13 +27,17 @@ use daily_ops::contracts::cycle::CycleBundle;
 use daily_ops::contracts::cycle::CycleDecision;
 use daily_ops::contracts::cycle::CycleReceipt;
 use daily_ops::contracts::cycle::CycleResult;
+use daily_ops::contracts::daily_report::DailyReport;
 use daily_ops::contracts::deps::DepsSnapshot;
+use daily_ops::contracts::drill::DrillReport;
+use daily_ops::contracts::evidence_index::EvidenceIndex;
 use daily_ops::contracts::health::EvidenceHealth;
 use daily_ops::contracts::health::HealthDecision;
 use daily_ops::contracts::integrity::Integrity;
 use daily_ops::contracts::integrity::payload_sha256;
 use daily_ops::contracts::integrity::verify;
 use daily_ops::contracts::ops_run::OpsRunHead;
+use daily_ops::contracts::ops_run::OpsRunReceipt;
 use daily_ops::contracts::ops_run::RunEnd;
 use daily_ops::contracts::order_plan::OrderPlan;
 use daily_ops::contracts::order_plan::PlanConfirmation;
@@ -76,7 +80,6 @@ use daily_ops::contracts::ticket::documents::TicketResult;
 use daily_ops::contracts::token::Tokens;
 use daily_ops::contracts::tune::GatekeeperDecision;
 use daily_ops::contracts::tune::TuneResult;
-use daily_ops::gates::Gates;
 use daily_ops::contracts::watch::HoldingReceipt;
 use daily_ops::contracts::watch::HoldingState;
 use daily_ops::contracts::watch::SpikeReceipt;
@@ -84,6 +87,7 @@ use daily_ops::contracts::watch::SpikeState;
 use daily_ops::contracts::watch::WatchSettings;
 use daily_ops::contracts::watch::WatcherStatus;
 use daily_ops::contracts::watch::Watchlist;
+use daily_ops::gates::Gates;
 use daily_ops::pipeline::History;
 use daily_ops::release::Rollback;
 use daily_ops::store::Store;
@@ -145,10 +149,14 @@ const TYPED: &[(&str, Rewrite, Ours)] = &[
     ("price_meta_v1", rewritten::<PriceMeta>, Ours::WrittenStrict),
     ("pc_run_v1", rewritten::<PcRun>, Ours::WrittenStrict),
     ("pc_publish_result_v1", rewritten::<PublishResult>, Ours::Written),
-    ("evidence_health_report_v1", rewritten::<EvidenceHealth>, Ours::Read),
     ("reconcile_preflight_v1", rewritten::<Preflight>, Ours::Written),
     ("dryrun_artifact_v1", rewritten::<DryRun>, Ours::Written),
     ("ticket_reaper_report_v1", rewritten::<ReaperReport>, Ours::Written),
+    ("evidence_health_report_v1", rewritten::<EvidenceHealth>, Ours::Written),
+    ("evidence_index_v1", rewritten::<EvidenceIndex>, Ours::Written),
+    ("ops_run_receipt_v1", rewritten::<OpsRunReceipt>, Ours::Written),
+    ("ops_drill_report_v1", rewritten::<DrillReport>, Ours::Written),
+    ("daily_ops_report_v1", rewritten::<DailyReport>, Ours::Written),
     ("recon_summary_v1", rewritten::<ReconSummary>, Ours::WrittenStrict),
     ("report_human_v1", rewritten::<HumanReport>, Ours::WrittenStrict),
     ("report_ai_v1", rewritten::<AiReport>, Ours::WrittenStrict),
@@ -164,8 +172,7 @@ const TYPED: &[(&str, Rewrite, Ours)] = &[
 /// Lists whose rows belong to the strategy and are passed on as they are.
 const OPAQUE: &[&str] = &["top_picks", "holding_actions", "recommendations"];
 /// Objects whose keys are names of parameters: every key in them is data and is passed on.
-const BY_NAME: &[&str] =
-    &["best_params", "params", "candidate", "last_sent", "last_alert", "positions", "packages"];
+const BY_NAME: &[&str] = &["best_params", "params", "candidate", "last_sent", "last_alert", "positions", "packages"];
 
 fn text(file: &str) -> String {
     std::fs::read_to_string(Path::new(CONTRACTS).join(file)).unwrap_or_else(|fault| panic!("{file}: {fault}"))

@@ -13,6 +13,7 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use daily_ops::cli::schedule::Install;
+use daily_ops::cli::schedule::cron_cycle_line;
 use daily_ops::cli::schedule::cron_line;
 use daily_ops::cli::schedule::cron_prune_line;
 use daily_ops::cli::schedule::systemd_units;
@@ -104,7 +105,7 @@ fn the_committed_units_are_what_the_generator_prints() {
 #[test]
 fn the_committed_crontab_is_what_the_generator_prints_for_a_host_in_utc() {
     let zone = host_zone("UTC", Stamp::from("2026-01-01T09:05:00+09:00").instant().expect("a time"));
-    let want = format!("{}{}", cron_line(&zone, &example()), cron_prune_line(&zone, &example()));
+    let want = [cron_line, cron_cycle_line, cron_prune_line].map(|line| line(&zone, &example())).concat();
     assert_eq!(std::fs::read_to_string(deploy().join("crontab.txt")).unwrap_or_default(), want);
 }
 

@@ -1,5 +1,7 @@
 //! Replies: ordered JSON objects, the error shapes, and stored documents handed on as they are written.
 
+use std::collections::BTreeMap;
+
 use axum::body::Body;
 use axum::body::Bytes;
 use axum::http::HeaderValue;
@@ -63,6 +65,20 @@ impl Fields {
         self.text.push('"');
         self.text.push_str(Stamp::of(now).as_str());
         self.text.push('"');
+        self
+    }
+
+    /// Adds the members of a stored object as they are written, but not those that `except` names.
+    pub(crate) fn with_members(mut self, object: &RawValue, except: &[&str]) -> Self {
+        let members: BTreeMap<String, &RawValue> = serde_json::from_str(object.get()).unwrap_or_default();
+        for (key, value) in members.iter().filter(|(key, _)| !except.contains(&key.as_str())) {
+            if self.text.len() > 1 {
+                self.text.push(',');
+            }
+            self.text.push_str(&serde_json::to_string(key).unwrap_or_default());
+            self.text.push(':');
+            self.text.push_str(value.get());
+        }
         self
     }
 
@@ -212,6 +228,15 @@ mod tests {
         let at = reply.stamped_at.expect("a place");
         assert_eq!(&text[at..at + 32], Stamp::of(now).as_str());
         assert_eq!(Fields::new().ok().body, "{}");
+    }
+
+    #[test]
+    fn members_of_a_stored_object_are_passed_on_as_they_are_written() {
+        let raw = compact(r#"{"b": 1.50, "status": "x", "a\"": "한글"}"#).expect("JSON");
+        let reply = Fields::new().with("status", "ready").with_members(&raw, &["status"]).with("error", &0).ok();
+        assert_eq!(reply.body, r#"{"status":"ready","a\"":"한글","b":1.50,"error":0}"#);
+        let list = compact("[1]").expect("JSON");
+        assert_eq!(Fields::new().with_members(&list, &[]).ok().body, "{}");
     }
 
     #[test]

@@ -183,7 +183,7 @@ pub(super) enum CheckCommand {
     LiveCycle(CheckArgs),
     /// Regenerate the ops summary, read it back, resolve its evidence
     OpsSummary(CheckArgs),
-    /// Run an ops cycle on a backend that offers one; the backend of this program does not yet
+    /// Run one ops cycle: reaper, evidence health, daily report, one ticket, summary
     OpsCycle,
 }
 

@@ -67,9 +67,9 @@ fn cron_entry(context: &Context, args: &ScheduleArgs, install: &Install) -> Resu
     if args.zone.is_some() && zone.name != name {
         return Err(Failure::Usage(format!("--zone {name:?} is no time zone; use a name such as UTC or Asia/Seoul")));
     }
-    let (run, prune) = (schedule::cron_line(&zone, install), schedule::cron_prune_line(&zone, install));
+    let lines = [schedule::cron_line, schedule::cron_cycle_line, schedule::cron_prune_line];
     let watch = if watches(context) { schedule::cron_watch_lines(&zone, install) } else { String::new() };
-    Ok(format!("{}{}{watch}", with_end(run), with_end(prune)))
+    Ok(format!("{}{watch}", lines.map(|line| with_end(line(&zone, install))).concat()))
 }
 
 /// Without a vendor of prices a watcher could only say that it has none.
@@ -142,7 +142,8 @@ fn install_systemd(context: &Context, directory: &Path, install: &Install, outpu
             lines.push("now: systemctl daemon-reload".to_owned());
             let watch = if watches(context) { " daily-ops-watch.timer" } else { "" };
             lines.push(format!(
-                "then: systemctl enable --now daily-ops-backend.service daily-ops.timer daily-ops-prune.timer{watch}"
+                "then: systemctl enable --now daily-ops-backend.service daily-ops.timer daily-ops-cycle.timer \
+                 daily-ops-prune.timer{watch}"
             ));
         }
         lines

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io;
+use std::io::BufRead as _;
 use std::io::Read;
 use std::io::Seek as _;
 use std::io::SeekFrom;
@@ -68,6 +69,50 @@ impl LineIndex {
         let Some(start) = self.starts.get(block) else { return Ok(None) };
         file.seek(SeekFrom::Start(*start))?;
         read_line_after(&mut file, index % STRIDE)
+    }
+
+    /// How many lines there are, the last one without an end included.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn count(&mut self, path: &Path) -> io::Result<u64> {
+        let Some(mut file) = open::regular(path)? else { return Ok(0) };
+        self.extend(&mut file)?;
+        Ok(self.lines + u64::from(file.metadata()?.len() > self.bytes))
+    }
+
+    /// Up to `count` lines from line `first` on, without their ends; one longer than [`MAX_LINE`] comes empty.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn range(&mut self, path: &Path, first: u64, count: usize) -> io::Result<Vec<Vec<u8>>> {
+        let Some(mut file) = open::regular(path)? else { return Ok(Vec::new()) };
+        self.extend(&mut file)?;
+        let Some(index) = first.checked_sub(1) else { return Ok(Vec::new()) };
+        let block = usize::try_from(index / STRIDE).unwrap_or(usize::MAX);
+        let Some(start) = self.starts.get(block) else { return Ok(Vec::new()) };
+        file.seek(SeekFrom::Start(*start))?;
+        let mut reader = io::BufReader::with_capacity(CHUNK, file);
+        for _ in 0..index % STRIDE {
+            if reader.skip_until(b'\n')? == 0 {
+                return Ok(Vec::new());
+            }
+        }
+        let mut lines = Vec::new();
+        while lines.len() < count {
+            let mut line = Vec::new();
+            if reader.by_ref().take(MAX_LINE as u64 + 1).read_until(b'\n', &mut line)? == 0 {
+                break;
+            }
+            if line.last() == Some(&b'\n') {
+                line.pop();
+            } else if line.len() > MAX_LINE {
+                reader.skip_until(b'\n')?;
+                line.clear();
+            }
+            lines.push(line);
+        }
+        Ok(lines)
     }
 
     fn extend(&mut self, file: &mut File) -> io::Result<()> {

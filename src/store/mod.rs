@@ -6,6 +6,8 @@
 mod atomic;
 pub mod jsonl;
 pub mod layout;
+mod lease;
+mod lines;
 mod lock;
 mod open;
 mod refs;
@@ -24,6 +26,9 @@ use std::sync::Mutex;
 
 pub use atomic::Durability;
 pub use layout::Family;
+pub use lease::Lease;
+pub use lease::LeaseOutcome;
+pub use lease::Leaseholder;
 pub use lock::Acquired;
 pub use lock::Holder;
 pub use lock::LockOutcome;

@@ -42,6 +42,7 @@ use super::cache::Cache;
 use super::guard;
 use super::guard::Refusal;
 use super::query::Query;
+use super::reply::Fields;
 use super::reply::Reply;
 use crate::contracts::actor::Actor;
 use crate::contracts::actor::Role;
@@ -222,10 +223,12 @@ pub const ROUTES: &[Route] = &[
     post("/api/ops/cycle/run", "OPS_CYCLE_RUN_V2", "runs one ops cycle: reaper, evidence health, report, one ticket, summary", cycle::run)
         .refusing(&[409, 500]),
     get("/api/ops/daily", "DAILY_OPS_REPORT_V1", "newest daily report; made when there is none", cycle::daily),
-    post("/api/ops/daily/regenerate", "DAILY_OPS_REPORT_V1", "makes the daily report anew", cycle::daily_regenerate),
+    post("/api/ops/daily/regenerate", "DAILY_OPS_REPORT_V1", "makes the daily report anew", cycle::daily_regenerate)
+        .refusing(&[500]),
     get("/api/ops/drill/latest", "OPS_DRILL_REPORT_V1", "newest safety drill", cycle::drill_latest)
         .watching(&[layout::DRILL.latest]),
-    post("/api/ops/drill/run", "OPS_DRILL_REPORT_V1", "runs the safety drill", cycle::drill_run),
+    post("/api/ops/drill/run", "OPS_DRILL_REPORT_V1", "runs the safety drill", cycle::drill_run)
+        .refusing(&[500]),
     get("/api/live/cycle/latest", "LIVE_CYCLE_RECEIPT_V1", "newest live-cycle receipt", live::cycle_latest)
         .watching(&[layout::CYCLE.latest, layout::CYCLE.snapshots]),
     post("/api/live/cycle/run", "", "runs one live cycle, console only", live::cycle_run)
@@ -234,10 +237,12 @@ pub const ROUTES: &[Route] = &[
         .asked(&[need("ref", Kind::Text, "a path, for JSONL files with :line<N>")]).refusing(&[400, 404]),
     get("/api/evidence/index/latest", "EVIDENCE_INDEX_V1", "newest index of evidence", evidence::index_latest)
         .watching(&[layout::EVIDENCE_INDEX.latest]),
-    post("/api/evidence/index/regenerate", "EVIDENCE_INDEX_V1", "makes the index of evidence anew", evidence::index_regenerate),
+    post("/api/evidence/index/regenerate", "EVIDENCE_INDEX_V1", "makes the index of evidence anew", evidence::index_regenerate)
+        .refusing(&[500]),
     get("/api/evidence/health/latest", "EVIDENCE_HEALTH_REPORT_V1", "newest report on the evidence's health", evidence::health_latest)
         .watching(&[layout::HEALTH.latest]),
-    post("/api/evidence/health/regenerate", "EVIDENCE_HEALTH_REPORT_V1", "checks the evidence's health", evidence::health_regenerate),
+    post("/api/evidence/health/regenerate", "EVIDENCE_HEALTH_REPORT_V1", "checks the evidence's health", evidence::health_regenerate)
+        .refusing(&[500]),
     get("/api/execution_gate", "EXECUTION_GATE_V1", "how far execution may go", safety::gate).watching(&[layout::GATE]),
     post("/api/execution_gate", "", "sets the execution gate; opening it needs an admin", safety::set_gate)
         .told(&[need("mode", Kind::Text, "MOCK_ONLY, DRY_RUN or REAL_ENABLED"), need("reason", Kind::Text, "why")])
@@ -641,6 +646,11 @@ fn refused(app: &App, refusal: Refusal) -> Reply {
 fn failed(app: &App) -> Reply {
     let message = "the request could not be answered, see the server's log";
     Reply::problem(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", message, app.now())
+}
+
+/// The reply when a document could not be made.
+fn not_made(fault: &dyn std::error::Error) -> Reply {
+    Fields::new().with("result", "FAILED").with("reason", &fault.to_string()).wrapped(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// The reply of a row whose work is still to be built.

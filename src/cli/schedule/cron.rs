@@ -6,14 +6,19 @@ use crate::time::HostZone;
 
 /// What marks the lines of the daily run; the marker comes first on a comment and last on a command.
 const RUN_MARK: &str = "# daily_ops: daily run";
+/// What marks the lines of the hourly ops cycle.
+const CYCLE_MARK: &str = "# daily_ops: hourly ops cycle";
 /// What marks the lines of the weekly cleanup.
 const PRUNE_MARK: &str = "# daily_ops: weekly cleanup";
 /// What marks the lines of the market watchers.
 const WATCH_MARK: &str = "# daily_ops: market watchers";
 /// Every mark.
-const MARKS: [&str; 3] = [RUN_MARK, PRUNE_MARK, WATCH_MARK];
+const MARKS: [&str; 4] = [RUN_MARK, CYCLE_MARK, PRUNE_MARK, WATCH_MARK];
 /// Sunday 01:10 in Korea, in minutes from the start of the week in UTC: Saturday 16:10.
 const PRUNE_UTC_MINUTE: i32 = 6 * DAY + 16 * 60 + 10;
+/// The minute of the ops cycle in Korea and in every zone that is whole hours away: ten minutes before the daily run, which
+/// then finds the evidence checked.
+const CYCLE_MINUTE: i32 = 55;
 /// The minutes of a day.
 const DAY: i32 = 24 * 60;
 
@@ -23,6 +28,14 @@ pub fn cron_line(zone: &HostZone, install: &Install) -> String {
     let (hour, minute) = zone.run_at;
     let due = format!("09:05 Asia/Seoul is {hour:02}:{minute:02} in {}", zone.name);
     entry(RUN_MARK, zone, &due, &format!("{minute} {hour} * * * {}", command(install, "run")))
+}
+
+/// The crontab entry of the hourly ops cycle.
+#[must_use]
+pub fn cron_cycle_line(zone: &HostZone, install: &Install) -> String {
+    let minute = (CYCLE_MINUTE + zone.offset_minutes).rem_euclid(60);
+    let due = format!("each hour at :{CYCLE_MINUTE} Asia/Seoul is :{minute:02} in {}", zone.name);
+    entry(CYCLE_MARK, zone, &due, &format!("{minute} * * * * {}", command(install, "check ops-cycle")))
 }
 
 /// The crontab entry of the weekly cleanup.
@@ -191,6 +204,23 @@ mod tests {
                 assert_eq!(text.contains("daylight saving"), shifts, "{name}");
                 assert!(!text.contains("TZ"), "{name}: {text}");
             }
+        }
+    }
+
+    #[test]
+    fn the_ops_cycle_is_due_ten_minutes_before_the_daily_run_in_every_zone() {
+        let cases = [("UTC", "55 * * * * "), ("Asia/Seoul", "55 * * * * "), ("Asia/Kolkata", "25 * * * * ")];
+        for (name, start) in cases {
+            let zone = zone(name);
+            let text = cron_cycle_line(&zone, &install());
+            let line = commands(&text)[0];
+            assert!(line.starts_with(start) && line.contains("daily_ops check ops-cycle "), "{name}: {text}");
+            let (_, run) = zone.run_at;
+            let minute: i32 = line.split(' ').next().and_then(|text| text.parse().ok()).expect("a minute");
+            assert_eq!((minute + 10) % 60, i32::try_from(run).expect("a minute"), "{name}");
+            let all = format!("{}{text}", cron_line(&zone, &install()));
+            let merged = merged_crontab("", &all).expect("new");
+            assert_eq!((merged.as_str(), merged_crontab(&merged, &all)), (all.as_str(), None), "{name}");
         }
     }
 

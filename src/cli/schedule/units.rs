@@ -1,4 +1,4 @@
-//! systemd units: the daily run and its timer, the backend, the weekly cleanup and its timer.
+//! systemd units: the daily run, the ops cycle and the weekly cleanup, each with its timer, and the backend.
 
 use super::install::Install;
 
@@ -31,6 +31,8 @@ pub fn systemd_units(install: &Install) -> Vec<Unit> {
         Unit { name: "daily-ops.service", text: systemd_service(install) },
         Unit { name: "daily-ops.timer", text: systemd_timer() },
         Unit { name: "daily-ops-backend.service", text: systemd_backend(install) },
+        Unit { name: "daily-ops-cycle.service", text: systemd_cycle_service(install) },
+        Unit { name: "daily-ops-cycle.timer", text: systemd_cycle_timer() },
         Unit { name: "daily-ops-prune.service", text: systemd_prune_service(install) },
         Unit { name: "daily-ops-prune.timer", text: systemd_prune_timer() },
     ]
@@ -96,6 +98,34 @@ WantedBy=multi-user.target
         serve = exec(install, "serve"),
         log = percent(&format!("{}/logs/backend.log", install.root())),
     )
+}
+
+/// The job of the ops cycle: the backend runs it, this only asks for it.
+#[must_use]
+pub fn systemd_cycle_service(install: &Install) -> String {
+    format!(
+        "{HEADER}\
+[Unit]
+Description=daily_ops: the hourly ops cycle
+Wants=daily-ops-backend.service
+After=daily-ops-backend.service
+
+[Service]
+Type=oneshot
+{place}\
+ExecStart={cycle}
+SuccessExitStatus=0 2
+TimeoutStartSec=9min
+{HARDENING}",
+        place = place(install),
+        cycle = exec(install, "check ops-cycle"),
+    )
+}
+
+/// The timer of the ops cycle: ten minutes before the daily run, which then finds the evidence checked.
+#[must_use]
+pub fn systemd_cycle_timer() -> String {
+    timer("the ops cycle, each hour at :55 in Korea", "*-*-* *:55:00 Asia/Seoul", "daily-ops-cycle.service")
 }
 
 /// The job of the weekly cleanup.
@@ -197,7 +227,7 @@ mod tests {
     #[test]
     fn each_unit_says_what_the_hosting_rules_ask_for() {
         let install = install("/home/ubuntu/daily-ops", "/usr/local/bin/daily_ops");
-        let cases: [(&str, String, &[&str]); 5] = [
+        let cases: [(&str, String, &[&str]); 7] = [
             (
                 "job",
                 systemd_service(&install),
@@ -233,6 +263,12 @@ mod tests {
                     "WantedBy=multi-user.target",
                 ],
             ),
+            (
+                "ops cycle",
+                systemd_cycle_service(&install),
+                &["ExecStart=/usr/local/bin/daily_ops check ops-cycle", "SuccessExitStatus=0 2"],
+            ),
+            ("ops cycle timer", systemd_cycle_timer(), &["OnCalendar=*-*-* *:55:00 Asia/Seoul"]),
             ("cleanup", systemd_prune_service(&install), &["ExecStart=/usr/local/bin/daily_ops store prune"]),
             ("cleanup timer", systemd_prune_timer(), &["OnCalendar=Sun *-*-* 01:10:00 Asia/Seoul"]),
         ];
@@ -247,7 +283,7 @@ mod tests {
     #[test]
     fn a_job_is_started_by_its_timer_only() {
         let install = install("/srv", "/bin/daily_ops");
-        for text in [systemd_service(&install), systemd_prune_service(&install)] {
+        for text in [systemd_service(&install), systemd_cycle_service(&install), systemd_prune_service(&install)] {
             assert!(!text.contains("[Install]"), "{text}");
         }
     }

@@ -1,6 +1,8 @@
 //! The documents as a whole, on real workspaces.
 
 mod cycle;
+mod evidence;
+mod ops_cycle;
 mod orders;
 mod reco;
 mod refs;

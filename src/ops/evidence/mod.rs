@@ -1,9 +1,17 @@
-//! What the evidence documents say: health, with its newest snapshot, and the number of index rows.
+//! The evidence side: the index of what there is, the check whether refs still lead somewhere, and what the summary reads
+//! of both.
 
-use super::resolves;
+mod health;
+mod index;
+
+pub use health::HealthOutcome;
+pub use index::IndexOutcome;
+
+use crate::contracts::Json;
+use crate::contracts::evidence_index::EvidenceIndex;
 use crate::contracts::health::EvidenceHealth;
-use crate::contracts::health::EvidenceIndex;
 use crate::contracts::health::HealthDecision;
+use crate::ops::resolves;
 use crate::store::Store;
 use crate::store::Stored;
 use crate::store::layout;
@@ -32,4 +40,9 @@ pub(super) fn read(store: &Store) -> EvidenceView {
     let snapshots = store.snapshots(layout::HEALTH.snapshots).unwrap_or_default();
     let snapshot_ref = snapshots.into_iter().map(|file| file.reference).find(|reference| resolves(store, reference));
     EvidenceView { decision, fail_closed_triggered, snapshot_ref, damage, index_row_count }
+}
+
+/// The text of a member; empty when it is missing or no text.
+fn text<'a>(json: &'a Json, key: &str) -> &'a str {
+    json.get(key).and_then(Json::as_str).unwrap_or_default()
 }
