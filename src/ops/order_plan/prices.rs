@@ -57,7 +57,7 @@ impl Prices {
                 Ok(quotes) => quotes.iter().for_each(|quote| {
                     keep(&quote.symbol, i64::try_from(quote.price).ok().and_then(Price::won), QUOTE);
                 }),
-                Err(why) => warnings.push(format!("no quotes: {}", crate::contracts::reason::detail(&why))),
+                Err(why) => warnings.push(crate::contracts::reason::detail(&why.to_string())),
             }
         }
         let strategy = bundle.and_then(|bundle| bundle.strategy().ok());

@@ -22,6 +22,7 @@ use crate::ops::OpsPolicy;
 use crate::ops::PlanAction;
 use crate::ops::PortfolioChange;
 use crate::ops::PortfolioRefusal;
+use crate::ops::QuoteFault;
 use crate::ops::QuoteSource;
 use crate::ops::Remake;
 use crate::ops::tests::site::NOW;
@@ -349,22 +350,22 @@ fn what_a_plan_rests_on_must_still_stand() {
 }
 
 #[derive(Debug)]
-struct Vendor(Result<Vec<MarketQuote>, String>);
+struct Vendor(Result<Vec<MarketQuote>, QuoteFault>);
 
 impl QuoteSource for Vendor {
-    fn quotes(&self, _symbols: &[String]) -> Result<Vec<MarketQuote>, String> {
+    fn quotes(&self, _symbols: &[String]) -> Result<Vec<MarketQuote>, QuoteFault> {
         self.0.clone()
     }
 }
 
 #[test]
 fn a_quote_comes_before_the_bundle_and_the_bundle_before_the_portfolio() {
-    let quote = |price| MarketQuote { symbol: "229200".to_owned(), name: None, price, change_pct: None };
+    let quote = |price| MarketQuote { symbol: "229200".to_owned(), name: None, price, change_bp: None };
     let cases = [
         ("no vendor", None, "BUNDLE", 15_580),
         ("a vendor", Some(Ok(vec![quote(15_703)])), "QUOTE", 15_703),
         ("a price of nothing", Some(Ok(vec![quote(0)])), "BUNDLE", 15_580),
-        ("a vendor that is down", Some(Err("timeout".to_owned())), "BUNDLE", 15_580),
+        ("a vendor that is down", Some(Err(QuoteFault::Unreachable("timeout".to_owned()))), "BUNDLE", 15_580),
     ];
     for (name, answer, source, price) in cases {
         let site = ready();
