@@ -17,6 +17,7 @@ use serde_json::json;
 
 use crate::client::Site;
 use crate::everything;
+use crate::fake::Fake;
 use crate::put;
 use crate::read;
 use crate::site;
@@ -77,10 +78,9 @@ fn row(id: &str, kind: &str, body: &str) -> Value {
     json!({"message_id": id, "type": kind, "title_ko": "제목", "body_ko": body, "actions": [{"label_ko": "열기"}]})
 }
 
-#[test]
-fn a_delivery_fills_the_outbox_with_words_and_shows_them_on_the_console() {
-    let fake = yes();
-    let site = site(&fake);
+/// A workspace whose PC wants nine things to be said, six of them usable.
+fn delivered(fake: &Fake) -> (Site, Value) {
+    let site = site(fake);
     let planted = format!("see {}", crate::TOKEN);
     let rows = json!([
         row("a", "PUSH_DIAGNOSIS_ALERT", "첫째"),
@@ -95,6 +95,13 @@ fn a_delivery_fills_the_outbox_with_words_and_shows_them_on_the_console() {
     ]);
     put(&site.store, layout::PUSH_MESSAGES, &messages(&rows));
     let reply = site.post("/api/push/delivery/run", None).json();
+    (site, reply)
+}
+
+#[test]
+fn a_delivery_fills_the_outbox_with_words_and_shows_them_on_the_console() {
+    let fake = yes();
+    let (site, reply) = delivered(&fake);
     let data = &reply["data"];
     assert_eq!(data["summary"], json!({"total_messages": 6, "console": 6, "external": 0, "skipped": 3}), "{reply}");
     let routing = json!({"mode": "CONSOLE_ONLY", "external_candidate": true, "candidate_channels": ["TELEGRAM"], "blocked_reason": null});
@@ -117,6 +124,13 @@ fn a_delivery_fills_the_outbox_with_words_and_shows_them_on_the_console() {
             "CONSOLE_ONLY_MODE"
         ]
     );
+}
+
+#[test]
+fn the_outbox_is_shown_as_each_channel_would_and_holds_no_secret() {
+    let fake = yes();
+    let (site, _) = delivered(&fake);
+    let receipt = read(&site.store, layout::DELIVERY);
     let outbox = read(&site.store, layout::OUTBOX.latest);
     assert_eq!(
         (&outbox["messages"][1]["push_type"], &outbox["messages"][1]["content"]),
@@ -152,6 +166,11 @@ fn a_delivery_fills_the_outbox_with_words_and_shows_them_on_the_console() {
     assert!(fake.seen().is_empty(), "a delivery calls nobody");
     site.store.remove(layout::PUSH_MESSAGES).expect("removed");
     assert!(!everything(site.dir.path()).contains("planted"), "no document holds a secret");
+}
+
+#[test]
+fn no_messages_and_messages_that_cannot_be_read_are_told_apart() {
+    let site = Site::new();
     let none = site.post("/api/push/delivery/run", None).json();
     assert_eq!(
         (&none["data"]["routing"]["blocked_reason"], &none["data"]["result"]),

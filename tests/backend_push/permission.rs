@@ -31,6 +31,9 @@ const NOES: [No; 7] = [
     ("WINDOW_INACTIVE", |store| assert!(store.remove(layout::WINDOWS).expect("removed"))),
 ];
 
+/// What is done to an open workspace.
+type Prepare = Box<dyn Fn(&Store)>;
+
 /// Both ways of sending; the blocked reason and whether the fake was called.
 fn both(fake: &Fake, prepare: impl Fn(&Store)) -> [(Option<String>, usize); 2] {
     [true, false].map(|is_fire| {
@@ -120,7 +123,7 @@ fn a_switch_that_is_no_boolean_and_a_window_that_was_used_are_noes() {
             store.append(file, line, daily_ops::store::Durability::Buffered).expect("written");
         }
     };
-    let cases: Vec<(&str, Box<dyn Fn(&Store)>)> = vec![
+    let cases: Vec<(&str, Prepare)> = vec![
         ("EMERGENCY_STOP", Box::new(text(layout::STOP, r#"{"schema":"EMERGENCY_STOP_V1","enabled":"false"}"#))),
         ("SENDER_DISABLED", Box::new(text(layout::SENDER, r#"{"schema":"REAL_SENDER_ENABLE_V1","enabled":"true"}"#))),
         ("NOT_REAL_GATE", Box::new(text(layout::GATE, r#"{"schema":"EXECUTION_GATE_V1","mode":"real_enabled"}"#))),

@@ -60,6 +60,13 @@ fn a_message_leaves_once_and_everything_is_written_down() {
     assert_eq!(lines(&site.store, layout::WINDOWS).last().expect("a line")["event"], "CONSUME");
     let audit: Vec<Value> = lines(&site.store, layout::AUDIT).iter().map(|line| line["action"].clone()).collect();
     assert!(audit.contains(&json!("push.send")) && audit.len() >= 3, "{audit:?}");
+}
+
+#[test]
+fn a_message_that_left_never_leaves_again() {
+    let fake = yes();
+    let site = site(&fake);
+    assert_eq!(site.post(SEND, None).json()["result"], "SENT");
     // The same again: the window is used up. With a new one the message is known to have left.
     assert_eq!(site.post(SEND, None).json()["blocked_reason"], "NO_MESSAGES");
     put(

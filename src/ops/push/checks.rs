@@ -63,7 +63,7 @@ pub(super) struct Refused {
     pub(super) decision: SendDecision,
     pub(super) reason: &'static str,
     pub(super) text: String,
-    pub(super) message: Option<OutboxMessage>,
+    pub(super) message: Option<Box<OutboxMessage>>,
 }
 
 impl Refused {
@@ -115,7 +115,7 @@ impl Ops {
     fn window_allows(&self, message: &OutboxMessage, now: KstTime) -> Result<String, Refused> {
         let gates = Gates::new(&self.store);
         let real = gates.real_enable(now);
-        let no = |refused: Refused| Err(Refused { message: Some(message.clone()), ..refused });
+        let no = |refused: Refused| Err(Refused { message: Some(Box::new(message.clone())), ..refused });
         if real.consumed {
             return no(Refused::consumed());
         }
@@ -204,7 +204,7 @@ fn chosen(outbox: Stored<PushOutbox>, before: &BTreeSet<String>) -> Result<Outbo
 fn text_allows(ready: Ready, messenger: &Messenger) -> Result<Ready, Refused> {
     if is_held_back(&ready.message, &messenger.secrets) {
         let text = "the text could tell a secret";
-        return Err(Refused { message: Some(ready.message), ..Refused::blocked(INJECTION, text) });
+        return Err(Refused { message: Some(Box::new(ready.message)), ..Refused::blocked(INJECTION, text) });
     }
     Ok(ready)
 }

@@ -185,7 +185,7 @@ pub(super) fn refusal(sending: &Sending<'_>, refused: Refused) -> SendReceipt {
         blocked_reason: Some(refused.reason.to_owned()),
         reason_detail: Some(refused.text),
         text_preview: held,
-        ..of_message(sending, refused.message.as_ref())
+        ..of_message(sending, refused.message.as_deref())
     }
 }
 
