@@ -11,6 +11,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::desk::Desk;
+use crate::desk::Edit;
 use crate::vendor::Mood;
 
 fn run(desk: &Desk, arguments: &[&str]) -> Output {
@@ -31,7 +32,7 @@ fn text(output: &Output) -> String {
 
 #[test]
 fn a_look_ends_with_a_line_and_a_code() {
-    let cases: [(&str, fn(&Desk), i32, &str); 7] = [
+    let cases: [(&str, Edit, i32, &str); 7] = [
         ("a move", |d| d.vendor.says("005930", 105_000, 5_000), 0, "spike OK ALERTS_GENERATED alerts=1 sent=0"),
         ("nothing", |_| (), 0, "spike OK NO_ALERTS alerts=0 sent=0"),
         ("no list", |d| drop(d.store.remove(layout::WATCHLIST.latest)), 0, "spike SKIPPED NO_WATCHLIST"),

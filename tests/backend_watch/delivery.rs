@@ -10,6 +10,7 @@ use daily_ops::store::layout;
 use serde_json::json;
 
 use crate::desk::Desk;
+use crate::desk::Edit;
 use crate::desk::order;
 use crate::desk::said;
 
@@ -116,7 +117,7 @@ impl daily_ops::time::Clock for Paced {
 
 #[test]
 fn a_message_leaves_only_when_everything_permits_it_and_is_recorded_first() {
-    let cases: [(&str, fn(&Desk), usize); 6] = [
+    let cases: [(&str, Edit, usize); 6] = [
         ("everything is open", |_| (), 1),
         ("stopped", |d| d.put(layout::STOP, &json!({"schema": "EMERGENCY_STOP_V1", "enabled": true})), 0),
         ("stop damaged", |d| d.store.write(layout::STOP, b"{").expect("put"), 0),

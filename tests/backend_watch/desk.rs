@@ -32,6 +32,9 @@ pub(crate) fn friday(time: &str) -> KstTime {
     at(&format!("2026-11-20T{time}+09:00"))
 }
 
+/// How a case differs from a workspace that is ready.
+pub(crate) type Edit = fn(&Desk);
+
 pub(crate) struct Desk {
     dir: tempfile::TempDir,
     pub(crate) store: Store,

@@ -11,13 +11,12 @@ use daily_ops::time::Clock as _;
 use serde_json::json;
 
 use crate::desk::Desk;
+use crate::desk::Edit;
 use crate::desk::at;
 use crate::desk::friday;
 use crate::desk::order;
 use crate::desk::said;
 use crate::vendor::Mood;
-
-type Edit = fn(&Desk);
 
 fn remove(desk: &Desk, file: &str) {
     desk.store.remove(file).expect("removed");

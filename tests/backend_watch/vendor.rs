@@ -112,7 +112,12 @@ impl QuoteSource for Source {
         let found = self.0.quotes(symbols, &clock).map_err(|fault| match fault {
             VendorFault::Status(code) => QuoteFault::Status(code),
             VendorFault::Unreadable(why) => QuoteFault::Invalid(why),
-            other => QuoteFault::Unreachable(other.to_string()),
+            VendorFault::Timeout(_)
+            | VendorFault::Network(_)
+            | VendorFault::Truncated(_)
+            | VendorFault::Holes(_)
+            | VendorFault::Cut(_)
+            | VendorFault::Empty => QuoteFault::Unreachable(fault.to_string()),
         })?;
         let quote = |quote: Quote| {
             let (price, change_bp) = (quote.won()?, quote.change_bp());

@@ -336,7 +336,7 @@ mod tests {
             ("a trail stop", 100_000.0, 107_800, 110_000, Some(("TRAIL_STOP", 200))),
             ("a loss before a trail stop", 100_000.0, 96_000, 110_000, Some(("PNL_DOWN", 400))),
             ("a fall that never was in profit", 100_000.0, 97_500, 99_900, None),
-            ("an average of a fraction", 33_333.3333, 35_000, 35_000, Some(("PNL_UP", 500))),
+            ("an average of a fraction", 33_333.333_3, 35_000, 35_000, Some(("PNL_UP", 500))),
         ];
         for (name, avg, price, highest, want) in cases {
             let found = held(avg).verdict(price, highest, &settings());
