@@ -197,7 +197,8 @@ fn is_named(name: &str, names: &[&str]) -> bool {
 
 fn is_hash_name(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    lower.split('_').any(|part| HASH_WORDS.contains(&part))
+    // An order plan's key of its recommendation is two ids and a payload's hash.
+    lower == "reco_key" || lower.split('_').any(|part| HASH_WORDS.contains(&part))
 }
 
 /// Whether a field holds a path of ours.
