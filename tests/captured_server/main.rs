@@ -212,6 +212,25 @@ fn fits(pattern: &str, text: &str) -> bool {
     }
 }
 
+/// A backend over the recorded workspace, damaged as the scenario says, at the time of its recording.
+fn prepared(data: &Path, files: &Value, steps: &[Step]) -> Site {
+    let now = recorded_at(steps).and_then(|stamp| stamp.instant());
+    let clock =
+        Arc::new(SimClock::at(now.unwrap_or_else(|| Stamp::from("2026-11-21T02:05:28").instant().expect("a time"))));
+    let bundle = BundlePolicy { allow_unsigned: true, ..BundlePolicy::default() };
+    let site = Site::with(|store| store, clock, OpsPolicy { bundle, ..OpsPolicy::default() });
+    for folder in ["reports", "state"] {
+        copy(&data.join(folder), &site.dir.path().join(folder));
+    }
+    for (file, content) in files.as_object().expect("files") {
+        match content.as_str() {
+            Some(text) => site.store.write(file, &content_of(text)).expect("written"),
+            None => drop(site.store.remove(file).expect("removed")),
+        }
+    }
+    site
+}
+
 #[test]
 fn every_reply_is_the_recorded_one_or_a_listed_difference() {
     let Some(data) = data() else { return };
@@ -223,21 +242,7 @@ fn every_reply_is_the_recorded_one_or_a_listed_difference() {
         if !steps.iter().any(is_ours) {
             continue;
         }
-        let now = recorded_at(&steps).and_then(|stamp| stamp.instant());
-        let clock = Arc::new(SimClock::at(
-            now.unwrap_or_else(|| Stamp::from("2026-11-21T02:05:28").instant().expect("a time")),
-        ));
-        let bundle = BundlePolicy { allow_unsigned: true, ..BundlePolicy::default() };
-        let site = Site::with(|store| store, clock, OpsPolicy { bundle, ..OpsPolicy::default() });
-        for folder in ["reports", "state"] {
-            copy(&data.join(folder), &site.dir.path().join(folder));
-        }
-        for (file, content) in files.as_object().expect("files") {
-            match content.as_str() {
-                Some(text) => site.store.write(file, &content_of(text)).expect("written"),
-                None => drop(site.store.remove(file).expect("removed")),
-            }
-        }
+        let site = prepared(&data, &files, &steps);
         let mut ids = Vec::new();
         for step in steps.iter().filter(|step| is_ours(step)) {
             let mut body = (!step.body.is_null()).then(|| step.body.to_string());
