@@ -36,13 +36,9 @@ fn damage(store: &Store) {
     store.append(layout::TICKET_RECEIPTS, BROKEN, Durability::Durable).expect("written");
 }
 
-#[test]
-fn a_failed_check_blocks_all_that_follows_and_recovers() {
-    let site = Site::new();
-    let ticket = site.post("/api/tickets", Some(TICKET));
-    assert_eq!(ticket.status, 200, "{}", ticket.text);
-    damage(&site.store);
-    assert_eq!(posted(&site, HEALTH)["decision"], "FAIL");
+/// What every part says while the evidence fails its check.
+fn all_is_blocked(site: &Site) {
+    assert_eq!(posted(site, HEALTH)["decision"], "FAIL");
     let told = site.get("/api/evidence/health/latest").json();
     assert_eq!(
         (&told["summary"]["decision"], &told["fail_closed_triggered"]),
@@ -51,20 +47,28 @@ fn a_failed_check_blocks_all_that_follows_and_recovers() {
     );
     assert_eq!(told["checks"][0]["stats"]["fail_reasons"][0]["decision"], "NOT_FOUND", "{told}");
 
-    let cycle = posted(&site, CYCLE);
+    let cycle = posted(site, CYCLE);
     assert_eq!(cycle["data"]["overall_status"], "BLOCKED", "{cycle}");
     assert_eq!(cycle["data"]["reason"], "EVIDENCE_HEALTH_FAIL", "{cycle}");
     assert_eq!(cycle["data"]["ticket_step"]["attempted"], false, "{cycle}");
     assert_eq!(site.store.read(layout::TICKET_RESULTS).expect("readable"), None, "no ticket is touched");
-    assert_eq!(posted(&site, SUMMARY)["overall_status"], "BLOCKED");
+    assert_eq!(posted(site, SUMMARY)["overall_status"], "BLOCKED");
     let summary = site.get("/api/ops/summary/latest").json();
     assert_eq!(summary["rows"][0]["top_risks"][0]["code"], "EVIDENCE_HEALTH_FAIL", "{summary}");
-    let drill = posted(&site, DRILL);
+    let drill = posted(site, DRILL);
     assert_eq!(drill["overall_result"], "FAIL", "{drill}");
     for step in ["ops_cycle", "ops_summary", "outbox_preview", "send_console", "resolver_proof"] {
         assert_eq!(drill["steps_summary"][step], "SKIPPED", "{drill}");
     }
+}
 
+#[test]
+fn a_failed_check_blocks_all_that_follows_and_recovers() {
+    let site = Site::new();
+    let ticket = site.post("/api/tickets", Some(TICKET));
+    assert_eq!(ticket.status, 200, "{}", ticket.text);
+    damage(&site.store);
+    all_is_blocked(&site);
     site.store.remove(layout::TICKET_RECEIPTS).expect("repaired");
     let cycle = posted(&site, CYCLE);
     assert_eq!(cycle["data"]["result"], "OK", "{cycle}");
