@@ -14,7 +14,6 @@ use crate::contracts::Document as _;
 use crate::contracts::EvidenceRef;
 use crate::contracts::Json;
 use crate::contracts::actor::Actor;
-use crate::contracts::cycle::CONSOLE_SIMULATED;
 use crate::contracts::drill::DrillInputs;
 use crate::contracts::drill::DrillReport;
 use crate::contracts::drill::DrillStep;
@@ -28,7 +27,6 @@ use crate::gates::Change;
 use crate::gates::Gates;
 use crate::store::Published;
 use crate::store::StoreFault;
-use crate::store::Stored;
 use crate::store::layout;
 use crate::time::Stamp;
 
@@ -207,18 +205,17 @@ impl Ops {
         Ok(DrillStep { message_count, snapshot_ref: Some(published.snapshot_ref), ..step })
     }
 
-    /// Where the messages of the newest preview went. Anything but the console fails the drill.
-    fn drill_console(&self, _walk: &mut Walk<'_>) -> Result<DrillStep, OpsFault> {
+    /// Where a delivery would send the waiting messages. Anything but the console fails the drill.
+    fn drill_console(&self, walk: &mut Walk<'_>) -> Result<DrillStep, OpsFault> {
         if Gates::new(&self.store).switches().stop.value {
             return Ok(ended(StepResult::Skipped, "EMERGENCY_STOP_ACTIVE"));
         }
-        let delivery = match self.store.document::<PushPreview>(layout::PREVIEW.latest) {
-            Stored::Present(preview) => delivery_of(&preview),
-            Stored::Missing => return Ok(ended(StepResult::Fail, "NO_PREVIEW")),
-            Stored::Damaged(why) => return Ok(ended(StepResult::Fail, &format!("READ_ERROR: {why}"))),
-        };
-        let step = if is_console(&delivery) { passed() } else { ended(StepResult::Fail, "NOT_CONSOLE") };
-        Ok(DrillStep { delivery_actual: Some(delivery), ..step })
+        let made = self.run_delivery(walk.actor)?;
+        walk.refs.push(made.outbox.snapshot_ref);
+        let delivery = made.receipt.delivery_actual;
+        let is_simulated = delivery.as_deref().is_some_and(is_console);
+        let step = if is_simulated { passed() } else { ended(StepResult::Fail, "NOT_CONSOLE") };
+        Ok(DrillStep { delivery_actual: delivery, ..step })
     }
 
     /// Resolves what the summary cites, and the summary itself.
@@ -249,12 +246,6 @@ fn refs_of(summary: &OpsSummary, own: &str) -> Vec<String> {
     });
     let risks = summary.top_risks.iter().flat_map(|risk| risk.evidence_refs.clone());
     [own.to_owned()].into_iter().chain(guard).chain(recent).chain(bundle).chain(reco).chain(risks).collect()
-}
-
-/// The form of delivery of a preview: simulated on the console, unless a row names another channel.
-fn delivery_of(preview: &PushPreview) -> String {
-    let elsewhere = preview.rendered.iter().map(|row| &row.channel).find(|channel| channel.as_str() != "CONSOLE");
-    elsewhere.cloned().unwrap_or_else(|| CONSOLE_SIMULATED.to_owned())
 }
 
 /// CONSOLE and its forms.

@@ -20,7 +20,10 @@ fn every_route_answers_json_on_an_empty_workspace() {
         let want: &[u16] = match (route.verb, route.path) {
             (Verb::Get, "/api/evidence/resolve") => &[422],
             (Verb::Get, path) if path.ends_with("{id}") => &[404],
+            (Verb::Get, "/api/execution_allowlist") => &[404],
+            (Verb::Get, "/api/order_plan/export") => &[409],
             (Verb::Get, _) => &[200],
+            (Verb::Post, _) if route.confirm.is_none() && route.body.iter().all(|member| !member.needed) => &[200],
             (Verb::Post, _) => &[400, 422],
         };
         assert!(want.contains(&answer.status), "{} {path}: {} {body}", route.verb.as_str(), answer.status);
@@ -28,7 +31,7 @@ fn every_route_answers_json_on_an_empty_workspace() {
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
         let open = answer.header("access-control-allow-origin");
         assert_eq!(open, (route.verb == Verb::Get).then_some("*"), "{path}");
-        if answer.status == 200 {
+        if answer.status == 200 && route.verb == Verb::Get && path != "/api/openapi.json" {
             for key in ["status", "schema", "asof", "error"] {
                 assert!(body.as_object().is_some_and(|body| body.contains_key(key)), "{path} lacks {key}: {body}");
             }
