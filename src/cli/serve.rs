@@ -76,6 +76,7 @@ fn ops(context: &Context) -> Arc<Ops> {
             quotes: None,
             order_min_value: settings.ops.order_min_value,
             portfolio_cash: settings.ops.portfolio_cash,
+            heartbeat_max_age: settings.heartbeat.max_age,
         })
     };
     let clock: Arc<dyn crate::time::Clock> = Arc::<crate::time::SystemClock>::clone(&context.clock);

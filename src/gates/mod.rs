@@ -11,12 +11,14 @@
 //! no JSON boolean.
 
 mod audit;
+mod once;
 mod real;
 mod switch;
 
 pub use audit::AuditEntry;
 pub use audit::Change;
 pub use audit::GENESIS;
+pub use once::OnceADay;
 pub use real::RealEnable;
 pub use switch::Origin;
 pub use switch::Reading;

@@ -3,6 +3,9 @@
 //! Nothing here decides whether a message may leave; that is [`crate::gates`]. No error, log line or reply carries a
 //! secret, nor an address that holds one.
 
+pub mod alert;
+pub mod verdict;
+
 use std::time::Duration;
 
 use crate::settings::MessageSecrets;

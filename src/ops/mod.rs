@@ -15,6 +15,7 @@ mod recent;
 mod recommend;
 mod risk;
 mod runs;
+mod status;
 mod summary;
 mod ticket_file;
 mod tickets;
@@ -27,6 +28,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
+use std::time::Duration;
 
 pub use bundle::BundleView;
 pub use health::Health;
@@ -37,6 +39,9 @@ pub use live_cycle::CycleOutcome;
 pub use reaper::ReaperOutcome;
 pub use recommend::RecoOutcome;
 pub use recommend::read_report;
+pub use status::HeartbeatView;
+pub use status::MessageOutcome;
+pub use status::Report;
 pub use summary::SummaryOutcome;
 pub use worker::TicketStep;
 
@@ -91,6 +96,8 @@ pub struct OpsPolicy {
     pub order_min_value: u64,
     /// Cash of the first portfolio, in won.
     pub portfolio_cash: u64,
+    /// How old the last good run may be before the host counts as degraded.
+    pub heartbeat_max_age: Duration,
 }
 
 /// Where prices during a session come from.
@@ -126,6 +133,7 @@ impl Default for OpsPolicy {
             quotes: None,
             order_min_value: 100_000,
             portfolio_cash: 10_000_000,
+            heartbeat_max_age: Duration::from_secs(26 * 3600),
         }
     }
 }
