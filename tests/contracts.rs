@@ -21,9 +21,13 @@ use daily_ops::contracts::cycle::CycleReceipt;
 use daily_ops::contracts::cycle::CycleResult;
 use daily_ops::contracts::health::EvidenceHealth;
 use daily_ops::contracts::health::HealthDecision;
+use daily_ops::contracts::heartbeat::Heartbeat;
 use daily_ops::contracts::integrity::Integrity;
 use daily_ops::contracts::integrity::payload_sha256;
 use daily_ops::contracts::integrity::verify;
+use daily_ops::contracts::message::DailyStatusPush;
+use daily_ops::contracts::message::IncidentPush;
+use daily_ops::contracts::message::MessageKeys;
 use daily_ops::contracts::ops_run::OpsRunHead;
 use daily_ops::contracts::ops_run::RunEnd;
 use daily_ops::contracts::pc_run::PcRun;
@@ -102,6 +106,10 @@ const TYPED: &[(&str, Rewrite, Ours)] = &[
     ("recon_summary_v1", rewritten::<ReconSummary>, Ours::WrittenStrict),
     ("report_human_v1", rewritten::<HumanReport>, Ours::WrittenStrict),
     ("report_ai_v1", rewritten::<AiReport>, Ours::WrittenStrict),
+    ("daily_status_push_v1", rewritten::<DailyStatusPush>, Ours::Written),
+    ("incident_push_v1", rewritten::<IncidentPush>, Ours::Written),
+    ("heartbeat_v1", rewritten::<Heartbeat>, Ours::Written),
+    ("message_keys_v1", rewritten::<MessageKeys>, Ours::WrittenStrict),
 ];
 
 /// Lists whose rows belong to the strategy and are passed on as they are.
