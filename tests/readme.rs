@@ -56,9 +56,15 @@ fn program(arguments: &[String]) -> Output {
 }
 
 fn routes() -> String {
-    let rows =
-        ROUTES.iter().map(|route| format!("| {} | `{}` | {} |\n", route.verb.as_str(), route.path, route.summary));
-    format!("| Method | Path | What it does |\n|---|---|---|\n{}", rows.collect::<String>())
+    let rows = ROUTES.iter().map(|route| {
+        let confirm = route.confirm.map_or("", |confirm| if confirm.in_body { "query or body" } else { "query" });
+        let (verb, role) = (route.verb.as_str(), route.role.as_str());
+        format!("| {verb} | `{}` | {role} | {confirm} | {} |\n", route.path, route.summary)
+    });
+    format!(
+        "| Method | Path | Least role | confirm=true | What it does |\n|---|---|---|---|---|\n{}",
+        rows.collect::<String>()
+    )
 }
 
 fn reasons() -> String {

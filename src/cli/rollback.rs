@@ -8,9 +8,13 @@ use super::exit;
 use super::exit::Failure;
 use super::output::Output;
 use super::switches;
+use crate::contracts::actor::Actor;
+use crate::gates::Change;
+use crate::gates::Gates;
 use crate::pipeline::look_at_backend;
 use crate::release;
 use crate::store::Stored;
+use crate::store::layout;
 use crate::sync::Commit;
 use crate::sync::DirtyPolicy;
 use crate::sync::Remote;
@@ -51,25 +55,48 @@ pub(super) fn rollback(context: &Context, what: RollbackCommand, output: &Output
             let by = context.operator(None);
             let change = (by.name.as_str(), reason.as_str(), context.clock.now());
             let record = release::roll_back(&context.store, &remote, &revision, dirty, change)?;
-            output.result(&record, || {
+            let after = serde_json::json!({"to_rev": record.to_rev, "paths": record.paths});
+            note(context, &by, Change { action: "rollback.to", reason, after, ..change_of_files() })?;
+            let done = Done { record: &record, afterwards: afterwards(context) };
+            output.result(&done, || {
                 let mut lines = vec![format!("{} files restored from {}", record.paths.len(), record.to_rev)];
                 lines.push("the daily pull is skipped until `daily_ops rollback release`".to_owned());
-                lines.extend(afterwards(context));
+                lines.extend(done.afterwards.iter().cloned());
                 lines
             });
             Ok(exit::DONE)
         }
         RollbackCommand::Release => {
             let paths = release::release(&context.store, &remote)?;
-            let document = serde_json::json!({"schema": "ROLLBACK_RELEASED_V1", "paths": paths});
-            output.result(&document, || {
+            let after = serde_json::json!({"paths": paths});
+            note(context, &context.operator(None), Change { action: "rollback.release", after, ..change_of_files() })?;
+            let released = serde_json::json!({"schema": "ROLLBACK_RELEASED_V1", "paths": paths});
+            let done = Done { record: &released, afterwards: afterwards(context) };
+            output.result(&done, || {
                 let mut lines = vec![format!("{} files are back, the daily pull goes on", paths.len())];
-                lines.extend(afterwards(context));
+                lines.extend(done.afterwards.iter().cloned());
                 lines
             });
             Ok(exit::DONE)
         }
     }
+}
+
+/// What was done, and how the host stands after it.
+#[derive(Serialize)]
+struct Done<'a, R: Serialize> {
+    #[serde(flatten)]
+    record: &'a R,
+    afterwards: Vec<String>,
+}
+
+fn change_of_files() -> Change {
+    Change { target: layout::ROLLBACK.to_owned(), ..Change::default() }
+}
+
+fn note(context: &Context, by: &Actor, change: Change) -> Result<(), Failure> {
+    Gates::new(&context.store).record(by, change, context.clock.now())?;
+    Ok(())
 }
 
 /// What an operator looks at after the files changed: health and the three switches.

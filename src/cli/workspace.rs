@@ -53,6 +53,13 @@ const IGNORED: &str = "\
 /state/push/
 /state/approvals/
 /state/real_enable_windows/
+/state/audit/
+/state/deps/
+/state/heartbeat.json
+/state/ops_runner.lock
+/state/real_sender_window_consumed.json
+/state/worker.lock
+/reports/tickets/
 ";
 
 /// Provenance hashes text files as they are stored, so git must not convert their line ends on any machine.
