@@ -4,12 +4,20 @@
 //! secret, nor an address that holds one.
 
 pub mod alert;
+mod email;
+mod slack;
+mod telegram;
 pub mod verdict;
+mod web;
 
 use std::time::Duration;
 
 use crate::settings::MessageSecrets;
 use crate::settings::PushSettings;
+use crate::settings::Secret;
+
+/// The limit of a call when the settings state none.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Where a message can go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +30,35 @@ pub enum Channel {
     Email,
     /// The log of this host; nothing leaves.
     Console,
+}
+
+impl Channel {
+    /// Every channel, the console first.
+    pub const ALL: [Self; 4] = [Self::Console, Self::Telegram, Self::Slack, Self::Email];
+    /// The channels that lead out of this host.
+    pub const OUTSIDE: [Self; 3] = [Self::Telegram, Self::Slack, Self::Email];
+
+    /// The word in documents.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Telegram => "TELEGRAM",
+            Self::Slack => "SLACK",
+            Self::Email => "EMAIL",
+            Self::Console => "CONSOLE",
+        }
+    }
+
+    /// The names of secrets without which nothing can be sent there.
+    #[must_use]
+    pub fn needs(self) -> &'static [&'static str] {
+        match self {
+            Self::Telegram => &["TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID"],
+            Self::Slack => &["SLACK_WEBHOOK_URL"],
+            Self::Email => &["SMTP_HOST", "SMTP_USER", "SMTP_PASS", "EMAIL_TO"],
+            Self::Console => &[],
+        }
+    }
 }
 
 /// What became of a message.
@@ -47,6 +84,13 @@ pub enum Sent {
     NotConfigured(Vec<&'static str>),
 }
 
+impl Sent {
+    /// A failure before or without an HTTP status.
+    fn failed(class: &'static str, message: &str) -> Self {
+        Self::Failed { http_status: None, class, message: message.to_owned(), retry_after: None }
+    }
+}
+
 /// One message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outgoing<'a> {
@@ -54,6 +98,18 @@ pub struct Outgoing<'a> {
     pub title: &'a str,
     /// The text.
     pub text: &'a str,
+}
+
+impl Outgoing<'_> {
+    /// Title and text for a channel that has no subject; a title that already starts the text stands once.
+    fn joined(self) -> String {
+        match (self.title.trim(), self.text) {
+            ("", text) => text.to_owned(),
+            (title, "") => title.to_owned(),
+            (title, text) if text.starts_with(title) => text.to_owned(),
+            (title, text) => format!("{title}\n{text}"),
+        }
+    }
 }
 
 /// The channels as they are configured now.
@@ -66,9 +122,42 @@ pub struct Messenger {
 }
 
 impl Messenger {
-    /// Hands a message to a channel and waits for the answer, at most the configured limit.
+    /// The names that a channel needs and that have no value.
     #[must_use]
-    pub fn send(&self, _channel: Channel, _message: Outgoing<'_>) -> Sent {
-        Sent::NotConfigured(Vec::new())
+    pub fn missing(&self, channel: Channel) -> Vec<&'static str> {
+        channel.needs().iter().copied().filter(|name| !self.secrets.is_present(name)).collect()
+    }
+
+    /// Hands a message to a channel and waits for the answer, at most the configured limit. It is tried once.
+    #[must_use]
+    pub fn send(&self, channel: Channel, message: Outgoing<'_>) -> Sent {
+        let missing = self.missing(channel);
+        if !missing.is_empty() {
+            return Sent::NotConfigured(missing);
+        }
+        let limit = if self.settings.limit.is_zero() { LIMIT } else { self.settings.limit };
+        let secret = |name: &str| self.secrets.get(name).map(Secret::expose).unwrap_or_default();
+        match channel {
+            Channel::Telegram => {
+                let who = (secret("TELEGRAM_BOT_TOKEN"), secret("TELEGRAM_CHAT_ID"));
+                telegram::send(&self.settings.telegram_url, who, message, limit)
+            }
+            Channel::Slack => slack::send(secret("SLACK_WEBHOOK_URL"), message, limit),
+            Channel::Email => {
+                let server = email::MailServer {
+                    host: secret("SMTP_HOST"),
+                    port: self.settings.smtp_port,
+                    tls: self.settings.smtp_tls,
+                    user: secret("SMTP_USER"),
+                    password: secret("SMTP_PASS"),
+                };
+                email::send(&server, secret("EMAIL_TO"), message, limit)
+            }
+            Channel::Console => {
+                // The text may hold whatever its writer put into it; that a message was shown is all a log needs.
+                tracing::info!(characters = message.text.chars().count(), "a message for the console");
+                Sent::Delivered { http_status: None }
+            }
+        }
     }
 }

@@ -1,10 +1,16 @@
 //! What an attempt to send came to: its delivery, its key and its receipt.
 
+use std::time::Duration;
+
+use super::Messenger;
 use super::Sent;
 use crate::contracts::message::DeliveryActual;
 use crate::contracts::message::KeyState;
 use crate::contracts::message::MessageReceipt;
 use crate::time::Stamp;
+
+/// Classes that say by themselves that nothing arrived.
+const KNOWN: [&str; 4] = ["CONNECT", "BAD_ADDRESS", "BAD_SECRET", "REJECTED"];
 
 /// One attempt, judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +44,8 @@ pub fn judge(sent: &Sent, delivered: DeliveryActual, begun: Stamp) -> Attempt {
             receipt: MessageReceipt { error_message: Some(without_value(names)), ..receipt("FAILED", None) },
         },
         Sent::Failed { http_status, class, message, retry_after } => {
-            let known = *class == "CONNECT" || http_status.is_some_and(|status| (400..600).contains(&status));
-            let (delivery, state, word) = if known {
+            let never_left = KNOWN.contains(class) || http_status.is_some_and(|status| (400..600).contains(&status));
+            let (delivery, state, word) = if never_left {
                 (DeliveryActual::TelegramFailed, KeyState::Failed, "FAILED")
             } else {
                 (DeliveryActual::TelegramError, KeyState::Unknown, "UNKNOWN")
@@ -55,6 +61,14 @@ pub fn judge(sent: &Sent, delivered: DeliveryActual, begun: Stamp) -> Attempt {
     }
 }
 
+/// The same messenger with a limit that a waiting caller can bear.
+#[must_use]
+pub fn within(mut messenger: Messenger, most: Duration) -> Messenger {
+    let limit = messenger.settings.limit;
+    messenger.settings.limit = if limit.is_zero() { most } else { limit.min(most) };
+    messenger
+}
+
 /// The text for names that have no value.
 #[must_use]
 pub fn without_value(names: &[&str]) -> String {
@@ -64,7 +78,6 @@ pub fn without_value(names: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn only_a_refusal_or_no_connection_leaves_the_key_free() {
@@ -80,6 +93,8 @@ mod tests {
             ("too many", failed(Some(429), "RATE_LIMITED"), "TELEGRAM_FAILED", KeyState::Failed),
             ("server", failed(Some(502), "SERVER_ERROR"), "TELEGRAM_FAILED", KeyState::Failed),
             ("no connection", failed(None, "CONNECT"), "TELEGRAM_FAILED", KeyState::Failed),
+            ("refused in a good status", failed(Some(200), "REJECTED"), "TELEGRAM_FAILED", KeyState::Failed),
+            ("an address that is none", failed(None, "BAD_ADDRESS"), "TELEGRAM_FAILED", KeyState::Failed),
             ("timeout", failed(None, "TIMEOUT"), "TELEGRAM_ERROR", KeyState::Unknown),
             ("no JSON", failed(Some(200), "RESPONSE_INVALID"), "TELEGRAM_ERROR", KeyState::Unknown),
             ("a class of later", failed(None, "SOMETHING"), "TELEGRAM_ERROR", KeyState::Unknown),

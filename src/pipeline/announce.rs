@@ -195,12 +195,14 @@ fn alert(run: &Run<'_>, stage: &StageReport) -> Alert {
     let heartbeat = heartbeat::after(run.site.store, &run.record, run.site.clock.now());
     let kind = IncidentKind::BackendDown;
     let detail = stage.detail.as_deref().map(|text| format!(": {text}")).unwrap_or_default();
+    let mut lines = last_lines(run.site.store, layout::RUN_LOG);
+    lines.retain(|line| !run.site.outside.messenger.secrets.is_told_in(line));
     Alert {
         title: format!("[{}] {}", kind.severity(), kind.as_str()),
         why: format!("{}{detail}", stage.code),
         since: heartbeat.first_failure_at.as_ref().and_then(Stamp::instant).map(|at| format!("{} KST", line_stamp(at))),
         bad_runs: heartbeat.consecutive_failures,
-        lines: last_lines(run.site.store, layout::RUN_LOG),
+        lines,
         next: next_step(stage.code.as_str(), run.site.outside.lang),
     }
 }

@@ -15,6 +15,7 @@ use crate::notify::Outgoing;
 use crate::notify::alert::is_suspect;
 use crate::notify::verdict::Attempt;
 use crate::notify::verdict::judge;
+use crate::notify::verdict::within;
 use crate::notify::verdict::without_value;
 use crate::store::Holder;
 use crate::store::LockOutcome;
@@ -74,7 +75,8 @@ fn refused(direct: &Direct<'_>) -> Option<String> {
     if !switches.sender.value {
         return Some("SENDER_DISABLED: the sender is not enabled".to_owned());
     }
-    if is_suspect(direct.text) || is_suspect(direct.title) {
+    let told = direct.messenger.secrets.is_told_in(direct.text);
+    if told || is_suspect(direct.text) || is_suspect(direct.title) {
         return Some("SECRET_INJECTION_SUSPECTED".to_owned());
     }
     let missing: Vec<&str> = NAMES.into_iter().filter(|name| !direct.messenger.secrets.is_present(name)).collect();
@@ -105,8 +107,7 @@ fn tried(direct: &Direct<'_>, key: &str, control: &Control) -> Result<Told, Stor
         return Ok(Told::NotSent(why));
     }
     let begun = Stamp::of(direct.clock.now());
-    let mut messenger = direct.messenger.clone();
-    messenger.settings.limit = messenger.settings.limit.min(LIMIT);
+    let messenger = within(direct.messenger.clone(), LIMIT);
     let (title, text) = (direct.title.to_owned(), direct.text.to_owned());
     let asked = control
         .ask(direct.clock, LIMIT, move || messenger.send(Channel::Telegram, Outgoing { title: &title, text: &text }));

@@ -132,7 +132,10 @@ impl Ops {
         let end = String::from_utf8_lossy(log.get(log.len().saturating_sub(TAIL)..).unwrap_or_default()).into_owned();
         let lines: Vec<&str> = end.lines().filter(|line| !line.trim().is_empty()).collect();
         let first = lines.len().saturating_sub(LINES);
-        let shown = |line: &&str| if is_suspect(line) { HELD_BACK.to_owned() } else { (*line).to_owned() };
+        // One line that may not leave must not cost the whole message.
+        let secrets = self.message_secrets();
+        let may_not = |line: &str| is_suspect(line) || secrets.is_told_in(line);
+        let shown = |line: &&str| if may_not(line) { HELD_BACK.to_owned() } else { (*line).to_owned() };
         lines.get(first..).unwrap_or_default().iter().map(shown).collect()
     }
 }

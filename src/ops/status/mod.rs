@@ -34,11 +34,11 @@ use crate::gates::Gates;
 use crate::gates::OnceADay;
 use crate::gates::Permission;
 use crate::notify::Channel;
-use crate::notify::Messenger;
 use crate::notify::Outgoing;
 use crate::notify::alert::HELD_BACK;
 use crate::notify::alert::is_suspect;
 use crate::notify::verdict::judge;
+use crate::notify::verdict::within;
 use crate::notify::verdict::without_value;
 use crate::store::Family;
 use crate::store::Published;
@@ -171,13 +171,15 @@ impl Ops {
             receipt: None,
             text,
         };
-        if is_suspect(&text) || is_suspect(letter.title) {
+        let policy = (self.policy)();
+        let told = policy.as_ref().is_ok_and(|policy| policy.messenger.secrets.is_told_in(&text));
+        if told || is_suspect(&text) || is_suspect(letter.title) {
             return Ok(only_here("SECRET_INJECTION_SUSPECTED".to_owned(), HELD_BACK.to_owned()));
         }
         if let Permission::Block(code, why) = Gates::new(&self.store).permit(Action::Send, now) {
             return Ok(only_here(refusal(code, &why), text));
         }
-        let messenger = match (self.policy)() {
+        let messenger = match policy {
             Ok(policy) => policy.messenger,
             Err(why) => return Ok(only_here(format!("POLICY_UNREADABLE: {why}"), text)),
         };
@@ -191,7 +193,7 @@ impl Ops {
             return Ok(only_here(refusal(code, &why), text));
         }
         let begun = Stamp::of(self.clock.now());
-        let sent = quick(messenger).send(Channel::Telegram, Outgoing { title: letter.title, text: &text });
+        let sent = within(messenger, LIMIT).send(Channel::Telegram, Outgoing { title: letter.title, text: &text });
         let attempt = judge(&sent, DeliveryActual::Telegram, begun);
         Ok(Delivery { actual: Some(attempt.delivery), because: None, receipt: Some(attempt.receipt), text })
     }
@@ -332,9 +334,4 @@ fn repeated(state: KeyState) -> &'static str {
             "an earlier attempt of today may have arrived (TELEGRAM_ERROR); it is not sent again"
         }
     }
-}
-
-fn quick(mut messenger: Messenger) -> Messenger {
-    messenger.settings.limit = messenger.settings.limit.min(LIMIT);
-    messenger
 }

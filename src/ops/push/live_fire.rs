@@ -1,0 +1,109 @@
+//! LIVE_FIRE_OPS_RECEIPT_V1: one real message, after which window and sender are closed whatever became of it.
+
+use super::checks::CHANNEL;
+use super::send::SenderAfter;
+use super::send::Sending;
+use crate::contracts::Document as _;
+use crate::contracts::actor::Actor;
+use crate::contracts::push::LiveFireReceipt;
+use crate::contracts::push::LiveFireRefs;
+use crate::contracts::push::SendDecision;
+use crate::gates::Change;
+use crate::gates::Gates;
+use crate::ops::Ops;
+use crate::ops::resolves;
+use crate::store::Published;
+use crate::store::StoreFault;
+use crate::store::layout;
+use crate::time::Stamp;
+
+/// A live fire that was decided and stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveFireOutcome {
+    /// What happened.
+    pub receipt: LiveFireReceipt,
+    /// Where it lies.
+    pub published: Published,
+    /// One line for people.
+    pub message: String,
+}
+
+impl Ops {
+    /// Sends one message if everything allows it. Before it is handed over the windows are used up and the sender is
+    /// disabled.
+    ///
+    /// # Errors
+    /// A file cannot be written. When that was the attempt's own record, nothing was sent.
+    pub fn run_live_fire(&self, actor: &Actor) -> Result<LiveFireOutcome, StoreFault> {
+        let _held = self.store.exclusive(layout::PUSH_LOCK)?;
+        let messenger = self.messenger();
+        let checked = self.check_send(&messenger, self.clock.now())?;
+        let mut receipt = LiveFireReceipt {
+            schema: LiveFireReceipt::SCHEMA.to_owned(),
+            run_id: Some(uuid::Uuid::new_v4().to_string()),
+            precheck_summary: checked.precheck,
+            channel: Some(CHANNEL.as_str().to_owned()),
+            ..LiveFireReceipt::default()
+        };
+        let message = match checked.verdict {
+            Err(refused) => {
+                receipt.blocked_reason = Some(refused.reason.to_owned());
+                format!("{}: {}", refused.decision.as_str(), refused.text)
+            }
+            Ok(ready) => {
+                let sending = Sending { messenger: &messenger, actor, after: SenderAfter::Disabled };
+                let made = self.attempt(&sending, ready)?;
+                let sent = self.publish_send(made, actor)?;
+                // A switch that was closed in between kept the message back, but not the sender open.
+                if Gates::new(&self.store).switches().sender.value {
+                    self.disable_sender(actor, self.clock.now())?;
+                }
+                receipt.attempted = sent.receipt.decision.is_some_and(SendDecision::is_attempt);
+                receipt.blocked_reason.clone_from(&sent.receipt.blocked_reason);
+                receipt.send_http_status = sent.receipt.http_status;
+                receipt.message_id.clone_from(&sent.receipt.message_id);
+                receipt.window_consumed = true;
+                receipt.sender_disabled_after = true;
+                receipt.refs = self.live_fire_refs(checked.outbox_snapshot, &sent.published)?;
+                sent.message()
+            }
+        };
+        self.publish_live_fire(receipt, message, actor)
+    }
+
+    fn live_fire_refs(&self, outbox: Option<String>, sent: &Published) -> Result<LiveFireRefs, StoreFault> {
+        let made = self.publish_postmortem()?;
+        let outbox = outbox.unwrap_or_else(|| layout::OUTBOX.latest.to_owned());
+        Ok(LiveFireRefs {
+            outbox_snapshot_path: Some(outbox).filter(|reference| resolves(&self.store, reference)),
+            send_latest_path: Some(sent.latest_ref.to_owned()),
+            postmortem_latest_path: Some(made.published.latest_ref.to_owned()),
+        })
+    }
+
+    fn publish_live_fire(
+        &self,
+        receipt: LiveFireReceipt,
+        message: String,
+        actor: &Actor,
+    ) -> Result<LiveFireOutcome, StoreFault> {
+        let now = self.clock.now();
+        let (receipt, published) = self.store.publish(layout::LIVE_FIRE, now, &|snapshot_ref| LiveFireReceipt {
+            asof: Some(Stamp::of(now)),
+            snapshot_ref: Some(snapshot_ref.to_owned()),
+            ..receipt.clone()
+        })?;
+        let change = Change {
+            action: "push.live_fire",
+            target: published.snapshot_ref.clone(),
+            reason: receipt.blocked_reason.clone().unwrap_or_default(),
+            before: serde_json::Value::Null,
+            after: serde_json::json!({
+                "run_id": receipt.run_id, "attempted": receipt.attempted,
+                "window_consumed": receipt.window_consumed, "sender_disabled_after": receipt.sender_disabled_after,
+            }),
+        };
+        Gates::new(&self.store).record(actor, change, now)?;
+        Ok(LiveFireOutcome { receipt, published, message })
+    }
+}

@@ -1,0 +1,232 @@
+//! PUSH_SEND_RECEIPT_V1: one message leaves, if everything allows it, and at most once.
+//!
+//! Before the channel is called the windows are used up and a line with decision ATTEMPTED is on the disk. A process that
+//! is killed during the call therefore neither sends again nor forgets that it may have sent.
+
+use super::FORMATTER;
+use super::HELD_BACK;
+use super::INJECTION;
+use super::checks::CHANNEL;
+use super::checks::Ready;
+use super::checks::Refused;
+use super::checks::switches_allow;
+use super::headline;
+use super::is_told;
+use super::line_of;
+use super::plain;
+use super::window;
+use crate::contracts::Document as _;
+use crate::contracts::actor::Actor;
+use crate::contracts::push::OutboxMessage;
+use crate::contracts::push::SendDecision;
+use crate::contracts::push::SendReceipt;
+use crate::contracts::push::TelegramSeen;
+use crate::gates::Change;
+use crate::gates::Gates;
+use crate::gates::Sender;
+use crate::gates::SwitchFault;
+use crate::notify::Messenger;
+use crate::notify::Outgoing;
+use crate::notify::Sent;
+use crate::ops::Ops;
+use crate::ops::resolves;
+use crate::ops::resolving;
+use crate::store::Durability;
+use crate::store::Published;
+use crate::store::StoreFault;
+use crate::store::layout;
+use crate::time::KstTime;
+use crate::time::Stamp;
+
+/// Characters of a text that are handed to a channel; each channel cuts further.
+const MAX_TEXT: usize = 16_000;
+
+/// A sending that was decided and stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SendOutcome {
+    /// What became of it.
+    pub receipt: SendReceipt,
+    /// Where it lies.
+    pub published: Published,
+}
+
+/// What happens to the sender before a message is handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SenderAfter {
+    /// It stays as it is.
+    Kept,
+    /// It is disabled.
+    Disabled,
+}
+
+/// One sending, known to its helpers.
+#[derive(Debug)]
+pub(super) struct Sending<'a> {
+    pub(super) messenger: &'a Messenger,
+    pub(super) actor: &'a Actor,
+    pub(super) after: SenderAfter,
+}
+
+impl Ops {
+    /// Sends the first message of the outbox that was not sent before, if everything allows it.
+    ///
+    /// # Errors
+    /// A file cannot be written. When that was the attempt's own record, nothing was sent.
+    pub fn run_send(&self, actor: &Actor) -> Result<SendOutcome, StoreFault> {
+        let _held = self.store.exclusive(layout::PUSH_LOCK)?;
+        let now = self.clock.now();
+        let messenger = self.messenger();
+        let sending = Sending { messenger: &messenger, actor, after: SenderAfter::Kept };
+        let receipt = match self.check_send(&messenger, now)?.verdict {
+            Ok(ready) => self.attempt(&sending, ready)?,
+            Err(refused) => refusal(&sending, refused),
+        };
+        self.publish_send(receipt, actor)
+    }
+
+    /// Uses up the windows, writes the attempt down, and hands the message over.
+    pub(super) fn attempt(&self, sending: &Sending<'_>, ready: Ready) -> Result<SendReceipt, StoreFault> {
+        let now = self.clock.now();
+        let mut receipt = SendReceipt {
+            asof: Some(Stamp::of(now)),
+            decision: Some(SendDecision::Attempted),
+            ..of_message(sending, Some(&ready.message))
+        };
+        let outgoing = (headline(&ready.message), plain(&ready.message.content, MAX_TEXT));
+        receipt.text_preview = Some(plain(&[outgoing.0.as_str(), &outgoing.1].join("\n"), MAX_TEXT).trim().to_owned());
+        let id = receipt.send_id.clone().unwrap_or_default();
+        window::consume_sender_window(&self.store, sending.actor, now)?;
+        window::consume_window(&self.store, &ready.window_id, sending.actor, &format!("push send {id}"), now)?;
+        self.store.append(layout::SEND_RECEIPTS, &line_of(&receipt)?, Durability::Durable)?;
+        // Somebody may have closed a switch while this was written.
+        if let Err(refused) = switches_allow(&Gates::new(&self.store).switches()) {
+            let decision = Some(SendDecision::Blocked);
+            let (blocked_reason, reason_detail) = (Some(refused.reason.to_owned()), Some(refused.text));
+            return Ok(SendReceipt { decision, blocked_reason, reason_detail, ..receipt });
+        }
+        if sending.after == SenderAfter::Disabled {
+            self.disable_sender(sending.actor, now)?;
+        }
+        let sent = sending.messenger.send(CHANNEL, Outgoing { title: &outgoing.0, text: &outgoing.1 });
+        Ok(outcome(receipt, sent))
+    }
+
+    pub(super) fn disable_sender(&self, actor: &Actor, now: KstTime) -> Result<(), StoreFault> {
+        let outcome = Gates::new(&self.store).set_sender(Sender::Off, actor, "a live fire was attempted", now);
+        match outcome {
+            Ok(_) => Ok(()),
+            Err(SwitchFault::Store(fault)) => Err(fault),
+            Err(other @ (SwitchFault::NoReason(_) | SwitchFault::Refused(_))) => Err(StoreFault {
+                verb: "write",
+                path: layout::SENDER.to_owned(),
+                source: std::io::Error::other(other.to_string()),
+            }),
+        }
+    }
+
+    /// Stores a receipt: the line first, then snapshot and latest, then the audit entry.
+    pub(super) fn publish_send(&self, receipt: SendReceipt, actor: &Actor) -> Result<SendOutcome, StoreFault> {
+        let now = self.clock.now();
+        let preview = layout::PREVIEW.latest;
+        let receipt = SendReceipt {
+            preview_ref: resolves(&self.store, preview).then(|| preview.to_owned()),
+            asof: Some(Stamp::of(now)),
+            ..receipt
+        };
+        let line = line_of(&receipt)?;
+        self.store.append(layout::SEND_RECEIPTS, &line, Durability::Durable)?;
+        let cited = resolving(
+            &self.store,
+            [layout::OUTBOX.latest, preview, layout::SELF_TEST.latest].map(str::to_owned),
+        );
+        let (receipt, published) = self.store.publish(layout::SEND, now, &|snapshot_ref| SendReceipt {
+            evidence_refs: [snapshot_ref, layout::SEND.latest]
+                .map(str::to_owned)
+                .into_iter()
+                .chain(cited.iter().cloned())
+                .collect(),
+            snapshot_ref: Some(snapshot_ref.to_owned()),
+            ..receipt.clone()
+        })?;
+        let change = Change {
+            action: "push.send",
+            target: published.snapshot_ref.clone(),
+            reason: receipt.blocked_reason.clone().unwrap_or_default(),
+            before: serde_json::Value::Null,
+            after: serde_json::json!({
+                "send_id": receipt.send_id, "decision": receipt.decision, "message_id": receipt.message_id,
+                "http_status": receipt.http_status, "error_class": receipt.error_class,
+            }),
+        };
+        Gates::new(&self.store).record(actor, change, now)?;
+        Ok(SendOutcome { receipt, published })
+    }
+}
+
+/// The receipt of a no.
+pub(super) fn refusal(sending: &Sending<'_>, refused: Refused) -> SendReceipt {
+    let held = (refused.reason == INJECTION).then(|| HELD_BACK.to_owned());
+    SendReceipt {
+        decision: Some(refused.decision),
+        blocked_reason: Some(refused.reason.to_owned()),
+        reason_detail: Some(refused.text),
+        text_preview: held,
+        ..of_message(sending, refused.message.as_ref())
+    }
+}
+
+fn of_message(sending: &Sending<'_>, message: Option<&OutboxMessage>) -> SendReceipt {
+    let secrets = &sending.messenger.secrets;
+    // An id or a kind that could tell a secret is as dangerous as a text. Otherwise the id stays exactly what it is: by it
+    // the next sending knows that this message was handed over.
+    let shown = |text: &str| if is_told(text, secrets) { HELD_BACK.to_owned() } else { text.to_owned() };
+    SendReceipt {
+        schema: SendReceipt::SCHEMA.to_owned(),
+        send_id: Some(uuid::Uuid::new_v4().to_string()),
+        channel: Some(CHANNEL.as_str().to_owned()),
+        message_id: message.map(|message| shown(&message.message_id)),
+        request_type: message.map(|message| shown(&message.push_type)),
+        formatter_ref: Some(FORMATTER.to_owned()),
+        secrets_status_observed: TelegramSeen {
+            token: secrets.is_present("TELEGRAM_BOT_TOKEN"),
+            chat: secrets.is_present("TELEGRAM_CHAT_ID"),
+        },
+        ..SendReceipt::default()
+    }
+}
+
+fn outcome(receipt: SendReceipt, sent: Sent) -> SendReceipt {
+    match sent {
+        Sent::Delivered { http_status } => {
+            SendReceipt { decision: Some(SendDecision::Sent), http_status, ..receipt }
+        }
+        Sent::Failed { http_status, class, message, retry_after } => SendReceipt {
+            decision: Some(SendDecision::Failed),
+            http_status,
+            error_class: Some(class.to_owned()),
+            error_message_sanitized: Some(message),
+            retry_after_seconds: retry_after.map(|wait| wait.as_secs()),
+            ..receipt
+        },
+        Sent::NotConfigured(names) => SendReceipt {
+            decision: Some(SendDecision::Failed),
+            error_class: Some("NOT_CONFIGURED".to_owned()),
+            error_message_sanitized: Some(format!("without a value: {}", names.join(", "))),
+            ..receipt
+        },
+    }
+}
+
+impl SendOutcome {
+    /// One line for people.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let decision = self.receipt.decision.map_or("", SendDecision::as_str);
+        let detail = self.receipt.reason_detail.as_deref().or(self.receipt.error_message_sanitized.as_deref());
+        match (self.receipt.blocked_reason.as_deref(), detail) {
+            (Some("EMERGENCY_STOP"), _) => format!("{decision} by Emergency Stop"),
+            (_, Some(detail)) => format!("{decision}: {detail}"),
+            _ => decision.to_owned(),
+        }
+    }
+}
