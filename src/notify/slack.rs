@@ -23,7 +23,9 @@ pub(super) fn send(address: &str, message: Outgoing<'_>, limit: Duration) -> Sen
 fn judged(answer: &Answer) -> Sent {
     let (class, message) = match answer.status {
         200 | 201 | 202 | 204 if is_yes(&answer.body) => return Sent::Delivered { http_status: Some(answer.status) },
-        200..=299 => ("RESPONSE_INVALID", "the answer is none of a webhook; whether it was delivered is unknown".to_owned()),
+        200..=299 => {
+            ("RESPONSE_INVALID", "the answer is none of a webhook; whether it was delivered is unknown".to_owned())
+        }
         status @ (401 | 404) => ("UNAUTHORIZED", format!("the webhook does not know its address (HTTP {status})")),
         status @ (400 | 403 | 410) => ("REJECTED", format!("the webhook refused the message (HTTP {status})")),
         status => web::class_of(status, "the webhook"),

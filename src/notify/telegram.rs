@@ -65,7 +65,9 @@ fn judged(answer: &Answer) -> Sent {
     let (class, message) = match (answer.status, said.ok) {
         (200, Some(true)) => return Sent::Delivered { http_status: Some(200) },
         (200, Some(false)) => ("REJECTED", format!("the Bot API refused the message{because}")),
-        (200, None) => ("RESPONSE_INVALID", "the answer is none of the Bot API; whether it was delivered is unknown".to_owned()),
+        (200, None) => {
+            ("RESPONSE_INVALID", "the answer is none of the Bot API; whether it was delivered is unknown".to_owned())
+        }
         (401 | 404, _) => ("UNAUTHORIZED", format!("the Bot API does not know the token (HTTP {})", answer.status)),
         (400 | 403, _) => ("REJECTED", format!("the Bot API refused the message (HTTP {}){because}", answer.status)),
         (status, _) => web::class_of(status, "the Bot API"),

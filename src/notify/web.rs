@@ -77,7 +77,9 @@ pub(super) fn class_of(status: u16, who: &str) -> (&'static str, String) {
     match status {
         429 => ("RATE_LIMITED", format!("{who} wants to be asked later (HTTP 429)")),
         500..=599 => ("SERVER_ERROR", format!("{who} failed (HTTP {status}); whether it was delivered is unknown")),
-        300..=399 => ("RESPONSE_INVALID", format!("{who} answered with a redirect (HTTP {status}), which is not followed")),
+        300..=399 => {
+            ("RESPONSE_INVALID", format!("{who} answered with a redirect (HTTP {status}), which is not followed"))
+        }
         400..=499 => ("REJECTED", format!("{who} refused the message (HTTP {status})")),
         _ => ("RESPONSE_INVALID", format!("{who} answered HTTP {status}; whether it was delivered is unknown")),
     }

@@ -46,7 +46,11 @@ fn a_test_is_always_made_and_leaves_the_day_alone() {
     assert_eq!(incident("test")["skipped"], false);
     assert_eq!(incident("normal")["skipped"], true);
     for file in desk.site.store.snapshots(layout::DAILY_STATUS.snapshots).expect("listed") {
-        assert_eq!(file.name.starts_with("daily_status_test_"), desk.json(&file.reference)["mode"] == "test", "{file:?}");
+        assert_eq!(
+            file.name.starts_with("daily_status_test_"),
+            desk.json(&file.reference)["mode"] == "test",
+            "{file:?}"
+        );
     }
 }
 

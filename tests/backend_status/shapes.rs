@@ -151,7 +151,10 @@ fn an_incident_shows_the_last_lines_of_the_run_without_what_may_not_leave() {
     desk.site.store.write(layout::RUN_LOG, log.as_bytes()).expect("written");
     let made = desk.incident("kind=LIVE_FAILED&reason=LIVE_RUN_FAILED").json();
     let message = made["message"].as_str().expect("text");
-    assert!(message.contains("Last lines:\n  two\n  three\n  [BLOCKED]\n  five\n  six\nNext: daily_ops explain"), "{message}");
+    assert!(
+        message.contains("Last lines:\n  two\n  three\n  [BLOCKED]\n  five\n  six\nNext: daily_ops explain"),
+        "{message}"
+    );
     assert_eq!(made["not_sent_because"], "DRY_RUN: the gate is MOCK_ONLY");
 }
 
@@ -161,7 +164,11 @@ fn a_text_that_could_pull_a_value_in_is_held_back_and_costs_no_key() {
     for reason in ["%24%7BHOME%7D", "%7B%7Bx%7D%7D", "%24(id)", "telegram_bot_token"] {
         let answer = desk.incident(&format!("kind=OPS_FAILED&reason={reason}"));
         let made = answer.json();
-        assert_eq!((made["message"].as_str(), made["reason"].as_str()), (Some("[BLOCKED]"), Some("[BLOCKED]")), "{made}");
+        assert_eq!(
+            (made["message"].as_str(), made["reason"].as_str()),
+            (Some("[BLOCKED]"), Some("[BLOCKED]")),
+            "{made}"
+        );
         assert_eq!(made["not_sent_because"], "SECRET_INJECTION_SUSPECTED", "{reason}");
     }
     let made = desk.incident("kind=OPS_FAILED&reason=clean").json();
@@ -173,10 +180,38 @@ fn health_tells_how_the_daily_run_lives() {
     let desk = Desk::new();
     let cases = [
         ("never ran", None, "UP", "MISSING"),
-        ("good", Some(json!({"result": "DONE", "started_at": "2026-11-20T09:05:00+09:00", "last_success_at": "2026-11-20T09:05:09+09:00"})), "UP", "UP"),
-        ("too old", Some(json!({"result": "DONE", "started_at": "2026-11-18T09:05:00+09:00", "last_success_at": "2026-11-18T09:05:09+09:00"})), "DEGRADED", "DEGRADED"),
-        ("blocked", Some(json!({"result": "BLOCKED", "started_at": "2026-11-20T09:05:00+09:00", "last_success_at": "2026-11-19T09:05:09+09:00"})), "DEGRADED", "DEGRADED"),
-        ("from the future", Some(json!({"result": "DONE", "started_at": "2026-11-21T09:05:00+09:00", "last_success_at": "2026-11-21T09:05:09+09:00"})), "DEGRADED", "DEGRADED"),
+        (
+            "good",
+            Some(
+                json!({"result": "DONE", "started_at": "2026-11-20T09:05:00+09:00", "last_success_at": "2026-11-20T09:05:09+09:00"}),
+            ),
+            "UP",
+            "UP",
+        ),
+        (
+            "too old",
+            Some(
+                json!({"result": "DONE", "started_at": "2026-11-18T09:05:00+09:00", "last_success_at": "2026-11-18T09:05:09+09:00"}),
+            ),
+            "DEGRADED",
+            "DEGRADED",
+        ),
+        (
+            "blocked",
+            Some(
+                json!({"result": "BLOCKED", "started_at": "2026-11-20T09:05:00+09:00", "last_success_at": "2026-11-19T09:05:09+09:00"}),
+            ),
+            "DEGRADED",
+            "DEGRADED",
+        ),
+        (
+            "from the future",
+            Some(
+                json!({"result": "DONE", "started_at": "2026-11-21T09:05:00+09:00", "last_success_at": "2026-11-21T09:05:09+09:00"}),
+            ),
+            "DEGRADED",
+            "DEGRADED",
+        ),
         ("damaged", Some(json!([])), "DEGRADED", "DEGRADED"),
     ];
     for (name, heartbeat, overall, component) in cases {
@@ -188,7 +223,11 @@ fn health_tells_how_the_daily_run_lives() {
         }
         let said = desk.get("/health");
         let beat = &said["components"]["HEARTBEAT"];
-        assert_eq!((said["status"].as_str(), beat["status"].as_str()), (Some(overall), Some(component)), "{name}: {said}");
+        assert_eq!(
+            (said["status"].as_str(), beat["status"].as_str()),
+            (Some(overall), Some(component)),
+            "{name}: {said}"
+        );
         assert_eq!(beat["why"].is_null(), component == "UP", "{name}: {said}");
         assert!(beat.get("last_success_at").is_some(), "{name}: {said}");
     }

@@ -61,11 +61,21 @@ fn a_message_leaves_once_and_is_recorded() {
 #[test]
 fn every_switch_that_says_no_keeps_the_message_here() {
     let cases = [
-        ("stop on", layout::STOP, r#"{"schema":"EMERGENCY_STOP_V1","enabled":true,"reason":"drill"}"#, "EMERGENCY_STOP: drill"),
+        (
+            "stop on",
+            layout::STOP,
+            r#"{"schema":"EMERGENCY_STOP_V1","enabled":true,"reason":"drill"}"#,
+            "EMERGENCY_STOP: drill",
+        ),
         ("stop unreadable", layout::STOP, "{", "EMERGENCY_STOP_UNREADABLE"),
         ("gate closed", layout::GATE, r#"{"schema":"EXECUTION_GATE_V1","mode":"DRY_RUN"}"#, "the gate is DRY_RUN"),
         ("gate unreadable", layout::GATE, "{", "the gate is MOCK_ONLY"),
-        ("sender off", layout::SENDER, r#"{"schema":"REAL_SENDER_ENABLE_V1","enabled":false}"#, "the sender is not enabled"),
+        (
+            "sender off",
+            layout::SENDER,
+            r#"{"schema":"REAL_SENDER_ENABLE_V1","enabled":false}"#,
+            "the sender is not enabled",
+        ),
         ("sender unreadable", layout::SENDER, "{", "the sender is not enabled"),
         ("no approval", layout::APPROVALS, "", "no approval"),
         ("no window", layout::WINDOWS, "", "no window"),
@@ -121,7 +131,10 @@ fn a_refusal_leaves_the_key_free_and_an_unknown_end_uses_it_up() {
     let refused = Desk::with(messenger(&gone, "1s"));
     refused.open();
     let made = refused.send(STATUS);
-    assert_eq!((made["delivery_actual"].as_str(), made["send_receipt"]["error_class"].as_str()), (Some("TELEGRAM_FAILED"), Some("CONNECT")));
+    assert_eq!(
+        (made["delivery_actual"].as_str(), made["send_receipt"]["error_class"].as_str()),
+        (Some("TELEGRAM_FAILED"), Some("CONNECT"))
+    );
     assert_eq!(refused.send(STATUS)["skipped"], false);
 }
 

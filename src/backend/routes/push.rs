@@ -186,12 +186,7 @@ impl Wrong<'_> {
 }
 
 /// The envelope of one document.
-fn one<D>(
-    found: Stored<(D, Box<RawValue>)>,
-    schema: &str,
-    empty: &str,
-    asof: impl Fn(&D) -> Option<&Stamp>,
-) -> Reply {
+fn one<D>(found: Stored<(D, Box<RawValue>)>, schema: &str, empty: &str, asof: impl Fn(&D) -> Option<&Stamp>) -> Reply {
     let (status, asof, data, problem) = match &found {
         Stored::Present((document, raw)) => ("ready", asof(document), Some(raw), None),
         Stored::Missing => ("empty", None, None, Some(Wrong::Text(empty))),
@@ -203,8 +198,5 @@ fn one<D>(
 
 /// A change that could not be written down.
 pub(super) fn failed(fault: &StoreFault) -> Reply {
-    Fields::new()
-        .with("result", "FAILED")
-        .with("reason", &fault.to_string())
-        .wrapped(StatusCode::INTERNAL_SERVER_ERROR)
+    Fields::new().with("result", "FAILED").with("reason", &fault.to_string()).wrapped(StatusCode::INTERNAL_SERVER_ERROR)
 }

@@ -94,8 +94,7 @@ impl Ops {
             window_active: gates.real_enable(now).window_active(),
             outbox_row_count: if let Stored::Present(outbox) = &outbox { outbox.messages.len() as u64 } else { 0 },
         };
-        let outbox_snapshot =
-            if let Stored::Present(outbox) = &outbox { outbox.snapshot_ref.clone() } else { None };
+        let outbox_snapshot = if let Stored::Present(outbox) = &outbox { outbox.snapshot_ref.clone() } else { None };
         let before = self.handed_over()?;
         let verdict = switches_allow(&switches)
             .and_then(|()| secrets_allow(self_test.as_deref(), messenger))

@@ -116,7 +116,11 @@ impl Shown<'_> {
             channel: self.channel.as_str().to_owned(),
             message_id,
             text_preview: shown(&text),
-            actions_preview: if suspect { Vec::new() } else { self.actions.iter().map(|a| plain(a, MAX_TEXT)).collect() },
+            actions_preview: if suspect {
+                Vec::new()
+            } else {
+                self.actions.iter().map(|a| plain(a, MAX_TEXT)).collect()
+            },
             blocked: suspect,
             blocked_reason: suspect.then(|| "SECRET_INJECTION_SUSPECTED".to_owned()),
             secret_injection_check: if suspect { "FAIL" } else { "PASS" }.to_owned(),
@@ -146,11 +150,7 @@ mod tests {
             ("secret in lower case", "smtp_pass", true),
         ];
         for (name, text, suspect) in cases {
-            for row in [
-                rendered("m1", text, "ok"),
-                rendered("m1", "fine", text),
-                rendered(text, "fine", "ok"),
-            ] {
+            for row in [rendered("m1", text, "ok"), rendered("m1", "fine", text), rendered(text, "fine", "ok")] {
                 assert_eq!(row.blocked, suspect, "{name}");
                 assert_eq!(row.text_preview == HELD_BACK, suspect, "{name}");
                 assert_eq!(row.blocked_reason.is_some(), suspect, "{name}");

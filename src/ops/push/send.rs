@@ -135,10 +135,8 @@ impl Ops {
         };
         let line = line_of(&receipt)?;
         self.store.append(layout::SEND_RECEIPTS, &line, Durability::Durable)?;
-        let cited = resolving(
-            &self.store,
-            [layout::OUTBOX.latest, preview, layout::SELF_TEST.latest].map(str::to_owned),
-        );
+        let cited =
+            resolving(&self.store, [layout::OUTBOX.latest, preview, layout::SELF_TEST.latest].map(str::to_owned));
         let (receipt, published) = self.store.publish(layout::SEND, now, &|snapshot_ref| SendReceipt {
             evidence_refs: [snapshot_ref, layout::SEND.latest]
                 .map(str::to_owned)
@@ -197,9 +195,7 @@ fn of_message(sending: &Sending<'_>, message: Option<&OutboxMessage>) -> SendRec
 
 fn outcome(receipt: SendReceipt, sent: Sent) -> SendReceipt {
     match sent {
-        Sent::Delivered { http_status } => {
-            SendReceipt { decision: Some(SendDecision::Sent), http_status, ..receipt }
-        }
+        Sent::Delivered { http_status } => SendReceipt { decision: Some(SendDecision::Sent), http_status, ..receipt },
         Sent::Failed { http_status, class, message, retry_after } => SendReceipt {
             decision: Some(SendDecision::Failed),
             http_status,
