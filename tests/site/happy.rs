@@ -26,6 +26,7 @@ fn a_fine_day_ends_with_zero_and_the_exact_line() {
         site::CYCLE,
         site::RESOLVE,
         site::SUMMARY,
+        site::STATUS,
     ];
     assert_eq!(fake.calls(), expected);
     let codes: Vec<_> = record["stages"].as_array().expect("stages").iter().map(|s| s["code"].clone()).collect();

@@ -164,22 +164,20 @@ impl Ops {
         now: KstTime,
         before: &mut dyn FnMut() -> Result<(), StoreFault>,
     ) -> Result<Delivery, OpsFault> {
-        let text = letter.text.to_owned();
+        let text = self.shown(letter);
         let only_here = |because: String, text: String| Delivery {
             actual: Some(DeliveryActual::ConsoleSimulated),
             because: Some(because),
             receipt: None,
             text,
         };
-        let policy = (self.policy)();
-        let told = policy.as_ref().is_ok_and(|policy| policy.messenger.secrets.is_told_in(&text));
-        if told || is_suspect(&text) || is_suspect(letter.title) {
-            return Ok(only_here("SECRET_INJECTION_SUSPECTED".to_owned(), HELD_BACK.to_owned()));
+        if text == HELD_BACK {
+            return Ok(only_here("SECRET_INJECTION_SUSPECTED".to_owned(), text));
         }
         if let Permission::Block(code, why) = Gates::new(&self.store).permit(Action::Send, now) {
             return Ok(only_here(refusal(code, &why), text));
         }
-        let messenger = match policy {
+        let messenger = match (self.policy)() {
             Ok(policy) => policy.messenger,
             Err(why) => return Ok(only_here(format!("POLICY_UNREADABLE: {why}"), text)),
         };
@@ -196,6 +194,13 @@ impl Ops {
         let sent = within(messenger, LIMIT).send(Channel::Telegram, Outgoing { title: letter.title, text: &text });
         let attempt = judge(&sent, DeliveryActual::Telegram, begun);
         Ok(Delivery { actual: Some(attempt.delivery), because: None, receipt: Some(attempt.receipt), text })
+    }
+
+    /// The text, or what stands in its place when it could tell a secret.
+    fn shown(&self, letter: &Letter<'_>) -> String {
+        let suspect = [letter.title, letter.text].into_iter().any(is_suspect);
+        let told = suspect || self.message_secrets().is_told_in(letter.text);
+        if told { HELD_BACK.to_owned() } else { letter.text.to_owned() }
     }
 
     /// How far a key has come: by the keys' files, and by the day's own snapshots should the file be gone.
@@ -240,7 +245,7 @@ impl Ops {
             actual: Some(DeliveryActual::TelegramError),
             because: Some("ATTEMPT_UNKNOWN: an earlier attempt did not come back".to_owned()),
             receipt: None,
-            text: letter.text.to_owned(),
+            text: self.shown(letter),
         };
         self.publish_message(letter.family, &document.with(key, &delivery), self.clock.now())?;
         Ok(once.note(key, KeyState::Unknown, self.clock.now())?)
@@ -257,7 +262,7 @@ impl Ops {
             actual: Some(DeliveryActual::ConsoleSimulated),
             because: Some(because.to_owned()),
             receipt: None,
-            text: letter.text.to_owned(),
+            text: self.shown(letter),
         };
         let made = self.publish_message(letter.family, &document.with(key, &delivery), now)?;
         Ok(MessageOutcome::Made(Box::new(made)))
