@@ -7,6 +7,7 @@
 use serde_json::Value;
 
 use crate::contracts::Document as _;
+use crate::contracts::EvidenceRef;
 use crate::contracts::RunCode;
 use crate::contracts::StageClass;
 use crate::contracts::message::DeliveryActual;
@@ -16,6 +17,7 @@ use crate::contracts::run::StageName;
 use crate::contracts::run::StageReport;
 use crate::notify::Messenger;
 use crate::notify::alert::Alert;
+use crate::notify::alert::HELD_BACK;
 use crate::notify::alert::cut;
 use crate::settings::Lang;
 use crate::settings::Secret;
@@ -216,7 +218,7 @@ pub(super) fn last_lines(store: &Store, file: &str) -> Vec<String> {
     lines.get(first..).unwrap_or_default().iter().map(|line| (*line).to_owned()).collect()
 }
 
-/// Nobody can be asked: the run sends the incident itself, and leaves the document that the backend would have left.
+/// Nobody can be asked: the run sends the incident itself.
 fn send_directly(run: &mut Run<'_>, stage: &StageReport) {
     let kind = IncidentKind::BackendDown;
     let lang = run.site.outside.lang;
@@ -231,6 +233,7 @@ fn send_directly(run: &mut Run<'_>, stage: &StageReport) {
         title: &alert.title,
         text: &text,
     };
+    let held = fallback::may_not_be_shown(&direct);
     let (key, told) = fallback::send(&direct, &run.control);
     let (delivery, because, receipt) = match told {
         Told::Repeated(why) => return run.story.say(&format!("incident {}: {why}", kind.as_str())),
@@ -248,24 +251,34 @@ fn send_directly(run: &mut Run<'_>, stage: &StageReport) {
             (attempt.delivery, None, Some(attempt.receipt))
         }
     };
-    let now = run.site.clock.now();
+    let shown = |text: String| if held { HELD_BACK.to_owned() } else { text };
     let document = IncidentPush {
-        schema: IncidentPush::SCHEMA.to_owned(),
-        asof: Some(Stamp::of(now)),
         idempotency_key: key,
-        kind: Some(kind),
-        severity: kind.severity().to_owned(),
         step: format!("{}/5 {}", stage.n, stage.name.title()),
-        reason: reason(run, stage),
-        message: text,
+        reason: shown(reason(run, stage)),
+        message: shown(text),
         delivery_actual: Some(delivery),
         not_sent_because: because,
         send_receipt: receipt,
-        evidence_refs: vec![layout::RUN.latest.to_owned()],
         ..IncidentPush::default()
     };
+    keep(run, document);
+}
+
+/// Leaves the document that the backend would have left.
+fn keep(run: &mut Run<'_>, document: IncidentPush) {
+    let (kind, now, store) = (IncidentKind::BackendDown, run.site.clock.now(), run.site.store);
+    let own = EvidenceRef::parse(layout::RUN.latest).ok().filter(|own| store.resolve(own).is_ok());
+    let document = IncidentPush {
+        schema: IncidentPush::SCHEMA.to_owned(),
+        asof: Some(Stamp::of(now)),
+        kind: Some(kind),
+        severity: kind.severity().to_owned(),
+        evidence_refs: own.iter().map(ToString::to_string).collect(),
+        ..document
+    };
     let family = Family { kind: kind.snapshot_kind(), ..layout::INCIDENT };
-    let made = run.site.store.publish(family, now, &|reference| IncidentPush {
+    let made = store.publish(family, now, &|reference| IncidentPush {
         snapshot_ref: Some(reference.to_owned()),
         ..document.clone()
     });

@@ -75,19 +75,23 @@ fn refused(direct: &Direct<'_>) -> Option<String> {
     if !switches.sender.value {
         return Some("SENDER_DISABLED: the sender is not enabled".to_owned());
     }
-    let told = direct.messenger.secrets.is_told_in(direct.text);
-    if told || is_suspect(direct.text) || is_suspect(direct.title) {
+    if may_not_be_shown(direct) {
         return Some("SECRET_INJECTION_SUSPECTED".to_owned());
     }
     let missing: Vec<&str> = NAMES.into_iter().filter(|name| !direct.messenger.secrets.is_present(name)).collect();
     (!missing.is_empty()).then(|| without_value(&missing))
 }
 
+/// Whether the text could tell a secret.
+pub(super) fn may_not_be_shown(direct: &Direct<'_>) -> bool {
+    direct.messenger.secrets.is_told_in(direct.text) || is_suspect(direct.text) || is_suspect(direct.title)
+}
+
 fn tried(direct: &Direct<'_>, key: &str, control: &Control) -> Result<Told, StoreFault> {
     let now = direct.clock.now();
     let once = match direct.store.try_lock(layout::PUSH_LOCK, &Holder::this_process(key, now, LIMIT))? {
         LockOutcome::Acquired(held) => OnceADay::of_fallback(direct.store, held.lock),
-        LockOutcome::Held(other) => return Ok(Told::NotSent(format!("pid {} is sending a message", other.pid))),
+        LockOutcome::Held(_) => return Ok(Told::NotSent("another process is sending a message".to_owned())),
     };
     match once.look(key) {
         Err(why) => return Ok(Told::NotSent(why)),
