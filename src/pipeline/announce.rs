@@ -244,9 +244,10 @@ fn send_directly(run: &mut Run<'_>, stage: &StageReport) {
         Told::Faulty(why) => return run.warn(RunCode::PushFailed, format!("incident {}: {why}", kind.as_str())),
         Told::Tried(attempt) => {
             let text = format!("incident {}: {}", kind.as_str(), attempt.delivery.as_str());
-            match attempt.delivery {
-                DeliveryActual::FallbackCurl => run.story.say(&text),
-                _ => run.warn(RunCode::PushFailed, text),
+            if attempt.delivery == DeliveryActual::FallbackCurl {
+                run.story.say(&text);
+            } else {
+                run.warn(RunCode::PushFailed, text);
             }
             (attempt.delivery, None, Some(attempt.receipt))
         }

@@ -223,11 +223,11 @@ impl Ops {
                         return Ok(Some(KeyState::Delivered));
                     }
                     Some(DeliveryActual::TelegramError) => return Ok(Some(KeyState::Unknown)),
-                    _ => {}
+                    Some(DeliveryActual::ConsoleSimulated | DeliveryActual::TelegramFailed) | None => {}
                 },
                 // Without a row a damaged document of the day may be the one that was delivered.
                 Stored::Damaged(_) if noted.is_none() => return Ok(Some(KeyState::Unknown)),
-                _ => {}
+                Stored::Present(_) | Stored::Missing | Stored::Damaged(_) => {}
             }
         }
         Ok(noted)
