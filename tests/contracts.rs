@@ -37,7 +37,14 @@ use daily_ops::contracts::pc_run::PcRun;
 use daily_ops::contracts::portfolio::Portfolio;
 use daily_ops::contracts::portfolio::PortfolioFault;
 use daily_ops::contracts::publish::PublishResult;
+use daily_ops::contracts::push::ConsoleOut;
+use daily_ops::contracts::push::DeliveryReceipt;
+use daily_ops::contracts::push::LiveFireReceipt;
+use daily_ops::contracts::push::Postmortem;
+use daily_ops::contracts::push::PushOutbox;
 use daily_ops::contracts::push::PushPreview;
+use daily_ops::contracts::push::SelfTest;
+use daily_ops::contracts::push::SendReceipt;
 use daily_ops::contracts::reco::RecoReport;
 use daily_ops::contracts::recon::AiReport;
 use daily_ops::contracts::recon::HumanReport;
@@ -98,6 +105,13 @@ const TYPED: &[(&str, Rewrite, Ours)] = &[
     ("live_cycle_receipt_v1", rewritten::<CycleReceipt>, Ours::Written),
     ("reco_report_v1", rewritten::<RecoReport>, Ours::Written),
     ("push_render_preview_v1", rewritten::<PushPreview>, Ours::Written),
+    ("push_outbox_v1", rewritten::<PushOutbox>, Ours::Written),
+    ("push_delivery_receipt_v2", rewritten::<DeliveryReceipt>, Ours::Written),
+    ("console_out_v2", rewritten::<ConsoleOut>, Ours::Written),
+    ("push_send_receipt_v1", rewritten::<SendReceipt>, Ours::Written),
+    ("live_fire_ops_receipt_v1", rewritten::<LiveFireReceipt>, Ours::Written),
+    ("live_fire_postmortem_v1", rewritten::<Postmortem>, Ours::Written),
+    ("secrets_self_test_v1", rewritten::<SelfTest>, Ours::Written),
     ("execution_gate_v1", rewritten::<ExecutionGate>, Ours::Written),
     ("real_sender_enable_v1", rewritten::<SenderEnable>, Ours::Written),
     ("emergency_stop_v1", rewritten::<EmergencyStop>, Ours::Written),

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde_json::Value;
 use serde_json::json;
 
 use super::Outgoing;
@@ -27,21 +27,6 @@ const KNOWN: [&str; 6] = [
     "not enough rights",
 ];
 
-/// The part of an answer that counts.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct BotAnswer {
-    ok: Option<bool>,
-    description: String,
-    parameters: Parameters,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Parameters {
-    retry_after: Option<u64>,
-}
-
 pub(super) fn send(base: &str, (token, chat): (&str, &str), message: Outgoing<'_>, limit: Duration) -> Sent {
     if token.is_empty() || !token.bytes().all(|b| b.is_ascii_alphanumeric() || b":_-".contains(&b)) {
         return Sent::failed("BAD_SECRET", "TELEGRAM_BOT_TOKEN holds characters that no token has");
@@ -58,11 +43,11 @@ pub(super) fn send(base: &str, (token, chat): (&str, &str), message: Outgoing<'_
 }
 
 fn judged(answer: &Answer) -> Sent {
-    let read: Option<BotAnswer> = serde_json::from_slice(&answer.body).ok();
-    let said = read.unwrap_or_default();
-    let phrase = KNOWN.iter().find(|known| said.description.contains(**known));
+    let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let description = said["description"].as_str().unwrap_or_default();
+    let phrase = KNOWN.iter().find(|known| description.contains(**known));
     let because = phrase.map(|phrase| format!(": {phrase}")).unwrap_or_default();
-    let (class, message) = match (answer.status, said.ok) {
+    let (class, message) = match (answer.status, said["ok"].as_bool()) {
         (200, Some(true)) => return Sent::Delivered { http_status: Some(200) },
         (200, Some(false)) => ("REJECTED", format!("the Bot API refused the message{because}")),
         (200, None) => {
@@ -72,7 +57,7 @@ fn judged(answer: &Answer) -> Sent {
         (400 | 403, _) => ("REJECTED", format!("the Bot API refused the message (HTTP {}){because}", answer.status)),
         (status, _) => web::class_of(status, "the Bot API"),
     };
-    let retry_after = said.parameters.retry_after.map(Duration::from_secs).or(answer.retry_after);
+    let retry_after = said["parameters"]["retry_after"].as_u64().map(web::wait).or(answer.retry_after);
     Sent::Failed {
         http_status: Some(answer.status),
         class,

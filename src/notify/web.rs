@@ -62,7 +62,7 @@ pub(super) fn post(address: &str, body: &Value, limit: Duration) -> Result<Answe
     let status = response.status().as_u16();
     let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
     let seconds: Option<u64> = header.and_then(|text| text.trim().parse().ok());
-    let retry_after = seconds.map(|seconds| Duration::from_secs(seconds.min(LONGEST_WAIT)));
+    let retry_after = seconds.map(wait);
     let body = match response.body_mut().with_config().limit(MAX_BODY).read_to_vec() {
         Ok(body) => body,
         // The other side has decided; what it said about that is of no more use.
@@ -70,6 +70,11 @@ pub(super) fn post(address: &str, body: &Value, limit: Duration) -> Result<Answe
         Err(fault) => return Err(with_status(told(&fault, limit), status)),
     };
     Ok(Answer { status, body, retry_after })
+}
+
+/// A wait that another side asks for.
+pub(super) fn wait(seconds: u64) -> Duration {
+    Duration::from_secs(seconds.min(LONGEST_WAIT))
 }
 
 /// Classes that mean the same on every channel.
