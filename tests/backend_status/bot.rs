@@ -138,7 +138,7 @@ fn read(stream: &mut TcpStream) -> Option<String> {
         if let Some((head, _)) = text.split_once("\r\n\r\n") {
             let length = head.lines().filter_map(|line| line.split_once(':'));
             let length = length.filter(|(key, _)| key.eq_ignore_ascii_case("content-length")).map(|(_, value)| value);
-            let length: usize = length.last().and_then(|value| value.trim().parse().ok()).unwrap_or(0);
+            let length: usize = length.reduce(|_, last| last).and_then(|value| value.trim().parse().ok()).unwrap_or(0);
             if bytes.len() >= head.len() + 4 + length {
                 return Some(text);
             }

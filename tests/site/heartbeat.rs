@@ -14,6 +14,7 @@ use crate::fixture::Fake;
 use crate::fixture::Host;
 use crate::fixture::Ran;
 use crate::fixture::Reply;
+use crate::fixture::Script;
 
 const SECRET_PATH: &str = "/ping/5bd2b3a4-only-for-this-test";
 
@@ -98,7 +99,7 @@ fn the_address_is_called_at_start_and_end_and_is_told_nowhere() {
         }
         pings
     };
-    let cases: [(&str, fn(&Fake) -> &Fake, i32, &str); 3] = [
+    let cases: [(&str, Script, i32, &str); 3] = [
         ("good", |fake| fake, 0, "GET "),
         ("blocked", |fake| fake.shows(&site::blocked("NO_BUNDLE")), 2, "GET /fail"),
         ("failed", |fake| fake.on(site::HEALTH, &[Reply::Reset]), 3, "GET /fail"),

@@ -88,7 +88,7 @@ fn a_good_run_asks_once_for_the_status_and_a_reference_without_it_is_no_warning(
     let both = asked(&fake);
     assert_eq!(both, ["/api/push/daily_status/send?confirm=true&mode=normal"; 2]);
     let trace = format!("x-daily-ops-run: {}", record["trace_id"].as_str().expect("an id"));
-    let told = fake.heads().into_iter().filter(|head| head.contains("daily_status")).next_back().expect("asked");
+    let told = fake.heads().into_iter().rfind(|head| head.contains("daily_status")).expect("asked");
     assert!(told.to_lowercase().contains(&trace.to_lowercase()), "{told}");
     assert!(log(&host).contains("daily status: CONSOLE_SIMULATED"));
 }
