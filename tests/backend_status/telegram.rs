@@ -47,6 +47,7 @@ fn a_message_leaves_once_and_is_recorded() {
     let receipt = &made["send_receipt"];
     assert_eq!((receipt["decision"].as_str(), receipt["http_status"].as_u64()), (Some("SENT"), Some(200)), "{made}");
     assert_eq!(desk.send(STATUS)["message"], "already sent today");
+    bot.await_requests(1);
     let asked = bot.requests();
     assert_eq!(asked.len(), 1);
     assert!(asked[0].starts_with(&format!("POST /bot{}/sendMessage ", bot::TOKEN)), "{asked:?}");

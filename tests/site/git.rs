@@ -169,7 +169,7 @@ fn a_rollback_holds_until_it_is_released() {
     assert!(listed.code == Some(0) && listed.stdout.contains(&first.revision[..10]), "{listed:?}");
     let rolled = host.run(&["rollback", "to", &first.revision, "--reason", "drill", "--json"]);
     assert_eq!(rolled.code, Some(0), "{rolled:?}");
-    let told: serde_json::Value = serde_json::from_str(&rolled.stdout).expect("JSON");
+    let told: Value = serde_json::from_str(&rolled.stdout).expect("JSON");
     assert_eq!((&told["schema"], told["afterwards"].as_array().map(Vec::len)), (&"ROLLBACK_V1".into(), Some(4)));
     let trail = std::fs::read_to_string(host.root().join(layout::AUDIT)).expect("a trail");
     assert!(trail.contains("\"rollback.to\"") && trail.contains("\"drill\""), "{trail}");
