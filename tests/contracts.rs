@@ -33,9 +33,13 @@ use daily_ops::contracts::drill::DrillReport;
 use daily_ops::contracts::evidence_index::EvidenceIndex;
 use daily_ops::contracts::health::EvidenceHealth;
 use daily_ops::contracts::health::HealthDecision;
+use daily_ops::contracts::heartbeat::Heartbeat;
 use daily_ops::contracts::integrity::Integrity;
 use daily_ops::contracts::integrity::payload_sha256;
 use daily_ops::contracts::integrity::verify;
+use daily_ops::contracts::message::DailyStatusPush;
+use daily_ops::contracts::message::IncidentPush;
+use daily_ops::contracts::message::MessageKeys;
 use daily_ops::contracts::ops_run::OpsRunHead;
 use daily_ops::contracts::ops_run::OpsRunReceipt;
 use daily_ops::contracts::ops_run::RunEnd;
@@ -167,6 +171,10 @@ const TYPED: &[(&str, Rewrite, Ours)] = &[
     ("holding_push_receipt_v1", rewritten::<HoldingReceipt>, Ours::Written),
     ("spike_state_v1", rewritten::<SpikeState>, Ours::WrittenStrict),
     ("holding_state_v1", rewritten::<HoldingState>, Ours::WrittenStrict),
+    ("daily_status_push_v1", rewritten::<DailyStatusPush>, Ours::Written),
+    ("incident_push_v1", rewritten::<IncidentPush>, Ours::Written),
+    ("heartbeat_v1", rewritten::<Heartbeat>, Ours::Written),
+    ("message_keys_v1", rewritten::<MessageKeys>, Ours::WrittenStrict),
 ];
 
 /// Lists whose rows belong to the strategy and are passed on as they are.

@@ -31,6 +31,7 @@ const PAGES: [&str; 10] = [
     "deploy/runbooks/publish_on_the_pc.md",
     "deploy/runbooks/rollback.md",
     "deploy/runbooks/scheduler_on_the_host.md",
+    "deploy/runbooks/watch_the_run.md",
 ];
 
 fn root() -> PathBuf {

@@ -58,6 +58,19 @@ impl Fields {
         self
     }
 
+    /// Adds the members of a document that is written as an object.
+    pub(crate) fn spread<T: Serialize>(mut self, document: &T) -> Self {
+        let text = serde_json::to_string(document).unwrap_or_default();
+        let members = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or_default();
+        if !members.is_empty() {
+            if self.text.len() > 1 {
+                self.text.push(',');
+            }
+            self.text.push_str(members);
+        }
+        self
+    }
+
     /// Adds the time of the request, which a kept reply renews each time it is served.
     pub(crate) fn asof_now(mut self, now: KstTime) -> Self {
         self.key("asof");

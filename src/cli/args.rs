@@ -185,6 +185,25 @@ pub(super) enum CheckCommand {
     OpsSummary(CheckArgs),
     /// Run one ops cycle: reaper, evidence health, daily report, one ticket, summary
     OpsCycle,
+    /// Whether the daily run still lives; made for the crontab of a second machine
+    Heartbeat(HeartbeatArgs),
+}
+
+/// Arguments of `check heartbeat`.
+#[derive(Debug, Args)]
+pub(super) struct HeartbeatArgs {
+    /// A heartbeat file, copied or mounted; by default the workspace's own
+    #[arg(long, value_name = "FILE", conflicts_with = "url")]
+    pub(super) file: Option<PathBuf>,
+    /// A backend whose /health is asked instead
+    #[arg(long, value_name = "URL")]
+    pub(super) url: Option<String>,
+    /// How old the last good run may be, as in 26h; heartbeat.max_age otherwise
+    #[arg(long, value_name = "TIME")]
+    pub(super) max_age: Option<String>,
+    /// Also send the alert, once a day, while the sender is enabled and the emergency stop off
+    #[arg(long)]
+    pub(super) notify: bool,
 }
 
 /// Arguments of a check.

@@ -4,16 +4,22 @@ use serde::Serialize;
 
 use super::args::CheckArgs;
 use super::args::CheckCommand;
+use super::args::HeartbeatArgs;
 use super::context::Context;
 use super::exit;
 use super::exit::Failure;
 use super::output::Output;
 use crate::contracts::StageClass;
 use crate::gates::Gates;
+use crate::pipeline::Backend;
 use crate::pipeline::CheckMode;
 use crate::pipeline::CheckOutcome;
 use crate::pipeline::Control;
 use crate::pipeline::Finding;
+use crate::pipeline::HeartbeatSource;
+use crate::pipeline::Limits;
+use crate::pipeline::SilenceCheck;
+use crate::pipeline::check_heartbeat;
 use crate::pipeline::check_live_cycle;
 use crate::pipeline::check_ops_cycle;
 use crate::pipeline::check_ops_summary;
@@ -40,8 +46,15 @@ struct PreflightReport<'a> {
     findings: &'a [Finding],
 }
 
-pub(super) fn check(context: &Context, what: Option<CheckCommand>, output: &Output) -> Result<u8, Failure> {
+pub(super) fn check(context: &mut Context, what: Option<CheckCommand>, output: &Output) -> Result<u8, Failure> {
+    if let Some(CheckCommand::Heartbeat(HeartbeatArgs { max_age, .. })) = &what {
+        context.apply(&[("heartbeat.max_age", max_age.clone())])?;
+    }
     context.heed_signals()?;
+    let context = &*context;
+    if let Some(CheckCommand::Heartbeat(args)) = &what {
+        return heartbeat(context, args, output);
+    }
     let rules = || context.settings.bundle_policy().map_err(|faults| faults.to_string());
     let site = context.site(&context.settings.api_url, &rules);
     let Some(what) = what else {
@@ -63,7 +76,7 @@ pub(super) fn check(context: &Context, what: Option<CheckCommand>, output: &Outp
     // A check that runs a cycle is a run as far as others are concerned.
     let acts = match &what {
         CheckCommand::LiveCycle(args) => !args.no_run,
-        CheckCommand::OpsSummary(_) => false,
+        CheckCommand::OpsSummary(_) | CheckCommand::Heartbeat(_) => false,
         CheckCommand::OpsCycle => true,
     };
     let _held = if acts { Some(take_lock(context)?) } else { None };
@@ -75,9 +88,41 @@ pub(super) fn check(context: &Context, what: Option<CheckCommand>, output: &Outp
         CheckCommand::OpsSummary(args) => {
             ("ops-summary", check_ops_summary(&site.backend, &control, clock, mode(args)))
         }
-        CheckCommand::OpsCycle => ("ops-cycle", check_ops_cycle(&site.backend, &control, clock)),
+        CheckCommand::OpsCycle | CheckCommand::Heartbeat(_) => {
+            ("ops-cycle", check_ops_cycle(&site.backend, &control, clock))
+        }
     };
     Ok(say(name, &outcome, output))
+}
+
+fn heartbeat(context: &Context, args: &HeartbeatArgs, output: &Output) -> Result<u8, Failure> {
+    let settings = &context.settings;
+    let source = match (&args.file, &args.url) {
+        (Some(file), _) => HeartbeatSource::File(file.clone()),
+        (None, Some(url)) => {
+            let url = url.trim_end_matches('/');
+            if !url.starts_with("http://") && !url.starts_with("https://") {
+                return Err(Failure::Usage("--url is no http or https address".to_owned()));
+            }
+            HeartbeatSource::Backend(Box::new(Backend::new(url, Limits::from(&settings.pipeline))))
+        }
+        (None, None) => HeartbeatSource::File(context.store.path(layout::HEARTBEAT)),
+    };
+    let check = SilenceCheck {
+        store: &context.store,
+        clock: context.clock.as_ref(),
+        source,
+        max_age: settings.heartbeat.max_age,
+        lang: settings.output.lang,
+        notify: args.notify.then(|| context.messenger()),
+    };
+    let control =
+        Control::new(std::sync::Arc::clone(&context.interrupted), context.clock.as_ref(), settings.pipeline.run_limit);
+    let alarm = check_heartbeat(&check, &control);
+    let mut remarks = alarm.alert;
+    remarks.extend(alarm.notified.map(|text| format!("alert: {text}")));
+    let outcome = CheckOutcome { exit_code: alarm.exit_code, lines: vec![alarm.line], remarks };
+    Ok(say("heartbeat", &outcome, output))
 }
 
 fn take_lock(context: &Context) -> Result<Acquired, Failure> {

@@ -9,9 +9,12 @@ use super::args::Global;
 use super::exit::Failure;
 use crate::contracts::actor::Actor;
 use crate::contracts::actor::Role;
+use crate::notify::Messenger;
 use crate::pipeline::Backend;
 use crate::pipeline::Limits;
+use crate::pipeline::Outside;
 use crate::pipeline::Site;
+use crate::settings::MessageSecrets;
 use crate::settings::Secret;
 use crate::settings::Settings;
 use crate::store::Store;
@@ -89,6 +92,25 @@ impl Context {
             interrupted: Arc::clone(&self.interrupted),
             salt: salt(),
             low_disk_percent: self.settings.store.low_disk_percent,
+            outside: self.outside(),
+        }
+    }
+
+    /// Who is told of a run, and how.
+    fn outside(&self) -> Outside {
+        Outside {
+            messages: self.settings.push.from_run,
+            lang: self.settings.output.lang,
+            messenger: self.messenger(),
+            ping_url: self.settings.heartbeat.ping_url.clone(),
+        }
+    }
+
+    /// The channels of messages with their secrets as they are now.
+    pub(super) fn messenger(&self) -> Messenger {
+        Messenger {
+            settings: self.settings.push.clone(),
+            secrets: MessageSecrets::read(&self.settings.root.join(layout::MESSAGE_SECRETS), &self.env),
         }
     }
 

@@ -110,7 +110,7 @@ fn dispatch(command: Command, global: &args::Global, output: &mut Output) -> Res
     match command {
         Command::Run(args) => run::run(&mut context, &args, output),
         Command::Serve(args) => serve::serve(&mut context, &args, output),
-        Command::Check { what } => check::check(&context, what, output),
+        Command::Check { what } => check::check(&mut context, what, output),
         Command::Runs { what } => history::runs(&context, what, output),
         Command::Explain { run, lang } => history::explain_run(&context, &run, lang, output),
         Command::Rollback { what } => rollback::rollback(&context, what, output),

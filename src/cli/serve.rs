@@ -87,6 +87,7 @@ pub(super) fn ops(context: &Context) -> Arc<Ops> {
             quotes: quotes::source(&settings),
             order_min_value: settings.ops.order_min_value,
             portfolio_cash: settings.ops.portfolio_cash,
+            heartbeat_max_age: settings.heartbeat.max_age,
         })
     };
     let clock: Arc<dyn crate::time::Clock> = Arc::<crate::time::SystemClock>::clone(&context.clock);

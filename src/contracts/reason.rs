@@ -177,6 +177,9 @@ codes! {
         ChainBroken = "CHAIN_BROKEN": "The records of earlier runs cannot be continued as they are." / "이전 실행 기록의 체인을 그대로 이어갈 수 없습니다.",
         LateRun = "LATE_RUN": "The run started later than its schedule." / "예정 시각보다 늦게 시작되었습니다.",
         CalendarUnknown = "CALENDAR_UNKNOWN": "The exchange calendar has no answer for today." / "오늘에 대한 거래소 달력 정보가 없습니다.",
+        PushFailed = "PUSH_FAILED": "A message was not made or not delivered." / "메시지를 만들지 못했거나 전달하지 못했습니다.",
+        PingFailed = "PING_FAILED": "The address of the dead man's switch could not be called." / "데드맨 스위치 주소를 호출하지 못했습니다.",
+        HeartbeatFailed = "HEARTBEAT_FAILED": "The heartbeat file could not be written." / "하트비트 파일을 쓰지 못했습니다.",
         LowDisk = "LOW_DISK": "The disk of the workspace is nearly full." / "작업공간 디스크가 거의 가득 찼습니다.",
     }
 }

@@ -12,6 +12,7 @@
 
 mod approval;
 mod audit;
+mod once;
 mod real;
 mod switch;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use crate::contracts::audit::AuditEntry;
 pub use approval::ApprovalFault;
 pub use approval::LatestApproval;
 pub use audit::Change;
+pub use once::OnceADay;
 pub use real::RealEnable;
 pub use switch::Origin;
 pub use switch::Reading;

@@ -3,9 +3,11 @@
 //! Nothing here decides whether a message may leave; that is [`crate::gates`]. No error, log line or reply carries a
 //! secret, nor an address that holds one.
 
+pub mod alert;
 mod email;
 mod slack;
 mod telegram;
+pub mod verdict;
 mod web;
 
 use std::time::Duration;

@@ -22,6 +22,7 @@ mod recommend;
 mod recon;
 mod risk;
 mod runs;
+mod status;
 mod summary;
 mod ticket_file;
 mod tickets;
@@ -35,6 +36,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
+use std::time::Duration;
 
 pub use bundle::BundleSnapshot;
 pub use bundle::BundleView;
@@ -76,6 +78,9 @@ pub use recommend::RecoOutcome;
 pub use recommend::read_report;
 pub use recon::DaysView;
 pub use recon::SummaryView;
+pub use status::HeartbeatView;
+pub use status::MessageOutcome;
+pub use status::Report;
 pub use summary::SummaryOutcome;
 pub use tickets::BoardRow;
 pub use tickets::Completion;
@@ -145,6 +150,8 @@ pub struct OpsPolicy {
     pub order_min_value: u64,
     /// Cash of the first portfolio, in won.
     pub portfolio_cash: u64,
+    /// How old the last good run may be before the host counts as degraded.
+    pub heartbeat_max_age: Duration,
 }
 
 impl Default for OpsPolicy {
@@ -158,6 +165,7 @@ impl Default for OpsPolicy {
             quotes: None,
             order_min_value: 100_000,
             portfolio_cash: 10_000_000,
+            heartbeat_max_age: Duration::from_secs(26 * 3600),
         }
     }
 }

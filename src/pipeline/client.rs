@@ -16,6 +16,8 @@ use crate::time::Clock;
 
 /// Largest body that is read.
 const MAX_BODY: u64 = 16 << 20;
+/// How long a message may take.
+const MESSAGE: Duration = Duration::from_secs(10);
 /// How much of a body is shown.
 const EXCERPT: usize = 500;
 
@@ -229,6 +231,14 @@ impl Backend {
     pub fn run_cycle(&self, control: &Control, clock: &dyn Clock) -> Result<Answer, CallFault> {
         let call = Call::post("/api/live/cycle/run?confirm=true", self.limits.cycle);
         self.tried(control, clock, (Again::Never, 1), &call)
+    }
+
+    /// POST of a request for a message.
+    ///
+    /// # Errors
+    /// There was no answer; the message may have been sent.
+    pub(super) fn announce(&self, control: &Control, clock: &dyn Clock, path: &str) -> Result<Answer, CallFault> {
+        self.tried(control, clock, (Again::Never, 1), &Call::post(path, MESSAGE))
     }
 
     /// POST `/api/ops/cycle/run`.

@@ -5,6 +5,7 @@ use crate::contracts::RunCode;
 use crate::contracts::StageClass;
 use crate::contracts::run::Ending;
 use crate::contracts::run::RunRecord;
+use crate::settings::Lang;
 
 /// The language of an explanation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +121,13 @@ fn evidence(record: &RunRecord, words: &Words) -> Vec<String> {
     }
     lines.push(format!("record {}", record.snapshot_ref));
     lines
+}
+
+/// The command that helps against a reason.
+pub(super) fn next_step(code: &str, lang: Lang) -> String {
+    let advice = advice(code);
+    let korean = advice.next_korean.filter(|_| lang == Lang::Ko);
+    korean.unwrap_or(advice.next).to_owned()
 }
 
 struct Advice {

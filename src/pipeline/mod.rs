@@ -2,12 +2,16 @@
 //!
 //! The runner owns the order, the record and every way out; a stage asks and then judges; a judge is a function of the
 //! answers. Nothing here shares code with the backend it checks: both know only `contracts`. Files: the run record under
-//! `reports/ops/daily_ops/`, the proof files under `reports/ops/cron_proof/`, the logs under `logs/`.
+//! `reports/ops/daily_ops/`, the proof files under `reports/ops/cron_proof/`, the logs under `logs/`,
+//! and the heartbeat `state/heartbeat.json`. What people are told is asked for after the verdict and before the seal.
 
+mod announce;
 mod checks;
 mod client;
 mod control;
 mod explain;
+mod fallback;
+mod heartbeat;
 mod history;
 mod line;
 mod opening;
@@ -16,9 +20,11 @@ mod preflight;
 mod record;
 mod runner;
 mod safety;
+mod silence;
 mod stages;
 mod story;
 
+pub use announce::Outside;
 pub use checks::CheckMode;
 pub use checks::CheckOutcome;
 pub use checks::check_live_cycle;
@@ -48,4 +54,8 @@ pub use runner::RunOptions;
 pub use runner::RunOutcome;
 pub use runner::Site;
 pub use runner::run_daily;
+pub use silence::Alarm;
+pub use silence::HeartbeatSource;
+pub use silence::SilenceCheck;
+pub use silence::check_heartbeat;
 pub use story::Sink;

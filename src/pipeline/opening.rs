@@ -143,6 +143,13 @@ impl Run<'_> {
     }
 }
 
+/// When the run after `now` is due.
+pub(super) fn next_due(now: KstTime) -> Option<KstTime> {
+    let today = now.with_timezone(&kst()).date_naive();
+    let due = |day: chrono::NaiveDate| day.and_hms_opt(DUE.0, DUE.1, 0)?.and_local_timezone(kst()).single();
+    due(today).filter(|at| *at > now + chrono::Duration::minutes(ON_TIME_MINUTES)).or_else(|| due(today.succ_opt()?))
+}
+
 /// The newest due time that is not more than five minutes ahead of `now`.
 fn last_due(now: KstTime) -> Option<KstTime> {
     let soon = now.with_timezone(&kst()) + chrono::Duration::minutes(ON_TIME_MINUTES);

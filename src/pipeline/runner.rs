@@ -37,9 +37,13 @@ use crate::time::Clock;
 use crate::time::KstTime;
 use crate::time::Stamp;
 
+use super::announce::Outside;
+use super::announce::announce;
 use super::client::Backend;
 use super::control::Control;
 use super::control::Ended;
+use super::heartbeat;
+use super::heartbeat::Ping;
 use super::line;
 use super::opening::Start;
 use super::perform;
@@ -72,6 +76,8 @@ pub struct Site<'a> {
     pub salt: u32,
     /// Free space below this part of the disk is a warning, in percent.
     pub low_disk_percent: u8,
+    /// Who is told.
+    pub outside: Outside,
 }
 
 impl std::fmt::Debug for Site<'_> {
@@ -193,7 +199,10 @@ pub fn run_daily(site: &Site<'_>, policy: &PipelineSettings, options: RunOptions
     let takeover = held.as_ref().and_then(|acquired| acquired.left_by.clone());
     let guarded =
         catch_unwind(AssertUnwindSafe(|| match lock_fault.map_or_else(|| run.begin(takeover.as_ref()), Err) {
-            Ok(Start::Go) => run.stages(),
+            Ok(Start::Go) => {
+                run.beat_start();
+                run.stages();
+            }
             Ok(Start::Skip(text)) => run.skip_late(text),
             Err(fault) => run.fail_before(&fault),
         }));
@@ -369,6 +378,12 @@ impl Run<'_> {
                 self.warn(RunCode::Panicked, "in the last look".to_owned());
             }
             self.conclude();
+            if self.acts()
+                && self.site.outside.messages
+                && catch_unwind(AssertUnwindSafe(|| announce(&mut self))).is_err()
+            {
+                self.warn(RunCode::PushFailed, "a defect in the messages".to_owned());
+            }
         }
         self.record.finished_at = Some(Stamp::of(self.site.clock.now()));
         record::sign(&mut self.record);
@@ -385,9 +400,45 @@ impl Run<'_> {
             self.record.reason_detail = Some(fault.to_string());
             record::sign(&mut self.record);
         }
+        self.beat_end();
         self.last_words();
         outcome.record = Some(self.record);
         outcome
+    }
+
+    /// Writes the heartbeat of a start and calls the address. That neither works is told, and changes nothing.
+    fn beat_start(&mut self) {
+        if !self.acts() {
+            return;
+        }
+        if let Err(fault) = heartbeat::started(self.site.store, &self.record, self.started) {
+            self.warn(RunCode::HeartbeatFailed, fault.to_string());
+        }
+        if let Some(Err(why)) = self.ping(Ping::Start) {
+            self.warn(RunCode::PingFailed, why.to_owned());
+        }
+    }
+
+    /// The same for the end, when the record is sealed and takes no more warnings.
+    fn beat_end(&mut self) {
+        if !self.acts() {
+            return;
+        }
+        if let Err(fault) = heartbeat::ended(self.site.store, &self.record, self.site.clock.now()) {
+            self.story.say(&format!("⚠️ {}: {fault}", RunCode::HeartbeatFailed));
+        }
+        let what = match self.record.exit_code {
+            Some(0) if self.record.reason == Some(RunCode::LateRunSkipped.into()) => return,
+            Some(0) => Ping::Success,
+            _ => Ping::Fail,
+        };
+        if let Some(Err(why)) = self.ping(what) {
+            self.story.say(&format!("⚠️ {}: {why}", RunCode::PingFailed));
+        }
+    }
+
+    fn ping(&self, what: Ping) -> Option<Result<(), &'static str>> {
+        self.site.outside.ping_url.as_ref().map(|url| heartbeat::ping(url, what, self.site.clock))
     }
 
     fn conclude(&mut self) {
@@ -455,6 +506,7 @@ mod tests {
             interrupted: Arc::default(),
             salt: 7,
             low_disk_percent: 0,
+            outside: Outside::default(),
         };
         let options = RunOptions { trigger: Trigger::Test, pull: Pull::No, mode: Mode::Act };
         let mut story: Vec<String> = Vec::new();

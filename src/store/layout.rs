@@ -304,7 +304,9 @@ pub const DEPS_SNAPSHOT: &str = "state/deps/installed_deps_snapshot.json";
 pub const MESSAGE_SECRETS: &str = "state/secrets/telegram.env";
 /// HEARTBEAT_V1: when the daily run last started and ended.
 pub const HEARTBEAT: &str = "state/heartbeat.json";
-/// Which messages were delivered while the backend was down.
+/// MESSAGE_KEYS_V1: which messages of which day have left the backend, or may have.
+pub const MESSAGE_KEYS: &str = "state/push/message_keys.json";
+/// MESSAGE_KEYS_V1: which messages were delivered while the backend was down.
 pub const FALLBACK_KEYS: &str = "state/push/fallback_keys.json";
 /// The lock of every change of a safety switch.
 pub const SWITCH_LOCK: &str = "state/locks/switches.lock";

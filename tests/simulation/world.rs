@@ -241,6 +241,7 @@ fn run_at(store: &Store, clock: &SimClock, interrupted: &Arc<AtomicBool>, url: &
         interrupted: Arc::clone(interrupted),
         salt: order.salt,
         low_disk_percent: 0,
+        outside: daily_ops::pipeline::Outside::default(),
     };
     let options = RunOptions { trigger: order.trigger, pull: Pull::Yes, mode: Mode::Act };
     run_daily(&site, &policy, options, &mut Vec::new())

@@ -55,6 +55,7 @@ impl<'a> Start<'a> {
             interrupted: Arc::new(AtomicBool::new(false)),
             salt: self.salt,
             low_disk_percent: 0,
+            outside: daily_ops::pipeline::Outside::default(),
         };
         let options = RunOptions { trigger, pull: Pull::No, mode: Mode::Act };
         let mut story = Vec::new();

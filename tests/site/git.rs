@@ -98,7 +98,7 @@ fn a_pull_that_fails_is_a_warning_with_the_old_tree_or_a_fault_when_strict() {
         let strict = Fake::new();
         let ran = pulls(&site.host, &strict, &["--set", "pipeline.git_policy=strict"], &[]);
         site.host.proves(name, &ran, 3, "GIT_PULL_FAILED");
-        assert_eq!(strict.calls(), [""; 0], "{name}");
+        assert_eq!(strict.calls(), [site::INCIDENT], "{name}");
     }
 }
 

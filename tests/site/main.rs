@@ -1,6 +1,9 @@
 //! Whole sites: the real program, real workspaces, real git remotes, and backends good and bad on real sockets.
 
 #[cfg(test)]
+#[path = "../backend_status/bot.rs"]
+mod bot;
+#[cfg(test)]
 mod bundles;
 #[cfg(test)]
 mod checks;
@@ -21,9 +24,13 @@ mod git;
 #[cfg(test)]
 mod happy;
 #[cfg(test)]
+mod heartbeat;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod locks;
+#[cfg(test)]
+mod messages;
 #[cfg(test)]
 mod outcomes;
 #[cfg(test)]

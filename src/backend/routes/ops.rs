@@ -19,6 +19,7 @@ use crate::contracts::EvidenceRef;
 use crate::contracts::Json;
 use crate::contracts::json::decode;
 use crate::contracts::summary::OpsSummary;
+use crate::ops::HeartbeatView;
 use crate::store::ResolveFault;
 use crate::store::SnapshotFile;
 use crate::store::Stored;
@@ -53,12 +54,16 @@ pub(super) fn health(app: &App, _call: &Call) -> Result<Reply, Reply> {
         _ => Level::Down,
     };
     let store = store_level(app);
-    let worst = disk.max(store);
+    let beat = app.ops.heartbeat();
+    // Before the first run nothing has been promised; after it, silence counts.
+    let runs = if beat.status == "DEGRADED" { Level::Degraded } else { Level::Up };
+    let worst = disk.max(store).max(runs);
     let one = |level: Level| Fields::new().with("status", &level);
     let components = Fields::new()
         .with("BACKEND", &one(Level::Up).nested())
         .with("DISK", &one(disk).with("free_share", &free.map(|share| (share * 1e4).round() / 1e4)).nested())
-        .with("STORE", &one(store).nested());
+        .with("STORE", &one(store).nested())
+        .with("HEARTBEAT", &heartbeat(&beat).nested());
     let status = if worst == Level::Down { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     Ok(Fields::new()
         .with("status", &worst)
@@ -67,6 +72,15 @@ pub(super) fn health(app: &App, _call: &Call) -> Result<Reply, Reply> {
         .with("components", &components.nested())
         .with("error", &None::<&str>)
         .reply(status))
+}
+
+/// The daily runs: how they stand, and the heartbeat as it is written.
+fn heartbeat(beat: &HeartbeatView) -> Fields {
+    let fields = Fields::new().with("status", beat.status).with("why", &beat.why);
+    match &beat.heartbeat {
+        Some(heartbeat) => fields.spread(heartbeat),
+        None => fields.with("last_success_at", &None::<&str>),
+    }
 }
 
 /// Whether the workspace can be read and written, as far as permissions and mounts say. Nothing is written to find out.

@@ -6,11 +6,16 @@ use crate::contracts::Document;
 use crate::contracts::EvidenceRef;
 use crate::contracts::actor::Actor;
 use crate::contracts::cycle::CycleReceipt;
+use crate::contracts::message::DailyStatusPush;
+use crate::contracts::message::IncidentKind;
+use crate::contracts::message::IncidentPush;
+use crate::contracts::message::MessageMode;
 use crate::contracts::order_plan::OrderPlan;
 use crate::contracts::push::PushPreview;
 use crate::contracts::reco::RecoReport;
 use crate::contracts::summary::OpsSummary;
 use crate::ops::Remake;
+use crate::ops::Report;
 use crate::ops::tests::site::Site;
 use crate::ops::tests::site::stale;
 use crate::store::Store;
@@ -93,6 +98,13 @@ fn every_ref_that_is_written_resolves_and_every_document_reads_back() {
             + check::<CycleReceipt>(&site.store, layout::CYCLE.latest, name)
             + check::<CycleReceipt>(&site.store, &cycle.published.snapshot_ref, name);
         assert!(counted > 6, "{name}: {counted}");
+        let actor = Actor::program("test");
+        ops.send_daily_status(MessageMode::Normal, &actor).expect(name);
+        let report = Report { kind: IncidentKind::OpsFailed, step: "3/5", reason: "r", mode: MessageMode::Normal };
+        ops.send_incident(report, &actor).expect(name);
+        let counted = check::<DailyStatusPush>(&site.store, layout::DAILY_STATUS.latest, name)
+            + check::<IncidentPush>(&site.store, layout::INCIDENT.latest, name);
+        assert!(counted > 4, "{name}: {counted}");
     }
 }
 

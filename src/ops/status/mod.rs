@@ -1,0 +1,342 @@
+//! The two messages of a day: each once a day and kind, recorded before it leaves, never sent twice by itself.
+//!
+//! | how it ended | `delivery_actual` | its key |
+//! |---|---|---|
+//! | the gates say no, or there is no provider | CONSOLE_SIMULATED | used |
+//! | the text is held back, or the keys cannot be read | CONSOLE_SIMULATED | free |
+//! | Telegram took it | TELEGRAM | used |
+//! | Telegram refused it, or no connection was made | TELEGRAM_FAILED | free |
+//! | no answer, a broken answer, a killed process | TELEGRAM_ERROR | used |
+//!
+//! A test leaves no trace in the keys and in `latest`.
+
+mod daily_status;
+mod heartbeat;
+mod incident;
+
+use std::time::Duration;
+
+pub use heartbeat::HeartbeatView;
+pub use incident::Report;
+
+use super::Ops;
+use super::OpsFault;
+use crate::contracts::Document;
+use crate::contracts::RunCode;
+use crate::contracts::actor::Actor;
+use crate::contracts::message::DeliveryActual;
+use crate::contracts::message::KeyState;
+use crate::contracts::message::MessageMode;
+use crate::contracts::message::MessageReceipt;
+use crate::gates::Action;
+use crate::gates::Change;
+use crate::gates::Gates;
+use crate::gates::OnceADay;
+use crate::gates::Permission;
+use crate::notify::Channel;
+use crate::notify::Outgoing;
+use crate::notify::alert::HELD_BACK;
+use crate::notify::alert::is_suspect;
+use crate::notify::verdict::judge;
+use crate::notify::verdict::within;
+use crate::notify::verdict::without_value;
+use crate::store::Family;
+use crate::store::Published;
+use crate::store::Store;
+use crate::store::StoreFault;
+use crate::store::Stored;
+use crate::time::KstTime;
+use crate::time::Stamp;
+use crate::time::file_stamp;
+
+/// A caller waits ten seconds for its answer; the message must have ended before.
+const LIMIT: Duration = Duration::from_secs(8);
+/// What a message needs to leave.
+const NAMES: [&str; 2] = ["TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID"];
+
+/// What became of a request for a message.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MessageOutcome<D> {
+    /// A document was made.
+    Made(Box<D>),
+    /// The day's message has left before, or may have.
+    Skipped {
+        /// Its key.
+        idempotency_key: String,
+        /// For people.
+        message: String,
+    },
+}
+
+/// How one document gets its delivery.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Delivery {
+    pub(super) actual: Option<DeliveryActual>,
+    pub(super) because: Option<String>,
+    pub(super) receipt: Option<MessageReceipt>,
+    pub(super) text: String,
+}
+
+/// One message on its way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Letter<'a> {
+    /// The family of its normal documents.
+    pub(super) family: Family,
+    /// The family of its tests; its `latest` is never written.
+    pub(super) tests: Family,
+    /// The key without day: `daily_status`, `incident_<KIND>`.
+    pub(super) name: &'a str,
+    pub(super) mode: MessageMode,
+    pub(super) title: &'a str,
+    pub(super) text: &'a str,
+}
+
+/// What the sender needs to know of a stored document.
+pub(super) trait Message: Document + Clone {
+    /// Its key.
+    fn key(&self) -> &str;
+    /// How it went.
+    fn delivery(&self) -> Option<DeliveryActual>;
+    /// The same document with its key and its delivery.
+    fn with(self, key: &str, delivery: &Delivery) -> Self;
+    /// The same document with its snapshot.
+    fn at(self, snapshot_ref: &str) -> Self;
+}
+
+/// The key of a message of a day in Korea.
+fn key_of(letter: &Letter<'_>, now: KstTime) -> String {
+    let stamp = file_stamp(now);
+    match letter.mode {
+        MessageMode::Normal => format!("{}_{}", letter.name, stamp.split('_').next().unwrap_or_default()),
+        MessageMode::Test => format!("test_{}_{stamp}", letter.name),
+    }
+}
+
+impl Ops {
+    /// Sends a message once. `now` is the time at which the lock was got; the key's day comes from it.
+    pub(super) fn deliver<M: Message>(
+        &self,
+        once: &OnceADay<'_>,
+        letter: &Letter<'_>,
+        document: M,
+        actor: &Actor,
+    ) -> Result<MessageOutcome<M>, OpsFault> {
+        let now = self.clock.now();
+        let key = key_of(letter, now);
+        if letter.mode == MessageMode::Test {
+            let delivery = self.try_to_send(letter, now, &mut || Ok(()))?;
+            self.audit(actor, &key, &delivery)?;
+            let made = self.keep_test(letter, &document.with(&key, &delivery), now)?;
+            return Ok(MessageOutcome::Made(Box::new(made)));
+        }
+        let known = match self.standing::<M>(once, letter, &key) {
+            Ok(state) => state,
+            Err(why) => return self.simulated(letter, document, (&key, &why), now),
+        };
+        if let Some(state) = known.filter(|state| state.uses_up()) {
+            if state == KeyState::Attempted {
+                self.close_attempt(once, letter, document, &key)?;
+            }
+            let message = repeated(state).to_owned();
+            return Ok(MessageOutcome::Skipped { idempotency_key: key, message });
+        }
+        let mut state = KeyState::Simulated;
+        let delivery = self.try_to_send(letter, now, &mut || {
+            state = KeyState::Attempted;
+            once.note(&key, KeyState::Attempted, self.clock.now())
+        })?;
+        let held_back = delivery.text == HELD_BACK;
+        if state == KeyState::Attempted {
+            once.note(&key, state_of(&delivery), self.clock.now())?;
+            self.audit(actor, &key, &delivery)?;
+        }
+        let made = self.publish_message(letter.family, &document.with(&key, &delivery), now)?;
+        if state == KeyState::Simulated && !held_back {
+            once.note(&key, KeyState::Simulated, self.clock.now())?;
+        }
+        Ok(MessageOutcome::Made(Box::new(made)))
+    }
+
+    /// Asks everything that may say no, and only then calls. `before` runs right before the call.
+    fn try_to_send(
+        &self,
+        letter: &Letter<'_>,
+        now: KstTime,
+        before: &mut dyn FnMut() -> Result<(), StoreFault>,
+    ) -> Result<Delivery, OpsFault> {
+        let text = self.shown(letter);
+        let only_here = |because: String, text: String| Delivery {
+            actual: Some(DeliveryActual::ConsoleSimulated),
+            because: Some(because),
+            receipt: None,
+            text,
+        };
+        if text == HELD_BACK {
+            return Ok(only_here("SECRET_INJECTION_SUSPECTED".to_owned(), text));
+        }
+        if let Permission::Block(code, why) = Gates::new(&self.store).permit(Action::Send, now) {
+            return Ok(only_here(refusal(code, &why), text));
+        }
+        let messenger = match (self.policy)() {
+            Ok(policy) => policy.messenger,
+            Err(why) => return Ok(only_here(format!("POLICY_UNREADABLE: {why}"), text)),
+        };
+        let missing: Vec<&str> = NAMES.into_iter().filter(|name| !messenger.secrets.is_present(name)).collect();
+        if !missing.is_empty() {
+            return Ok(only_here(without_value(&missing), text));
+        }
+        before()?;
+        // The switches may have been turned since they were asked; nobody may be late by more than the note took.
+        if let Permission::Block(code, why) = Gates::new(&self.store).permit(Action::Send, self.clock.now()) {
+            return Ok(only_here(refusal(code, &why), text));
+        }
+        let begun = Stamp::of(self.clock.now());
+        let sent = within(messenger, LIMIT).send(Channel::Telegram, Outgoing { title: letter.title, text: &text });
+        let attempt = judge(&sent, DeliveryActual::Telegram, begun);
+        Ok(Delivery { actual: Some(attempt.delivery), because: None, receipt: Some(attempt.receipt), text })
+    }
+
+    /// The text, or what stands in its place when it could tell a secret.
+    fn shown(&self, letter: &Letter<'_>) -> String {
+        let suspect = [letter.title, letter.text].into_iter().any(is_suspect);
+        let told = suspect || self.message_secrets().is_told_in(letter.text);
+        if told { HELD_BACK.to_owned() } else { letter.text.to_owned() }
+    }
+
+    /// How far a key has come: by the keys' files, and by the day's own snapshots should the file be gone.
+    fn standing<M: Message>(
+        &self,
+        once: &OnceADay<'_>,
+        letter: &Letter<'_>,
+        key: &str,
+    ) -> Result<Option<KeyState>, String> {
+        let noted = once.look(key)?.map(|row| row.state);
+        if noted.is_some_and(KeyState::uses_up) {
+            return Ok(noted);
+        }
+        let day = key.rsplit('_').next().unwrap_or_default();
+        let files = self.store.snapshots(letter.family.snapshots).map_err(|fault| fault.to_string())?;
+        for file in files.iter().filter(|file| file.name.starts_with(&format!("{}_{day}_", letter.family.kind))) {
+            match self.store.document::<M>(&file.reference) {
+                Stored::Present(made) if made.key() == key => match made.delivery() {
+                    Some(DeliveryActual::Telegram | DeliveryActual::FallbackCurl) => {
+                        return Ok(Some(KeyState::Delivered));
+                    }
+                    Some(DeliveryActual::TelegramError) => return Ok(Some(KeyState::Unknown)),
+                    Some(DeliveryActual::ConsoleSimulated | DeliveryActual::TelegramFailed) | None => {}
+                },
+                // Without a row a damaged document of the day may be the one that was delivered.
+                Stored::Damaged(_) if noted.is_none() => return Ok(Some(KeyState::Unknown)),
+                Stored::Present(_) | Stored::Missing | Stored::Damaged(_) => {}
+            }
+        }
+        Ok(noted)
+    }
+
+    /// A process died between the note and the answer: the message may have left. It is said once, and never sent again.
+    fn close_attempt<M: Message>(
+        &self,
+        once: &OnceADay<'_>,
+        letter: &Letter<'_>,
+        document: M,
+        key: &str,
+    ) -> Result<(), OpsFault> {
+        let delivery = Delivery {
+            actual: Some(DeliveryActual::TelegramError),
+            because: Some("ATTEMPT_UNKNOWN: an earlier attempt did not come back".to_owned()),
+            receipt: None,
+            text: self.shown(letter),
+        };
+        self.publish_message(letter.family, &document.with(key, &delivery), self.clock.now())?;
+        Ok(once.note(key, KeyState::Unknown, self.clock.now())?)
+    }
+
+    fn simulated<M: Message>(
+        &self,
+        letter: &Letter<'_>,
+        document: M,
+        (key, because): (&str, &str),
+        now: KstTime,
+    ) -> Result<MessageOutcome<M>, OpsFault> {
+        let delivery = Delivery {
+            actual: Some(DeliveryActual::ConsoleSimulated),
+            because: Some(because.to_owned()),
+            receipt: None,
+            text: self.shown(letter),
+        };
+        let made = self.publish_message(letter.family, &document.with(key, &delivery), now)?;
+        Ok(MessageOutcome::Made(Box::new(made)))
+    }
+
+    fn publish_message<M: Message>(&self, family: Family, document: &M, now: KstTime) -> Result<M, OpsFault> {
+        let (made, _) = self.store.publish(family, now, &|reference| document.clone().at(reference))?;
+        Ok(made)
+    }
+
+    fn keep_test<M: Message>(&self, letter: &Letter<'_>, document: &M, now: KstTime) -> Result<M, OpsFault> {
+        Ok(keep_beside(&self.store, letter.tests, document, now)?.0)
+    }
+
+    fn audit(&self, actor: &Actor, key: &str, delivery: &Delivery) -> Result<(), OpsFault> {
+        if delivery.receipt.is_none() {
+            return Ok(());
+        }
+        let change = Change {
+            action: "message.send",
+            target: key.to_owned(),
+            reason: delivery.because.clone().unwrap_or_default(),
+            before: serde_json::Value::Null,
+            after: serde_json::json!({"delivery_actual": delivery.actual}),
+        };
+        Gates::new(&self.store).record(actor, change, self.clock.now())?;
+        Ok(())
+    }
+}
+
+/// Writes a snapshot and no `latest`.
+fn keep_beside<M: Message>(
+    store: &Store,
+    family: Family,
+    document: &M,
+    now: KstTime,
+) -> Result<(M, Published), StoreFault> {
+    loop {
+        let snapshot_ref = store.free_snapshot_ref(family, now);
+        let made = document.clone().at(&snapshot_ref);
+        let bytes = made.to_bytes().map_err(|fault| StoreFault {
+            verb: "render",
+            path: snapshot_ref.clone(),
+            source: std::io::Error::other(fault.to_string()),
+        })?;
+        match store.write_new(&snapshot_ref, &bytes) {
+            Err(fault)
+                if fault.source.kind() == std::io::ErrorKind::AlreadyExists && store.path(&snapshot_ref).exists() => {}
+            Err(fault) => return Err(fault),
+            Ok(()) => return Ok((made, Published { snapshot_ref, latest_ref: family.latest })),
+        }
+    }
+}
+
+fn state_of(delivery: &Delivery) -> KeyState {
+    match delivery.actual {
+        Some(DeliveryActual::Telegram | DeliveryActual::FallbackCurl) => KeyState::Delivered,
+        // The gates closed, or a name lost its value, after the note: nothing left.
+        Some(DeliveryActual::ConsoleSimulated) => KeyState::Simulated,
+        Some(DeliveryActual::TelegramFailed) => KeyState::Failed,
+        Some(DeliveryActual::TelegramError) | None => KeyState::Unknown,
+    }
+}
+
+fn refusal(code: RunCode, why: &str) -> String {
+    format!("{code}: {why}")
+}
+
+fn repeated(state: KeyState) -> &'static str {
+    match state {
+        KeyState::Delivered => "already sent today",
+        KeyState::Simulated | KeyState::Failed => "already shown today; nothing left the host",
+        KeyState::Attempted | KeyState::Unknown => {
+            "an earlier attempt of today may have arrived (TELEGRAM_ERROR); it is not sent again"
+        }
+    }
+}

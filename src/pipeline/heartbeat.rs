@@ -1,0 +1,171 @@
+//! The dead man's switch: a file at the start and the end of each run, and an address that is called at the same times.
+//!
+//! The address is called as `<url>/start` when stage 1 begins, `<url>` after a run that ended well and `<url>/fail` after
+//! one that was blocked or failed. A run that started too late and did nothing calls nothing: the silence is the alarm.
+//! The address is a secret; what is said of a call never holds it.
+
+use std::time::Duration;
+
+use crate::contracts::Document as _;
+use crate::contracts::RunCode;
+use crate::contracts::heartbeat::Beat;
+use crate::contracts::heartbeat::Heartbeat;
+use crate::contracts::run::Ending;
+use crate::contracts::run::RunRecord;
+use crate::settings::Secret;
+use crate::store::Store;
+use crate::store::StoreFault;
+use crate::store::Stored;
+use crate::store::layout;
+use crate::time::Clock;
+use crate::time::KstTime;
+use crate::time::Stamp;
+use crate::time::kst;
+
+use super::control::Control;
+use super::history::History;
+use super::opening::next_due;
+
+/// How long one call may take.
+const PING_LIMIT: Duration = Duration::from_secs(5);
+/// Records that are looked at when there is no heartbeat to go on from.
+const LOOK_BACK: usize = 60;
+
+/// What is told to the address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ping {
+    Start,
+    Success,
+    Fail,
+}
+
+impl Ping {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Start => "/start",
+            Self::Success => "",
+            Self::Fail => "/fail",
+        }
+    }
+}
+
+/// Writes that a run has started.
+pub(super) fn started(store: &Store, record: &RunRecord, now: KstTime) -> Result<(), StoreFault> {
+    let mut heartbeat = before(store);
+    // The one before died without a word.
+    if heartbeat.result == Some(Beat::Running) {
+        let began = heartbeat.started_at.clone();
+        fell(&mut heartbeat, began.clone(), began);
+    }
+    heartbeat.schema = Heartbeat::SCHEMA.to_owned();
+    heartbeat.run_id = record.run_id.to_string();
+    heartbeat.trading_date = now.with_timezone(&kst()).date_naive().to_string();
+    heartbeat.started_at = Some(record.started_at.clone());
+    heartbeat.ended_at = None;
+    heartbeat.result = Some(Beat::Running);
+    heartbeat.exit_code = None;
+    heartbeat.reason = None;
+    heartbeat.next_due_at = next_due(now).map(Stamp::of);
+    store.write_document(layout::HEARTBEAT, &heartbeat)
+}
+
+/// Writes how a run has ended, and says how the runs stand since.
+pub(super) fn ended(store: &Store, record: &RunRecord, now: KstTime) -> Result<Heartbeat, StoreFault> {
+    let mut heartbeat = after(store, record, now);
+    heartbeat.next_due_at = next_due(now).map(Stamp::of);
+    store.write_document(layout::HEARTBEAT, &heartbeat)?;
+    Ok(heartbeat)
+}
+
+/// The heartbeat as it will be when this run has ended.
+pub(super) fn after(store: &Store, record: &RunRecord, now: KstTime) -> Heartbeat {
+    let mut heartbeat = before(store);
+    heartbeat.schema = Heartbeat::SCHEMA.to_owned();
+    heartbeat.run_id = record.run_id.to_string();
+    heartbeat.started_at = Some(record.started_at.clone());
+    let started = record.started_at.instant().unwrap_or(now);
+    heartbeat.trading_date = started.with_timezone(&kst()).date_naive().to_string();
+    let end = Some(record.finished_at.clone().unwrap_or_else(|| Stamp::of(now)));
+    heartbeat.ended_at.clone_from(&end);
+    heartbeat.exit_code = record.exit_code;
+    heartbeat.reason = record.reason.as_ref().map(ToString::to_string);
+    let skipped = record.reason == Some(RunCode::LateRunSkipped.into());
+    let result = match record.ending() {
+        _ if skipped => Beat::Skipped,
+        Some(Ending::Done) => Beat::Done,
+        Some(Ending::Warned) => Beat::Warned,
+        Some(Ending::Blocked) => Beat::Blocked,
+        Some(Ending::Failed) | None => Beat::Failed,
+    };
+    heartbeat.result = Some(result);
+    match result {
+        Beat::Done | Beat::Warned => {
+            heartbeat.last_success_at = end;
+            heartbeat.first_failure_at = None;
+            heartbeat.consecutive_failures = 0;
+        }
+        Beat::Blocked | Beat::Failed => fell(&mut heartbeat, Some(record.started_at.clone()), end),
+        // Nothing was done: neither good nor bad.
+        Beat::Skipped | Beat::Running => {}
+    }
+    heartbeat
+}
+
+fn fell(heartbeat: &mut Heartbeat, began: Option<Stamp>, end: Option<Stamp>) {
+    heartbeat.last_failure_at = end;
+    heartbeat.consecutive_failures += 1;
+    if heartbeat.first_failure_at.is_none() {
+        heartbeat.first_failure_at = began;
+    }
+}
+
+/// The heartbeat so far; without a readable one, what the records of earlier runs tell.
+fn before(store: &Store) -> Heartbeat {
+    match store.document::<Heartbeat>(layout::HEARTBEAT) {
+        Stored::Present(heartbeat) => heartbeat,
+        Stored::Missing | Stored::Damaged(_) => told_by_records(store),
+    }
+}
+
+fn told_by_records(store: &Store) -> Heartbeat {
+    let mut heartbeat = Heartbeat::default();
+    let records = History::new(store).list(LOOK_BACK).unwrap_or_default();
+    for record in records.into_iter().rev().flatten().filter(|record| record.finished_at.is_some()) {
+        let end = record.finished_at.clone();
+        match record.exit_code {
+            _ if record.reason == Some(RunCode::LateRunSkipped.into()) => {}
+            Some(0) => {
+                heartbeat.last_success_at = end;
+                heartbeat.first_failure_at = None;
+                heartbeat.consecutive_failures = 0;
+            }
+            _ => fell(&mut heartbeat, Some(record.started_at), end),
+        }
+    }
+    heartbeat
+}
+
+/// Calls the address. A signal does not keep the last call back: that is when it counts.
+pub(super) fn ping(url: &Secret, what: Ping, clock: &dyn Clock) -> Result<(), &'static str> {
+    let control = Control::new(std::sync::Arc::default(), clock, PING_LIMIT);
+    let address = format!("{}{}", url.expose().trim_end_matches('/'), what.path());
+    let asked = control.ask(clock, PING_LIMIT, move || call(&address));
+    asked.unwrap_or(Err("no answer in time"))
+}
+
+fn call(address: &str) -> Result<(), &'static str> {
+    let mut config = ureq::Agent::config_builder()
+        .timeout_global(Some(PING_LIMIT))
+        .max_redirects(3)
+        .user_agent(concat!("daily_ops/", env!("CARGO_PKG_VERSION")));
+    if ["://127.", "://localhost", "://[::1]"].iter().any(|own| address.contains(own)) {
+        config = config.proxy(None);
+    }
+    let agent: ureq::Agent = config.build().into();
+    // The fault's own text could hold the address.
+    match agent.get(address).call() {
+        Ok(_) => Ok(()),
+        Err(ureq::Error::StatusCode(_)) => Err("the address answered with an error"),
+        Err(_) => Err("the address could not be called"),
+    }
+}
