@@ -20,7 +20,7 @@ use daily_ops::contracts::RunCode;
 use daily_ops::settings::markdown_table;
 
 /// Every page that a person reads.
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "README.md",
     "README.ko.md",
     "reports/README.md",

@@ -258,9 +258,6 @@ fn every_reply_is_the_recorded_one_or_a_listed_difference() {
                 path += "?confirm=true";
             }
             let answer = site.call(&step.method, &path, body.as_deref(), &[]);
-            if answer.status == 501 {
-                continue;
-            }
             compared += 1;
             pair_ids(&step.reply, &answer.json(), &mut ids);
             let (theirs, ours) = (masked(&step.reply), masked(&answer.json()));

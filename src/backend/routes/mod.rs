@@ -653,11 +653,6 @@ fn not_made(fault: &dyn std::error::Error) -> Reply {
     Fields::new().with("result", "FAILED").with("reason", &fault.to_string()).wrapped(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// The reply of a row whose work is still to be built.
-fn unbuilt(app: &App) -> Reply {
-    Reply::problem(StatusCode::NOT_IMPLEMENTED, "NOT_BUILT", "this endpoint is not built yet", app.now())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -114,7 +114,7 @@ impl Ops {
             },
             reco: reco.as_ref().map(reco_status).unwrap_or_default(),
             reco_items: reco.as_ref().map(items).unwrap_or_default(),
-            order_plan: self.plan(),
+            order_plan: self.plan_status(),
             top_risks: codes.iter().map(|risk| Reason::reported(&risk.code).to_string()).collect(),
             evidence_refs: resolving(&self.store, refs),
             ..DailyStatusPush::default()
@@ -122,7 +122,7 @@ impl Ops {
     }
 
     /// The newest order plan in short; `None` without a readable one.
-    fn plan(&self) -> Option<PlanStatus> {
+    fn plan_status(&self) -> Option<PlanStatus> {
         let bytes = self.store.read(layout::ORDER_PLAN.latest).ok().flatten()?;
         let plan: Value = serde_json::from_str(decode(&bytes).ok()?).ok()?;
         let text = |key: &str| plan.get(key).and_then(Value::as_str).map(word);

@@ -109,7 +109,7 @@ impl Deliveries {
 
 impl Ops {
     /// Hands alerts over, one after the other; each is on disk as pending before anything else happens with it.
-    pub(super) fn deliver(
+    pub(super) fn deliver_alerts(
         &self,
         book: &mut Book<'_>,
         drafts: &[Draft],

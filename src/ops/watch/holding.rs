@@ -83,7 +83,7 @@ impl Ops {
         let positions = std::mem::take(&mut seen.positions);
         let write = |marks: &Marks, now: KstTime| self.write_holding_state(marks, &positions, now);
         let mut book = Book { marks, write: &write };
-        let done = self.deliver(&mut book, &seen.drafts, &policy.messenger, order);
+        let done = self.deliver_alerts(&mut book, &seen.drafts, &policy.messenger, order);
         let mut concerns: Vec<String> = book.marks.concern().into_iter().collect();
         if !seen.missing.is_empty() {
             concerns.push(format!("no price of {}", listed(&seen.missing)));

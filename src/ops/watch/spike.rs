@@ -63,7 +63,7 @@ impl Ops {
         for item in &items {
             moves.judge(item, &quotes, &settings, (&mut book.marks, now, policy.lang));
         }
-        let done = self.deliver(&mut book, &moves.drafts, &policy.messenger, order);
+        let done = self.deliver_alerts(&mut book, &moves.drafts, &policy.messenger, order);
         let mut concerns: Vec<String> = book.marks.concern().into_iter().collect();
         if !moves.missing.is_empty() {
             concerns.push(format!("no price of {}", listed(&moves.missing)));
