@@ -17,6 +17,8 @@ use super::open;
 const STRIDE: u64 = 512;
 /// Bytes read at a time.
 const CHUNK: usize = 1 << 18;
+/// Bytes at the end of what was read that are compared with the file before it is read on.
+const MEMORY: u64 = 256;
 /// A line longer than this is not parsed.
 pub const MAX_LINE: usize = 5 << 20;
 
@@ -49,6 +51,7 @@ pub struct LineIndex {
     bytes: u64,
     /// Offset of line `i * STRIDE + 1`.
     starts: Vec<u64>,
+    ending: Ending,
 }
 
 impl LineIndex {
@@ -118,8 +121,8 @@ impl LineIndex {
     fn extend(&mut self, file: &mut File) -> io::Result<()> {
         let meta = file.metadata()?;
         let identity = Identity::of(&meta);
-        if identity != self.identity || meta.len() < self.bytes || !ends_a_line(file, self.bytes)? {
-            *self = Self { identity, lines: 0, bytes: 0, starts: vec![0] };
+        if identity != self.identity || meta.len() < self.bytes || !self.ending.holds(file, self.bytes)? {
+            *self = Self { identity, starts: vec![0], ..Self::default() };
         }
         if meta.len() == self.bytes {
             return Ok(());
@@ -130,6 +133,7 @@ impl LineIndex {
         loop {
             let read = file.read(&mut chunk)?;
             if read == 0 {
+                self.ending = Ending::of(file, self.bytes)?;
                 return Ok(());
             }
             for end in memchr::memchr_iter(b'\n', &chunk[..read]) {
@@ -144,11 +148,35 @@ impl LineIndex {
     }
 }
 
-fn ends_a_line(file: &mut File, offset: u64) -> io::Result<bool> {
-    let Some(last) = offset.checked_sub(1) else { return Ok(true) };
-    file.seek(SeekFrom::Start(last))?;
-    let mut byte = [0];
-    Ok(file.read(&mut byte)? == 1 && byte == *b"\n")
+/// The last bytes of the complete lines that were read, the end of the last one included. A file that took the place of
+/// another one may have its inode and be longer; it hardly has its bytes at the same place.
+#[derive(Clone, Debug, Default)]
+struct Ending(Vec<u8>);
+
+impl Ending {
+    /// The bytes before `offset`.
+    fn of(file: &mut File, offset: u64) -> io::Result<Self> {
+        let length = offset.min(MEMORY);
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
+        file.seek(SeekFrom::Start(offset - length))?;
+        match file.read_exact(&mut bytes) {
+            Ok(()) => Ok(Self(bytes)),
+            // Cut off meanwhile: the length tells that the next time.
+            Err(fault) if fault.kind() == io::ErrorKind::UnexpectedEof => Ok(Self::default()),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Whether the bytes still stand before `offset`.
+    fn holds(&self, file: &mut File, offset: u64) -> io::Result<bool> {
+        let mut found = vec![0; self.0.len()];
+        file.seek(SeekFrom::Start(offset.saturating_sub(self.0.len() as u64)))?;
+        match file.read_exact(&mut found) {
+            Ok(()) => Ok(found == self.0),
+            Err(fault) if fault.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+            Err(fault) => Err(fault),
+        }
+    }
 }
 
 /// Skips `skip` lines and reads the next one.
@@ -248,6 +276,7 @@ pub struct Tail {
     partial: Vec<u8>,
     /// How far the file was read.
     reached: u64,
+    ending: Ending,
 }
 
 impl Tail {
@@ -283,7 +312,7 @@ impl Tail {
         };
         let meta = file.metadata()?;
         let identity = Identity::of(&meta);
-        if identity != self.identity || meta.len() < self.bytes || !ends_a_line(&mut file, self.bytes)? {
+        if identity != self.identity || meta.len() < self.bytes || !self.ending.holds(&mut file, self.bytes)? {
             *self = Self { identity, ..Self::default() };
             restart();
         } else if meta.len() < self.reached || !self.still_begins(&mut file)? {
@@ -292,7 +321,11 @@ impl Tail {
             self.reached = self.bytes;
         }
         file.seek(SeekFrom::Start(self.reached))?;
+        let before = self.bytes;
         self.consume(&mut file, each)?;
+        if self.bytes != before {
+            self.ending = Ending::of(&mut file, self.bytes)?;
+        }
         Ok(if self.is_too_long() { Vec::new() } else { self.partial.clone() })
     }
 
@@ -522,5 +555,28 @@ mod tests {
             let want = format!("{}whole and longer", "k".repeat(kept));
             assert!(seen[0].1 == want || seen[0].1 == want.len().to_string(), "{kept}: {seen:?}");
         }
+    }
+
+    #[test]
+    fn a_longer_file_in_the_same_place_is_another_file() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("f.jsonl");
+        // Written in place, so that the inode stays; the old end of a line is one of the new file too.
+        std::fs::write(&path, "a\nb\n").expect("written");
+        let (mut tail, mut index) = (Tail::default(), LineIndex::default());
+        let restarts = std::cell::Cell::new(0);
+        let mut seen = Vec::new();
+        let look = |tail: &mut Tail, seen: &mut Vec<Vec<u8>>| {
+            let restart = &mut || restarts.set(restarts.get() + 1);
+            tail.read(&path, restart, &mut |_, line| seen.push(line.to_vec())).expect("read");
+        };
+        look(&mut tail, &mut seen);
+        assert_eq!(index.line(&path, 2).expect("read").as_deref(), Some(&b"b"[..]));
+        std::fs::write(&path, "c\nd\ne\n").expect("written");
+        let before = restarts.get();
+        look(&mut tail, &mut seen);
+        assert_eq!((restarts.get(), seen.len()), (before + 1, 5));
+        assert_eq!(index.line(&path, 1).expect("read").as_deref(), Some(&b"c"[..]));
+        assert_eq!(index.line(&path, 3).expect("read").as_deref(), Some(&b"e"[..]));
     }
 }

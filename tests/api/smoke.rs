@@ -29,6 +29,7 @@ fn good(member: &Member) -> Value {
         "payload" => json!({"message_id": "m1"}),
         "ref" => json!("state/emergency_stop.json"),
         "ttl_seconds" => json!(60),
+        "updated_by" => json!("api"),
         _ => match member.kind {
             Kind::Text => json!("smoke"),
             Kind::Switch => json!(false),
@@ -184,10 +185,10 @@ fn what_a_route_needs_is_asked_for_by_name() {
             let mut body = whole.clone();
             body.remove(member.name);
             // An object without members would be no body at all.
-            body.insert("other".to_owned(), json!(1));
+            body.insert("confirm".to_owned(), json!(true));
             let answer = call(&site, route, &body);
-            assert_eq!(answer.status, 422, "{} without {}: {}", name(route), member.name, answer.text);
-            assert!(answer.text.contains(&format!("\"{}\"", member.name)), "{} {}", name(route), answer.text);
+            let told = matches!(answer.status, 400 | 422) && answer.text.contains(&format!("\"{}\"", member.name));
+            assert!(told, "{} without {}: {} {}", name(route), member.name, answer.status, answer.text);
         }
         for member in route.body {
             let mut body = whole.clone();

@@ -24,6 +24,7 @@ use crate::contracts::Document;
 use crate::contracts::push::OutboxMessage;
 use crate::notify::Channel;
 use crate::notify::Messenger;
+use crate::notify::alert::is_suspect;
 use crate::settings::MessageSecrets;
 use crate::store::StoreFault;
 
@@ -34,11 +35,6 @@ const INJECTION: &str = "SECRET_INJECTION_SUSPECTED";
 const FORMATTER: &str = "daily_ops/console/1";
 /// The name of the matrix that [`takes`] is.
 const MATRIX: &str = "PUSH_CHANNELS_V1";
-/// Marks that a template language could expand.
-const MARKS: [&str; 4] = ["{{", "}}", "${", "$("];
-/// Names of secrets, in upper case.
-const SECRETS: [&str; 7] =
-    ["TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID", "SLACK_WEBHOOK_URL", "SMTP_HOST", "SMTP_USER", "SMTP_PASS", "EMAIL_TO"];
 
 impl Ops {
     /// The names of secrets and where they come from, read now. Settings that cannot be read configure no channel.
@@ -60,11 +56,6 @@ fn takes(channel: Channel, push_type: &str) -> bool {
         Channel::Slack => ["ALERT", "DAILY_REPORT"].contains(&push_type),
         Channel::Email => push_type == "DAILY_REPORT",
     }
-}
-
-fn is_suspect(text: &str) -> bool {
-    let upper = text.to_uppercase();
-    MARKS.iter().any(|mark| text.contains(mark)) || SECRETS.iter().any(|name| upper.contains(name))
 }
 
 /// Whether a text could tell a secret.

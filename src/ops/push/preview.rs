@@ -5,7 +5,6 @@
 use super::FORMATTER;
 use super::HELD_BACK;
 use super::headline;
-use super::is_suspect;
 use super::plain;
 use super::takes;
 use crate::contracts::Document as _;
@@ -16,6 +15,7 @@ use crate::contracts::push::PushPreview;
 use crate::contracts::push::RenderedMessage;
 use crate::gates::Gates;
 use crate::notify::Channel;
+use crate::notify::alert::is_suspect;
 use crate::ops::Ops;
 use crate::ops::resolves;
 use crate::store::Published;
