@@ -185,6 +185,10 @@ mod tests {
             assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY, "{name}");
             assert_eq!(said(&reply), (kind.to_owned(), at.to_owned()), "{name}");
         }
+    }
+
+    #[test]
+    fn a_number_is_whole_and_in_its_range() {
         type Number = (&'static str, &'static str, Result<Option<i64>, &'static str>);
         let numbers: [Number; 8] = [
             ("left out", "{}", Ok(None)),
@@ -201,6 +205,10 @@ mod tests {
             let got = body.whole_or_default("n", 1..=9).map_err(|reply| said(&reply).0);
             assert_eq!(got, want.map_err(str::to_owned), "{name}");
         }
+    }
+
+    #[test]
+    fn each_kind_of_member_takes_its_own_values_only() {
         let odd = RequestBody::required(br#"{"n":-1,"f":1.0,"t":"1","list":["a",1],"object":{},"none":null}"#);
         let odd = odd.expect("an object");
         for key in ["n", "f", "t", "list", "object", "none"] {

@@ -30,6 +30,7 @@ fn good(member: &Member) -> Value {
         "ref" => json!("state/emergency_stop.json"),
         "ttl_seconds" => json!(60),
         "updated_by" => json!("api"),
+        "spike" | "holding" => json!({"enabled": false}),
         _ => match member.kind {
             Kind::Text => json!("smoke"),
             Kind::Switch => json!(false),

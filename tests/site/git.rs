@@ -158,6 +158,16 @@ fn only_the_one_exact_value_keeps_the_repository_as_it_is() {
     }
 }
 
+/// Rolls back for a drill; the reply tells how the host stands then, and the audit trail why it was done.
+fn roll_back(host: &Host, revision: &str) {
+    let rolled = host.run(&["rollback", "to", revision, "--reason", "drill", "--json"]);
+    assert_eq!(rolled.code, Some(0), "{rolled:?}");
+    let told: Value = serde_json::from_str(&rolled.stdout).expect("JSON");
+    assert_eq!((&told["schema"], told["afterwards"].as_array().map(Vec::len)), (&"ROLLBACK_V1".into(), Some(4)));
+    let trail = std::fs::read_to_string(host.root().join(layout::AUDIT)).expect("a trail");
+    assert!(trail.contains("\"rollback.to\"") && trail.contains("\"drill\""), "{trail}");
+}
+
 #[test]
 fn a_rollback_holds_until_it_is_released() {
     let (site, first) = Publisher::new();
@@ -167,12 +177,7 @@ fn a_rollback_holds_until_it_is_released() {
     assert_eq!(bundle_id(host), second.bundle["bundle_id"]);
     let listed = host.run(&["rollback", "list"]);
     assert!(listed.code == Some(0) && listed.stdout.contains(&first.revision[..10]), "{listed:?}");
-    let rolled = host.run(&["rollback", "to", &first.revision, "--reason", "drill", "--json"]);
-    assert_eq!(rolled.code, Some(0), "{rolled:?}");
-    let told: Value = serde_json::from_str(&rolled.stdout).expect("JSON");
-    assert_eq!((&told["schema"], told["afterwards"].as_array().map(Vec::len)), (&"ROLLBACK_V1".into(), Some(4)));
-    let trail = std::fs::read_to_string(host.root().join(layout::AUDIT)).expect("a trail");
-    assert!(trail.contains("\"rollback.to\"") && trail.contains("\"drill\""), "{trail}");
+    roll_back(host, &first.revision);
     assert_eq!(bundle_id(host), first.bundle["bundle_id"]);
     let noted = host.json(layout::ROLLBACK);
     assert_eq!((noted["to_rev"].as_str(), noted["reason"].as_str()), (Some(first.revision.as_str()), Some("drill")));
