@@ -260,6 +260,9 @@ impl Inputs {
         let limits = limits.ok_or_else(|| no_reco("the recommendation states no limits".to_owned()))?;
         let wishes = wishes::wishes(reco, account).map_err(no_reco)?;
         let same = self.same_bundle(reco);
+        if same && self.is_made_up() {
+            return Err(no_reco("the recommendation rests on generated prices (data_source SYNTHETIC)".to_owned()));
+        }
         if !same {
             warnings.push("the recommendation was not made from the bundle that lies here now".to_owned());
         } else if !self.bundle.validation.is_usable() {
@@ -275,6 +278,12 @@ impl Inputs {
     fn same_bundle(&self, reco: &RecoReport) -> bool {
         let of_reco = reco.source_bundle.as_ref().and_then(|source| source.bundle_id.as_deref());
         self.bundle.validation.valid && of_reco.is_some() && of_reco == self.bundle.validation.bundle_id.as_deref()
+    }
+
+    /// Whether the bundle's picks were scored on generated prices. They show how the hand-off works; nobody may trade on them.
+    fn is_made_up(&self) -> bool {
+        let source = self.bundle.part(&["strategy", "scorer", "data_source"]);
+        source.as_ref().and_then(Json::as_str).is_some_and(|source| source.eq_ignore_ascii_case("SYNTHETIC"))
     }
 
     fn day_warnings(&self) -> Vec<String> {

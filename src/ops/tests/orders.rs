@@ -88,7 +88,7 @@ fn exported(ops: &Ops) -> String {
 fn every_row_of_the_table_gives_its_plan() {
     type Edit = fn(&Site);
     let reco: Edit = |site| drop(site.ops().regenerate_reco().expect("made"));
-    let cases: [(&str, Edit, &str, &str); 13] = [
+    let cases: [(&str, Edit, &str, &str); 14] = [
         ("no reco", |site| drop(site.store.remove(layout::RECO.latest)), "BLOCKED", "NO_RECO"),
         ("reco damaged", |site| site.text(layout::RECO.latest, "{half"), "BLOCKED", "NO_RECO"),
         (
@@ -152,6 +152,18 @@ fn every_row_of_the_table_gives_its_plan() {
             },
             "BLOCKED",
             "PRICE_MISSING",
+        ),
+        (
+            "generated prices",
+            |site| {
+                site.bundle(|doc| {
+                    priced(doc);
+                    doc["strategy"]["scorer"]["data_source"] = "SYNTHETIC".into();
+                });
+                drop(site.ops().regenerate_reco().expect("made"));
+            },
+            "BLOCKED",
+            "NO_RECO",
         ),
         (
             "no money",
