@@ -92,9 +92,14 @@ fn with_end(text: String) -> String {
 fn install_cron(context: &Context, args: &ScheduleArgs, install: &Install, output: &Output) -> Result<(), Failure> {
     make_logs(context)?;
     let listed = Command::new("crontab").arg("-l").output().context("the program crontab cannot be started")?;
-    // Without a crontab, `crontab -l` fails and prints nothing.
+    // Without a crontab, `crontab -l` fails too; with any other cause what others have in it would be lost.
+    let said = String::from_utf8_lossy(&listed.stderr);
+    if !listed.status.success() && !said.to_lowercase().contains("no crontab") {
+        let why = said.trim();
+        return Err(Failure::Fault(anyhow::anyhow!("crontab -l failed, nothing was installed: {why}")));
+    }
     let old = String::from_utf8(listed.stdout).context("the crontab is not UTF-8")?;
-    for concern in schedule::crontab_concerns(&old) {
+    for concern in schedule::crontab_concerns(&old).into_iter().chain(schedule::crontab_foreign(&old, install)) {
         output.remark(&format!("⚠️ {concern}"));
     }
     let Some(new) = schedule::merged_crontab(&old, &cron_entry(context, args, install)?) else {

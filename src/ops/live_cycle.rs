@@ -206,7 +206,7 @@ impl Ops {
         policy: &Result<OpsPolicy, String>,
         turn: &Turn<'_>,
     ) {
-        match self.publish_summary(view, policy, turn) {
+        match self.publish_summary((view, None), policy, turn) {
             Ok(made) => {
                 progress.facts.summary = Part::Done;
                 progress.overall_status = made.summary.overall_status;

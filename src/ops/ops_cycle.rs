@@ -89,6 +89,8 @@ struct Progress {
     ran: bool,
     ops_report_ref: String,
     health: RunHealth,
+    /// What the check of the evidence came to, once it was made; a check that could not be made has failed.
+    checked: Option<HealthDecision>,
     reaper: RunReaper,
     ticket: RunTicket,
     counters: RunCounters,
@@ -191,7 +193,9 @@ impl Ops {
         Gates::new(&self.store).record(actor, change, self.clock.now()).map_err(|fault| fault.to_string())?;
         progress.ran = true;
         self.reaper_step(progress, actor);
-        if self.health_step(progress) == HealthDecision::Fail {
+        let health = self.health_step(progress);
+        progress.checked = Some(health);
+        if health == HealthDecision::Fail {
             progress.ends(BLOCKED, HEALTH_FAIL);
             progress.skips_ticket(HEALTH_FAIL);
             return Ok(());
@@ -303,7 +307,8 @@ impl Ops {
         (run_id, started): (&str, KstTime),
         safety: RunSafety,
     ) -> Result<OpsCycleOutcome, OpsCycleFault> {
-        match guarded(|| self.regenerate_summary()).map_err(OpsFault::Defect).and_then(|made| made) {
+        let checked = progress.checked;
+        match guarded(|| self.summary_of(checked)).map_err(OpsFault::Defect).and_then(|made| made) {
             Ok(made) => {
                 let counts = made.summary.tickets.unwrap_or_default();
                 progress.counters = RunCounters {

@@ -12,6 +12,7 @@ use super::risk;
 use super::turn::Turn;
 use crate::contracts::BundleDecision;
 use crate::contracts::Document as _;
+use crate::contracts::health::HealthDecision;
 use crate::contracts::push::PushOutbox;
 use crate::contracts::push::SendHead;
 use crate::contracts::reco::RecoReport;
@@ -50,27 +51,37 @@ impl Ops {
     /// # Errors
     /// The summary cannot be stored, or the program met a defect of its own.
     pub fn regenerate_summary(&self) -> Result<SummaryOutcome, OpsFault> {
+        self.summary_of(None)
+    }
+
+    /// The summary of a cycle that has checked the evidence itself, whether or not it could write that down.
+    pub(super) fn summary_of(&self, checked: Option<HealthDecision>) -> Result<SummaryOutcome, OpsFault> {
         let turn = self.turn()?;
         guarded(|| {
             let policy = (self.policy)();
             let view = self.bundle_at(&policy, turn.now);
-            self.publish_summary(&view, &policy, &turn)
+            self.publish_summary((&view, checked), &policy, &turn)
         })
         .map_err(OpsFault::Defect)?
     }
 
     pub(super) fn publish_summary(
         &self,
-        view: &BundleView,
+        seen: (&BundleView, Option<HealthDecision>),
         policy: &Result<OpsPolicy, String>,
         turn: &Turn<'_>,
     ) -> Result<SummaryOutcome, OpsFault> {
-        let (summary, bad_lines) = self.summarize(view, policy, turn.now);
+        let (summary, bad_lines) = self.summarize(seen, policy, turn.now);
         let (summary, published) = self.store.publish(layout::SUMMARY, turn.now, &|_snapshot_ref| summary.clone())?;
         Ok(SummaryOutcome { summary, published, bad_lines })
     }
 
-    fn summarize(&self, view: &BundleView, policy: &Result<OpsPolicy, String>, now: KstTime) -> (OpsSummary, u64) {
+    fn summarize(
+        &self,
+        (view, checked): (&BundleView, Option<HealthDecision>),
+        policy: &Result<OpsPolicy, String>,
+        now: KstTime,
+    ) -> (OpsSummary, u64) {
         let store = &self.store;
         let window = policy.as_ref().map(|policy| policy.risk.clone()).unwrap_or_default();
         let mut memory = self.memory();
@@ -78,7 +89,7 @@ impl Ops {
         let last_runs = memory.runs.last_runs(store);
         drop(memory);
         let switches = Gates::new(store).switches();
-        let evidence = evidence::read(store);
+        let evidence = evidence::read(store, now, checked);
         let reco = self.latest_reco();
         let (overall_status, risks) = risk::assess(&risk::Facts {
             switches: &switches,

@@ -18,9 +18,9 @@ use daily_ops::time::SystemClock;
 use serde_json::Value;
 use serde_json::json;
 
-const HEALTH: &str = "/api/evidence/health/regenerate";
-const CYCLE: &str = "/api/ops/cycle/run";
-const DRILL: &str = "/api/ops/drill/run";
+const HEALTH: &str = "/api/evidence/health/regenerate?confirm=true";
+const CYCLE: &str = "/api/ops/cycle/run?confirm=true";
+const DRILL: &str = "/api/ops/drill/run?confirm=true";
 const SUMMARY: &str = "/api/ops/summary/regenerate?confirm=true";
 /// A receipt whose refs lead nowhere.
 const BROKEN: &str = r#"{"schema":"EXECUTION_RECEIPT_V3","request_id":"r","decision":"EXECUTED","evidence_refs":["reports/ops/summary/snapshots/gone.json","nope"]}"#;

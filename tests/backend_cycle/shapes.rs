@@ -51,19 +51,19 @@ fn damaged_documents_are_read_errors_and_the_daily_report_is_made_anew() {
 #[test]
 fn what_is_regenerated_is_what_is_read() {
     let site = Site::new();
-    let made = site.post("/api/evidence/index/regenerate", None).json();
+    let made = site.post("/api/evidence/index/regenerate?confirm=true", None).json();
     assert_eq!((&made["result"], &made["generated"]), (&json!("OK"), &json!(true)), "{made}");
     assert_eq!(made["latest_path"], layout::EVIDENCE_INDEX.latest);
     assert_eq!(site.get("/api/evidence/index/latest").json()["error"], json!(null));
-    let made = site.post("/api/evidence/health/regenerate", None).json();
+    let made = site.post("/api/evidence/health/regenerate?confirm=true", None).json();
     assert_eq!((&made["result"], &made["decision"]), (&json!("OK"), &json!("WARN")), "{made}");
     let read = site.get("/api/evidence/health/latest").json();
     assert_eq!((&read["summary"]["decision"], &read["schema"]), (&json!("WARN"), &json!("EVIDENCE_HEALTH_REPORT_V1")));
-    let first = site.post("/api/ops/daily/regenerate", None).json();
-    let second = site.post("/api/ops/daily/regenerate", None).json();
+    let first = site.post("/api/ops/daily/regenerate?confirm=true", None).json();
+    let second = site.post("/api/ops/daily/regenerate?confirm=true", None).json();
     assert_eq!((&first["snapshot_skipped"], &second["snapshot_skipped"]), (&json!(false), &json!(true)));
     assert_eq!(first["report"]["schema"], "DAILY_OPS_REPORT_V1");
-    let cycle = site.post("/api/ops/cycle/run", None).json();
+    let cycle = site.post("/api/ops/cycle/run?confirm=true", None).json();
     assert_eq!(
         (&cycle["status"], &cycle["schema"], &cycle["row_count"]),
         (&json!("ready"), &json!("OPS_CYCLE_RUN_V2"), &json!(1))
@@ -88,7 +88,7 @@ fn a_stop_is_wrapped_like_the_rest() {
     let site = Site::new();
     let stop = site.post("/api/emergency_stop", Some(r#"{"enabled":true,"reason":"drill"}"#));
     assert_eq!(stop.status, 200, "{}", stop.text);
-    let cycle = site.post("/api/ops/cycle/run", None).json();
+    let cycle = site.post("/api/ops/cycle/run?confirm=true", None).json();
     assert_eq!((&cycle["status"], &cycle["data"]["result"]), (&json!("ready"), &json!("STOPPED")), "{cycle}");
     assert_eq!((&cycle["data"]["reason"], &cycle["data"]["run_id"]), (&json!("EMERGENCY_STOP_ACTIVE"), &json!("N/A")));
     assert_eq!(site.get("/api/ops/summary/latest").json()["rows"][0]["overall_status"], "STOPPED");

@@ -261,7 +261,7 @@ fn dependencies_are_those_of_one_program() {
     let none = [("/status", json!("not_ready")), ("/rows", json!([])), ("/error/code", json!("NO_SNAPSHOT_YET"))];
     has(&site.get("/api/deps/snapshot"), 200, &none, "none");
     has(
-        &site.post("/api/deps/snapshot", None),
+        &site.post("/api/deps/snapshot?confirm=true", None),
         200,
         &[("/result", json!("OK")), ("/all_deps_ok", json!(true))],
         "written",

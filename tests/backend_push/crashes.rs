@@ -154,7 +154,7 @@ fn a_process_killed_while_the_channel_is_silent_does_not_send_again() {
     store.remove(layout::WINDOW_CONSUMED).expect("removed");
     open_now(&store);
     assert_eq!(post(SEND)["blocked_reason"], "NO_MESSAGES", "it may have left");
-    assert_eq!(post("/api/ops/push/postmortem/regenerate")["result"], "OK");
+    assert_eq!(post("/api/ops/push/postmortem/regenerate?confirm=true")["result"], "OK");
     let look = read(&store, layout::POSTMORTEM.latest);
     assert_eq!(look["send_attempt_observed"]["decision"], "ATTEMPTED", "{look}");
     assert_eq!(fake.seen().len(), 1);

@@ -94,7 +94,7 @@ fn delivered(fake: &Fake) -> (Site, Value) {
         {"type": "PUSH_DIAGNOSIS_ALERT", "body_ko": "no id"},
     ]);
     put(&site.store, layout::PUSH_MESSAGES, &messages(&rows));
-    let reply = site.post("/api/push/delivery/run", None).json();
+    let reply = site.post("/api/push/delivery/run?confirm=true", None).json();
     (site, reply)
 }
 
@@ -171,13 +171,13 @@ fn the_outbox_is_shown_as_each_channel_would_and_holds_no_secret() {
 #[test]
 fn no_messages_and_messages_that_cannot_be_read_are_told_apart() {
     let site = Site::new();
-    let none = site.post("/api/push/delivery/run", None).json();
+    let none = site.post("/api/push/delivery/run?confirm=true", None).json();
     assert_eq!(
         (&none["data"]["routing"]["blocked_reason"], &none["data"]["result"]),
         (&json!("NO_MESSAGES"), &json!("OK"))
     );
     site.store.write(layout::PUSH_MESSAGES, b"{half").expect("written");
-    let damaged = site.post("/api/push/delivery/run", None).json();
+    let damaged = site.post("/api/push/delivery/run?confirm=true", None).json();
     assert_eq!(
         (&damaged["status"], &damaged["data"]["routing"]["blocked_reason"]),
         (&json!("error"), &json!("PUSH_FILE_UNREADABLE"))
@@ -188,7 +188,7 @@ fn no_messages_and_messages_that_cannot_be_read_are_told_apart() {
 fn without_secrets_every_message_stays_for_that_reason() {
     let site = Site::new();
     put(&site.store, layout::PUSH_MESSAGES, &messages(&json!([row("a", "OTHER", "x")])));
-    let data = site.post("/api/push/delivery/run", None).json()["data"].clone();
+    let data = site.post("/api/push/delivery/run?confirm=true", None).json()["data"].clone();
     assert_eq!(data["routing"]["blocked_reason"], "NO_SECRETS_FOR_ANY_CHANNEL");
     assert_eq!(read(&site.store, layout::DELIVERY)["decisions"][0]["reason_code"], "NO_SECRETS_FOR_ANY_CHANNEL");
 }
@@ -203,7 +203,7 @@ fn secrets_are_told_by_name_only() {
     assert_eq!(secrets.len(), 7);
     let has = |name: &str| secrets[name] == json!({"present": true});
     assert_eq!((has("TELEGRAM_BOT_TOKEN"), has("SMTP_PASS"), has("EMAIL_TO")), (true, true, false));
-    let run = with.post("/api/secrets/self_test/run", None).json();
+    let run = with.post("/api/secrets/self_test/run?confirm=true", None).json();
     assert_eq!((&run["result"], &run["decision"]), (&json!("OK"), &json!("SELF_TEST_PASS")));
     assert_eq!(run["reason"], "TELEGRAM channel ready (3 secrets present)");
     let shown = with.get("/api/secrets/self_test").json();
@@ -214,7 +214,7 @@ fn secrets_are_told_by_name_only() {
     let told = everything(with.dir.path()) + &body.to_string() + &run.to_string() + &shown.to_string();
     assert!(!told.contains("planted") && !told.contains("987654321"));
     let without = Site::new();
-    let run = without.post("/api/secrets/self_test/run", None).json();
+    let run = without.post("/api/secrets/self_test/run?confirm=true", None).json();
     assert_eq!((&run["decision"], &run["reason"]), (&json!("SELF_TEST_FAIL"), &json!("No external channel ready")));
 }
 

@@ -150,7 +150,7 @@ fn a_live_fire_closes_window_and_sender_whatever_becomes_of_it() {
 fn the_look_back_says_unsafe_while_something_stands_open_or_cannot_be_read() {
     let fake = yes();
     let site = site(&fake);
-    let look = || site.post("/api/ops/push/postmortem/regenerate", None).json();
+    let look = || site.post("/api/ops/push/postmortem/regenerate?confirm=true", None).json();
     let unsafe_one = look();
     assert_eq!(
         (&unsafe_one["overall_safety_status"], &unsafe_one["kill_switch_verified"]),

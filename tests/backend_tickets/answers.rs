@@ -203,7 +203,7 @@ fn the_reaper_answers_when_there_is_nothing_something_and_damage() {
         (&json!("empty"), &json!("NONE"), &json!("No reaper report yet"))
     );
     let run = |body: Option<&str>| {
-        let answer = site.post("/api/tickets/reaper/run", body);
+        let answer = site.post("/api/tickets/reaper/run?confirm=true", body);
         (answer.status, answer.json())
     };
     let (status, none) = run(None);

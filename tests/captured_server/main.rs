@@ -28,9 +28,24 @@ use daily_ops::time::Stamp;
 use serde_json::Value;
 use serde_json::json;
 
-/// What the reference does without being told to confirm. Section 1.3 decides that we ask for it: the recorded request is
+/// What the reference does without being told to confirm. Decision 18 asks for it on everything that regenerates, runs or
+/// sends: the recorded request is
 /// refused, and what is compared is the reply to the confirmed one.
-const UNGUARDED: &[&str] = &["/api/ops/summary/regenerate", "/api/push/send/run", "/api/ops/push/live_fire/run"];
+const UNGUARDED: &[&str] = &[
+    "/api/deps/snapshot",
+    "/api/evidence/health/regenerate",
+    "/api/evidence/index/regenerate",
+    "/api/ops/cycle/run",
+    "/api/ops/daily/regenerate",
+    "/api/ops/drill/run",
+    "/api/ops/push/live_fire/run",
+    "/api/ops/push/postmortem/regenerate",
+    "/api/ops/summary/regenerate",
+    "/api/push/delivery/run",
+    "/api/push/send/run",
+    "/api/secrets/self_test/run",
+    "/api/tickets/reaper/run",
+];
 
 #[derive(Debug)]
 struct Step {

@@ -221,14 +221,17 @@ pub const ROUTES: &[Route] = &[
     get("/api/ops/scheduler/snapshots/{id}", "OPS_RUN_RECEIPT_V1", "one ops run", ops::scheduler_snapshot)
         .refusing(&[400, 404, 500]),
     post("/api/ops/cycle/run", "OPS_CYCLE_RUN_V2", "runs one ops cycle: reaper, evidence health, report, one ticket, summary", cycle::run)
-        .refusing(&[409, 500]),
+        .refusing(&[409, 500])
+        .confirmed(Some("run_id")),
     get("/api/ops/daily", "DAILY_OPS_REPORT_V1", "newest daily report; made when there is none", cycle::daily),
     post("/api/ops/daily/regenerate", "DAILY_OPS_REPORT_V1", "makes the daily report anew", cycle::daily_regenerate)
-        .refusing(&[500]),
+        .refusing(&[500])
+        .confirmed(None),
     get("/api/ops/drill/latest", "OPS_DRILL_REPORT_V1", "newest safety drill", cycle::drill_latest)
         .watching(&[layout::DRILL.latest]),
     post("/api/ops/drill/run", "OPS_DRILL_REPORT_V1", "runs the safety drill", cycle::drill_run)
-        .refusing(&[500]),
+        .refusing(&[500])
+        .confirmed(None),
     get("/api/live/cycle/latest", "LIVE_CYCLE_RECEIPT_V1", "newest live-cycle receipt", live::cycle_latest)
         .watching(&[layout::CYCLE.latest, layout::CYCLE.snapshots]),
     post("/api/live/cycle/run", "", "runs one live cycle, console only", live::cycle_run)
@@ -238,11 +241,13 @@ pub const ROUTES: &[Route] = &[
     get("/api/evidence/index/latest", "EVIDENCE_INDEX_V1", "newest index of evidence", evidence::index_latest)
         .watching(&[layout::EVIDENCE_INDEX.latest]),
     post("/api/evidence/index/regenerate", "EVIDENCE_INDEX_V1", "makes the index of evidence anew", evidence::index_regenerate)
-        .refusing(&[500]),
+        .refusing(&[500])
+        .confirmed(None),
     get("/api/evidence/health/latest", "EVIDENCE_HEALTH_REPORT_V1", "newest report on the evidence's health", evidence::health_latest)
         .watching(&[layout::HEALTH.latest]),
     post("/api/evidence/health/regenerate", "EVIDENCE_HEALTH_REPORT_V1", "checks the evidence's health", evidence::health_regenerate)
-        .refusing(&[500]),
+        .refusing(&[500])
+        .confirmed(None),
     get("/api/execution_gate", "EXECUTION_GATE_V1", "how far execution may go", safety::gate).watching(&[layout::GATE]),
     post("/api/execution_gate", "", "sets the execution gate; opening it needs an admin", safety::set_gate)
         .told(&[need("mode", Kind::Text, "MOCK_ONLY, DRY_RUN or REAL_ENABLED"), need("reason", Kind::Text, "why")])
@@ -299,12 +304,14 @@ pub const ROUTES: &[Route] = &[
             may("threshold_seconds", Kind::Count, "86400 by default"),
             may("max_clean", Kind::Count, "50 by default"),
         ])
-        .refusing(&[500]),
+        .refusing(&[500])
+        .confirmed(None),
     get("/api/tickets/reaper/latest", "TICKET_REAPER_REPORT_V1", "newest report of the reaper", tickets::reaper_latest)
         .watching(&[layout::REAPER.latest]),
     get("/api/push/latest", "PUSH_MESSAGE_V1", "messages that the PC wrote", push::messages),
     get("/api/push/delivery/latest", "PUSH_DELIVERY_RECEIPT_V1", "newest delivery decision", push::delivery_latest),
-    post("/api/push/delivery/run", "PUSH_DELIVERY_RECEIPT_V1", "decides where messages go and fills the outbox; console only", push::delivery_run),
+    post("/api/push/delivery/run", "PUSH_DELIVERY_RECEIPT_V1", "decides where messages go and fills the outbox; console only", push::delivery_run)
+        .confirmed(Some("delivery_run_id")),
     get("/api/push/preview/latest", "PUSH_RENDER_PREVIEW_V1", "the outbox as each channel would show it", push::preview_latest),
     get("/api/push/send/latest", "PUSH_SEND_RECEIPT_V1", "newest attempt to send", push::send_latest)
         .watching(&[layout::SEND.latest]),
@@ -312,7 +319,8 @@ pub const ROUTES: &[Route] = &[
         .confirmed(Some("send_id")),
     get("/api/ops/push/postmortem/latest", "LIVE_FIRE_POSTMORTEM_V1", "newest look back at a live fire", push::postmortem_latest)
         .watching(&[layout::POSTMORTEM.latest]),
-    post("/api/ops/push/postmortem/regenerate", "", "looks back at the last live fire", push::postmortem_regenerate),
+    post("/api/ops/push/postmortem/regenerate", "", "looks back at the last live fire", push::postmortem_regenerate)
+        .confirmed(Some("event_id")),
     get("/api/ops/push/live_fire/latest", "LIVE_FIRE_OPS_RECEIPT_V1", "newest live fire", push::live_fire_latest)
         .watching(&[layout::LIVE_FIRE.latest]),
     post("/api/ops/push/live_fire/run", "", "sends one real message, then closes window and sender", push::live_fire_run)
@@ -320,7 +328,8 @@ pub const ROUTES: &[Route] = &[
     get("/api/secrets/status", "SECRETS_STATUS_V1", "which names have a value; never a value", secrets::status),
     get("/api/secrets/self_test", "SECRETS_SELF_TEST_V1", "newest self-test of the channels' names", secrets::self_test)
         .watching(&[layout::SELF_TEST.latest]),
-    post("/api/secrets/self_test/run", "", "tests whether one channel has all its names", secrets::self_test_run),
+    post("/api/secrets/self_test/run", "", "tests whether one channel has all its names", secrets::self_test_run)
+        .confirmed(None),
     post("/api/push/daily_status/send", "DAILY_STATUS_PUSH_V1", "sends the day's status, once a day", status::send)
         .asked(&[may("mode", Kind::Text, "normal or test")]).confirmed(None).refusing(&[400, 500]),
     get("/api/push/daily_status/latest", "DAILY_STATUS_PUSH_V1", "newest daily status message", status::latest)
@@ -379,7 +388,8 @@ pub const ROUTES: &[Route] = &[
         ])
         .refusing(&[400, 500]),
     get("/api/deps/snapshot", "DEPS_SNAPSHOT_V1", "what this program is made of", deps::snapshot),
-    post("/api/deps/snapshot", "DEPS_SNAPSHOT_V1", "writes down what this program is made of", deps::snapshot_write),
+    post("/api/deps/snapshot", "DEPS_SNAPSHOT_V1", "writes down what this program is made of", deps::snapshot_write)
+        .confirmed(None),
     get("/api/watchlist/latest", "WATCHLIST_V1", "the watched symbols", watch::list_latest),
     post("/api/watchlist/upsert", "WATCHLIST_V1", "replaces the watched symbols", watch::list_upsert)
         .told(&[need("items", Kind::List, "ticker, name, enabled each"), may("updated_by", Kind::Text, "who")])

@@ -101,6 +101,16 @@ pub fn crontab_concerns(old: &str) -> Vec<String> {
     old.lines().enumerate().filter_map(concern).collect()
 }
 
+/// What in a crontab belongs to another workspace and goes when the entry of `install` comes: one host has one schedule.
+#[must_use]
+pub fn crontab_foreign(old: &str, install: &Install) -> Vec<String> {
+    let own = format!("cd {} ", quoted(install.root())).replace('%', "\\%");
+    let is_foreign =
+        |line: &&str| MARKS.iter().any(|mark| is_marked(line, mark)) && line.contains(" cd ") && !line.contains(&own);
+    let lines = old.lines().filter(|line| !line.trim_start().starts_with('#')).filter(is_foreign);
+    lines.map(|line| format!("the entry of another workspace is replaced: {}", line.trim())).collect()
+}
+
 fn entry(mark: &str, zone: &HostZone, due: &str, schedule: &str) -> String {
     let mut text = format!("{mark}\n{mark}: {due}, the zone that cron is assumed to use on this host.\n");
     text.push_str(&format!("{mark}: print it again when that zone changes; a zone line here would not move it.\n"));
@@ -321,6 +331,21 @@ mod tests {
         use proptest::prelude::*;
 
         use super::*;
+
+        #[test]
+        fn the_entry_of_another_workspace_is_named_before_it_goes() {
+            let here =
+                Install::new("/srv/desk".as_ref(), "/usr/bin/daily_ops".as_ref(), "ops").expect("an installation");
+            let there =
+                Install::new("/srv/other".as_ref(), "/usr/bin/daily_ops".as_ref(), "ops").expect("an installation");
+            let zone = zone("UTC");
+            let old =
+                format!("0 1 * * * cd /srv/x && y\n{}{}", cron_line(&zone, &there), cron_prune_line(&zone, &here));
+            let named = crontab_foreign(&old, &here);
+            assert!(named.len() == 1 && named[0].contains("cd /srv/other "), "{named:?}");
+            assert_eq!(crontab_foreign(&old, &there).len(), 1);
+            assert!(crontab_foreign(&cron_line(&zone, &here), &here).is_empty());
+        }
 
         proptest! {
             #[test]

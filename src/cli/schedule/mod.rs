@@ -16,6 +16,7 @@ pub use cron::cron_line;
 pub use cron::cron_prune_line;
 pub use cron::cron_watch_lines;
 pub use cron::crontab_concerns;
+pub use cron::crontab_foreign;
 pub use cron::merged_crontab;
 pub use install::Install;
 pub use install::InstallFault;

@@ -23,12 +23,14 @@ use crate::contracts::summary::OpsSummary;
 use crate::contracts::summary::OverallStatus;
 use crate::ops::OpsCycleFault;
 use crate::ops::OpsCycleOutcome;
+use crate::ops::tests::site::NOW;
 use crate::ops::tests::site::SHARED;
 use crate::ops::tests::site::Site;
 use crate::ops::tests::site::copy_tree;
 use crate::store::Store;
 use crate::store::Stored;
 use crate::store::layout;
+use crate::time::Stamp;
 
 const STOP: &str = r#"{"schema":"EMERGENCY_STOP_V1","enabled":true,"reason":"drill"}"#;
 const BROKEN: &str = r#"{"request_id":"r","decision":"EXECUTED","evidence_refs":["reports/ops/gone.json"]}"#;
@@ -133,6 +135,48 @@ fn evidence_that_fails_blocks_before_any_ticket_and_recovers() {
     let done = ops.run_ops_cycle(&actor()).expect("a receipt");
     assert!(done.receipt.overall_status.expect("a status").starts_with("DONE"));
     assert_ne!(done.receipt.ops_summary.decision_observed.as_deref(), Some("BLOCKED"));
+}
+
+#[test]
+fn a_check_that_cannot_be_written_down_blocks_like_one_that_failed() {
+    let site = Site::good();
+    let ops = site.ops();
+    ops.run_ops_cycle(&actor()).expect("a receipt");
+    std::fs::remove_dir_all(site.store.path(layout::HEALTH.snapshots)).expect("removed");
+    site.text(layout::HEALTH.snapshots, "no directory");
+    let done = ops.run_ops_cycle(&actor()).expect("a receipt");
+    assert_eq!((done.result, done.receipt.evidence_health.fail_closed_triggered), ("BLOCKED", true));
+    assert_eq!(done.receipt.ops_summary.decision_observed.as_deref(), Some("BLOCKED"), "the cycle's own summary");
+    for name in ["the next summary", "and the one after it"] {
+        let summary = ops.regenerate_summary().expect("made").summary;
+        assert_eq!(summary.overall_status, Some(OverallStatus::Blocked), "{name}");
+        assert_eq!(summary.guard.map(|guard| guard.evidence_health.fail_closed_triggered), Some(true), "{name}");
+    }
+    site.store.remove(layout::HEALTH.snapshots).expect("repaired");
+    let done = ops.run_ops_cycle(&actor()).expect("a receipt");
+    assert_ne!(done.receipt.ops_summary.decision_observed.as_deref(), Some("BLOCKED"));
+}
+
+#[test]
+fn an_old_report_that_found_nothing_wrong_says_nothing_and_an_old_failure_still_counts() {
+    let site = Site::good();
+    let now = Stamp::from(NOW).instant().expect("a time");
+    let before = |hours| Stamp::of(now - chrono::TimeDelta::hours(hours)).as_str().to_owned();
+    for (name, at, decision, want) in [
+        ("an hour old", before(1), "PASS", "PASS"),
+        ("a day old", before(25), "PASS", "PASS"),
+        ("two days old", before(48), "PASS", "UNKNOWN"),
+        ("from the future", before(-1), "PASS", "UNKNOWN"),
+        ("no time", String::new(), "PASS", "UNKNOWN"),
+        ("old warning", before(500), "WARN", "WARN"),
+        ("old failure", before(500), "FAIL", "FAIL"),
+    ] {
+        let report = json!({"schema": "EVIDENCE_HEALTH_REPORT_V1", "asof": at, "summary": {"decision": decision}});
+        site.json(layout::HEALTH.latest, &report);
+        let summary = site.ops().regenerate_summary().expect("made").summary;
+        let found = summary.guard.and_then(|guard| guard.evidence_health.decision);
+        assert_eq!(found.as_deref(), Some(want), "{name}");
+    }
 }
 
 #[test]
@@ -342,7 +386,7 @@ fn the_reference_s_own_day_is_counted_and_its_last_runs_are_found() {
     for folder in ["reports", "state"] {
         copy_tree(&data.join(folder), &site.store, folder);
     }
-    site.clock.jump_to(crate::time::Stamp::from("2026-01-04T17:06:55+09:00").instant().expect("a time"));
+    site.clock.jump_to(Stamp::from("2026-01-04T17:06:55+09:00").instant().expect("a time"));
     let report = site.ops().regenerate_daily().expect("made").report;
     // The reference counts the ten lines of these five tickets as tickets.
     assert_eq!((report.summary.tickets_total, report.summary.events_total), (5, 10));
@@ -355,7 +399,7 @@ fn the_reference_s_own_day_is_counted_and_its_last_runs_are_found() {
     assert!(last.request_id.starts_with("8e9ef2f1") && last.request_type.as_deref() == Some("REQUEST_REPORTS"));
     assert_eq!(report.safety_counters.window_consumed_count, 2);
     let runs = site.ops().regenerate_summary().expect("made").summary.last_run_triplet.expect("runs");
-    let text = |stamp: Option<crate::time::Stamp>| stamp.map(|stamp| stamp.as_str()[..19].to_owned());
+    let text = |stamp: Option<Stamp>| stamp.map(|stamp| stamp.as_str()[..19].to_owned());
     assert_eq!(text(runs.last_done).as_deref(), Some("2026-01-12T21:19:59"));
     assert_eq!(text(runs.last_failed), None);
     assert_eq!(text(runs.last_blocked).as_deref(), Some("2026-01-11T15:37:56"), "over all snapshots of both folders");

@@ -93,7 +93,7 @@ impl Site {
 
     /// A health report with its snapshot.
     pub(super) fn health(&self, decision: &str) {
-        let report = json!({"schema": "EVIDENCE_HEALTH_REPORT_V1", "summary": {"decision": decision}});
+        let report = json!({"schema": "EVIDENCE_HEALTH_REPORT_V1", "asof": NOW, "summary": {"decision": decision}});
         self.json("reports/ops/evidence/health/snapshots/health_20261120_090000.json", &report);
         self.json(layout::HEALTH.latest, &report);
     }

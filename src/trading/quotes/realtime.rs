@@ -101,7 +101,14 @@ fn parse(body: &[u8]) -> Result<Vec<Quote>, VendorFault> {
         .and_then(Value::as_array)
         .ok_or_else(|| VendorFault::unreadable("no result.areas"))?;
     let rows = areas.iter().filter_map(|area| area.get("datas").and_then(Value::as_array)).flatten();
-    rows.map(|row| quote_of(row).ok_or_else(|| VendorFault::unreadable("a row without code or price"))).collect()
+    let mut count = 0;
+    let quotes: Vec<Quote> = rows.inspect(|_| count += 1).filter_map(quote_of).collect();
+    // A halted symbol has a row without a price; it must not hide the others.
+    if quotes.is_empty() && count > 0 {
+        Err(VendorFault::unreadable("no row has a code and a price"))
+    } else {
+        Ok(quotes)
+    }
 }
 
 fn quote_of(row: &Value) -> Option<Quote> {
@@ -206,9 +213,9 @@ mod tests {
         let cases: [(&str, Vec<u8>, &str); 5] = [
             ("a page", b"<html>".to_vec(), "unreadable answer: no JSON"),
             ("no areas", b"{}".to_vec(), "unreadable answer: no result.areas"),
-            ("no code", answer(&json!([{"nv": 1}])), "unreadable answer: a row without code or price"),
-            ("no price", answer(&json!([{"cd": "005930"}])), "unreadable answer: a row without code or price"),
-            ("odd code", answer(&json!([{"cd": "../../x", "nv": 1}])), "unreadable answer: a row without code"),
+            ("no code", answer(&json!([{"nv": 1}])), "unreadable answer: no row has a code and a price"),
+            ("no price", answer(&json!([{"cd": "005930"}])), "unreadable answer: no row has a code and a price"),
+            ("odd code", answer(&json!([{"cd": "../../x", "nv": 1}])), "unreadable answer: no row has a code"),
         ];
         for (name, body, want) in cases {
             let found = parse(&body).expect_err(name).to_string();
