@@ -20,7 +20,7 @@ use daily_ops::contracts::RunCode;
 use daily_ops::settings::markdown_table;
 
 /// Every page that a person reads.
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "README.md",
     "README.ko.md",
     "reports/README.md",
@@ -31,6 +31,7 @@ const PAGES: [&str; 11] = [
     "deploy/runbooks/publish_on_the_pc.md",
     "deploy/runbooks/rollback.md",
     "deploy/runbooks/scheduler_on_the_host.md",
+    "deploy/runbooks/sending_messages.md",
     "deploy/runbooks/watch_the_run.md",
 ];
 
