@@ -216,9 +216,9 @@ fn advice(code: &str) -> Advice {
             "daily_ops run",
         ),
         _ if code.starts_with("EVIDENCE_HEALTH") => (
-            "The evidence behind the status must resolve.",
-            "상태의 근거가 되는 증거가 확인되어야 합니다.",
-            "daily_ops check ops-summary",
+            "The evidence behind the status must resolve; reports/ops/evidence/health/health_latest.json names what does not.",
+            "상태의 근거가 되는 증거가 확인되어야 합니다. 확인되지 않은 항목은 reports/ops/evidence/health/health_latest.json에 있습니다.",
+            "daily_ops check ops-cycle",
         ),
         _ => (
             "The worst open risk of the ops summary gives the day its reason.",
