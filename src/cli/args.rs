@@ -43,7 +43,7 @@ pub(super) struct Global {
 pub(super) enum Command {
     /// Do the daily run: five verified stages, one summary line
     Run(RunArgs),
-    /// Serve the backend on loopback until a signal
+    /// Serve the backend until a signal, on loopback unless `serve.remote` opens it
     Serve(ServeArgs),
     /// Make a workspace with safe defaults: gate DRY_RUN, sender off, emergency stop off
     Init {
@@ -276,7 +276,7 @@ pub(super) enum RollbackCommand {
 pub(super) enum GateCommand {
     /// What it says
     Show,
-    /// Change it
+    /// Change it; REAL_ENABLED needs an approval by two and an open window
     Set {
         /// MOCK_ONLY, DRY_RUN or REAL_ENABLED
         mode: String,
@@ -294,7 +294,7 @@ pub(super) enum GateCommand {
 pub(super) enum SwitchCommand {
     /// What it says
     Show,
-    /// Change it
+    /// Change it; who, when and why go into the audit trail
     Set {
         /// The position
         position: Position,

@@ -93,7 +93,9 @@ fn told(watcher: Watcher, standing: &Standing) -> String {
             let word = if standing.is_stale { "STALE, " } else { "" };
             format!("{}  [{word}{age} s ago]", line(watcher, status))
         }
-        Stored::Missing => format!("{} has never looked", watcher.as_str()),
+        Stored::Missing => {
+            format!("{} has never looked; watchers look when watch.quotes names a vendor", watcher.as_str())
+        }
         Stored::Damaged(why) => format!("{} status cannot be read: {why}", watcher.as_str()),
     }
 }
