@@ -72,7 +72,7 @@ pub fn read_portfolio(bytes: &[u8]) -> Result<Account, String> {
 }
 
 impl Ops {
-    /// Replaces the portfolio: snapshot, newest copy and an entry of the audit trail that holds hashes only.
+    /// Replaces the portfolio: an entry of the audit trail that holds hashes only, then snapshot and newest copy.
     ///
     /// # Errors
     /// A seed over an existing portfolio, settings that cannot be read, or a file that cannot be written.
@@ -93,31 +93,30 @@ impl Ops {
             }
             PortfolioChange::Replace { cash, holdings, updated_by } => (cash, holdings, updated_by),
         };
+        let snapshot_ref = self.store.free_snapshot_ref(layout::PORTFOLIO, now);
         let mut made = PortfolioSnapshot {
             asof: Some(Stamp::of(now)),
             portfolio_id: Some(before.as_deref().and_then(id_of).unwrap_or_else(|| uuid::Uuid::new_v4().to_string())),
             updated_at: Some(Stamp::of(now)),
             updated_by: Some(updated_by),
+            snapshot_ref: Some(snapshot_ref.clone()),
             ..PortfolioSnapshot::computed(cash, holdings)
         };
         made.integrity = Json::of(&made)
             .ok()
             .and_then(|json| payload_sha256(&json))
             .map(|payload_sha256| PayloadHash { payload_sha256 });
-        let (portfolio, published) = self.store.publish(layout::PORTFOLIO, now, &|snapshot_ref| PortfolioSnapshot {
-            snapshot_ref: Some(snapshot_ref.to_owned()),
-            ..made.clone()
-        })?;
-        let after = portfolio.to_bytes().map(|bytes| sha256_hex(&bytes)).unwrap_or_default();
+        let after = made.to_bytes().map(|bytes| sha256_hex(&bytes)).unwrap_or_default();
         let change = Change {
             action: "portfolio.upsert",
             target: layout::PORTFOLIO.latest.to_owned(),
-            reason: portfolio.updated_by.clone().unwrap_or_default(),
+            reason: made.updated_by.clone().unwrap_or_default(),
             before: before.map_or(serde_json::Value::Null, |bytes| json!({"sha256": sha256_hex(&bytes)})),
             after: json!({"sha256": after}),
         };
-        Gates::new(&self.store).record(actor, change, now)?;
-        Ok(PortfolioOutcome { portfolio, published })
+        let publish = || self.store.publish_as(layout::PORTFOLIO, snapshot_ref, &made);
+        let published = Gates::new(&self.store).recorded(actor, change, now, publish)?;
+        Ok(PortfolioOutcome { portfolio: made, published })
     }
 }
 

@@ -211,7 +211,8 @@ fn counts(actions: &[Value]) -> RecoSummary {
     }
 }
 
-fn constraints(view: &BundleView) -> Option<Constraints> {
+/// The limits that a bundle states; none when one of them is missing or no number.
+pub(super) fn constraints(view: &BundleView) -> Option<Constraints> {
     let strategy = view.part(&["strategy"])?;
     let limit = |section: &str, key: &str| strategy.get(section)?.get(key)?.as_number();
     Some(Constraints {

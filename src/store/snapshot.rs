@@ -81,6 +81,25 @@ impl Store {
         }
     }
 
+    /// Writes a document as the snapshot of a name that was chosen before, and then as `latest`: for a document whose
+    /// content is written down elsewhere before it is stored.
+    ///
+    /// # Errors
+    /// The name is taken by now, or a file cannot be written. After a fault between the two files the snapshot stands and
+    /// `latest` is the old one.
+    pub fn publish_as<D: Document>(
+        &self,
+        family: Family,
+        snapshot_ref: String,
+        document: &D,
+    ) -> Result<Published, StoreFault> {
+        let bytes =
+            document.to_bytes().map_err(|fault| StoreFault::new("render", family.latest)(unrendered(&fault)))?;
+        self.write_new(&snapshot_ref, &bytes)?;
+        self.write(family.latest, &bytes)?;
+        Ok(Published { snapshot_ref, latest_ref: family.latest })
+    }
+
     /// Writes a file that must not exist yet.
     ///
     /// # Errors

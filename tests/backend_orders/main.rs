@@ -308,6 +308,22 @@ fn a_bundle_is_kept_on_request() {
 }
 
 #[test]
+fn an_audit_trail_that_cannot_be_written_lets_nothing_be_replaced() {
+    let site = site();
+    example(&site);
+    assert_eq!(site.post(UPSERT, Some(r#"{"updated_by":"manual_seed"}"#)).status, 200);
+    let before = site.get("/api/portfolio/latest").json()["data"].clone();
+    std::fs::remove_file(site.store.path(layout::AUDIT)).expect("removed");
+    std::fs::create_dir(site.store.path(layout::AUDIT)).expect("a directory in the trail's place");
+    let want = [("/result", json!("FAILED")), ("/code", json!("WRITE_ERROR"))];
+    has(&site.post(UPSERT, Some(r#"{"cash":777,"holdings":[]}"#)), 500, &want, "portfolio");
+    assert_eq!(site.get("/api/portfolio/latest").json()["data"], before);
+    let want = [("/result", json!("FAILED")), ("/reason", json!("WRITE_ERROR")), ("/plan_id", json!(null))];
+    has(&site.post(PLAN, None), 500, &want, "plan");
+    has(&site.get("/api/order_plan/latest"), 200, &[("/status", json!("not_ready"))], "no plan is there");
+}
+
+#[test]
 fn a_plan_that_cannot_be_stored_is_a_fault_and_leaves_none() {
     let site = site();
     site.store.write("reports/live/order_plan", b"a file where a directory is due").expect("written");

@@ -29,6 +29,19 @@ fn audit(site: &Site) -> Vec<Value> {
 }
 
 #[test]
+fn a_replacement_that_fails_is_recorded_as_failed() {
+    let desk = Desk::empty();
+    let site = served(&desk);
+    site.store.write(layout::WATCHLIST.snapshots, b"a file where a directory is due").expect("written");
+    assert_eq!(site.post(LIST, Some(r#"{"items":[]}"#)).status, 500);
+    let trail = audit(&site);
+    let told: Vec<_> = trail.iter().map(|entry| (&entry["action"], &entry["outcome"])).collect();
+    let action = json!("watchlist.replace");
+    assert_eq!(told, [(&action, &json!(null)), (&action, &json!("FAILED"))]);
+    assert_eq!(site.get("/api/watchlist/latest").json()["status"], "not_ready");
+}
+
+#[test]
 fn a_watchlist_is_replaced_kept_and_recorded() {
     let desk = Desk::empty();
     let site = served(&desk);

@@ -262,6 +262,16 @@ impl Account {
         Ok(Self { cash, total_value, positions, updated_at: updated_at.map(Stamp::from), sha256: sha256_hex(bytes) })
     }
 
+    /// Whether the total is cash and holdings. Each position may be cut to the won, and the cash too; a position without a
+    /// price is worth nothing that could be checked.
+    #[must_use]
+    pub fn is_consistent(&self) -> bool {
+        let worth = self.positions.iter().filter_map(|position| Some(position.price?.times(position.quantity)));
+        let counted = worth.fold(self.cash, i64::saturating_add);
+        let cut = u64::try_from(self.positions.len()).unwrap_or(u64::MAX);
+        self.total_value.abs_diff(counted) <= cut.saturating_add(1)
+    }
+
     /// Shares of a ticker; 0 when it is not held.
     #[must_use]
     pub fn quantity(&self, ticker: &str) -> i64 {
@@ -344,6 +354,28 @@ mod tests {
             assert_eq!(cash(&json(text)).expect_err(text).to_string(), want);
         }
         assert_eq!(cash(&json("100.0")), Ok(100));
+    }
+
+    #[test]
+    fn a_total_agrees_with_cash_and_holdings_to_one_won_a_position_and_one() {
+        let cases = [
+            ("not stated", "", true),
+            ("as counted", r#""total_value":9046801,"#, true),
+            ("two more", r#""total_value":9046803,"#, true),
+            ("two less", r#""total_value":9046799,"#, true),
+            ("three more", r#""total_value":9046804,"#, false),
+            ("three less", r#""total_value":9046798,"#, false),
+            ("tenfold", r#""total_value":90468010,"#, false),
+            ("nothing", r#""total_value":0,"#, false),
+            ("negative", r#""total_value":-9046801,"#, false),
+        ];
+        for (name, total, want) in cases {
+            let text =
+                format!(r#"{{"cash":9000000,{total}"holdings":{{"229200":{{"qty":3,"current_price":15600.5}}}}}}"#);
+            assert_eq!(Account::read(text.as_bytes()).expect(name).is_consistent(), want, "{name}");
+        }
+        let unpriced = br#"{"cash":5,"total_value":500,"holdings":{"229200":3}}"#;
+        assert!(!Account::read(unpriced).expect("an account").is_consistent());
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! A person's word for a plan, and what the host hands out after it.
 //!
 //! Nothing in this program confirms a plan by itself. A confirmation names the plan and the hash of the orders that the
-//! person read, so it holds for exactly these orders, on the day that they are for, while what they were made from still
-//! stands.
+//! person read, so it holds for exactly these orders, on the day that they are for, until its session closes, while what
+//! they were made from still stands.
 
 use serde_json::Value;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::SESSION_OVER;
 use super::hash;
-use super::is_session;
+use super::is_made_up;
 use super::read_plan;
+use super::session_of;
 use crate::contracts::Document as _;
 use crate::contracts::actor::Actor;
 use crate::contracts::integrity::is_sha256;
@@ -28,12 +30,17 @@ use crate::store::Stored;
 use crate::store::layout;
 use crate::time::KstTime;
 use crate::time::Stamp;
+use crate::time::TradingDate;
 use crate::time::kst;
 
 /// A plan waits for a person.
 pub const NEED_HUMAN_CONFIRM: &str = "NEED_HUMAN_CONFIRM";
 /// A person confirmed it; the orders may be fetched and executed by hand.
 pub const PREP_READY: &str = "PREP_READY";
+/// The plan is not the one that it says it is.
+const PLAN_CHANGED: &str = "PLAN_CHANGED";
+/// The plan must not be executed any more.
+const PLAN_STALE: &str = "PLAN_STALE";
 /// Longest name or reason that is taken.
 const MAX_TEXT: usize = 240;
 /// Doors behind which no person stands.
@@ -125,7 +132,7 @@ impl Ops {
         self.check_stop()?;
         let plan = self.confirmable()?;
         if plan.plan_id != said.plan_id || hash(&plan) != Some(said.payload_sha256) {
-            return Err(refused("PLAN_CHANGED", "the newest plan is another one; read it and confirm that"));
+            return Err(refused(PLAN_CHANGED, "the newest plan is another one; read it and confirm that"));
         }
         if let Some(line) = self.confirmation_of(&plan)? {
             if line.operator_id == said.operator_id.trim() {
@@ -133,7 +140,7 @@ impl Ops {
             }
             return Err(refused("ALREADY_CONFIRMED", "somebody else confirmed this plan already"));
         }
-        self.check_fresh(&plan, now)?;
+        self.check_fresh(&plan, None, now)?;
         let line = PlanConfirmation {
             schema: PlanConfirmation::SCHEMA.to_owned(),
             confirmed_at: Stamp::of(now),
@@ -176,7 +183,7 @@ impl Ops {
         self.check_stop()?;
         let confirmation = self.confirmation_of(&plan)?;
         let confirmation = confirmation.ok_or_else(|| refused(NEED_HUMAN_CONFIRM, "no person confirmed this plan"))?;
-        self.check_fresh(&plan, self.clock.now())?;
+        self.check_fresh(&plan, Some(&confirmation.confirmed_at), self.clock.now())?;
         match orders(&bytes) {
             Some(orders) => Ok(Export::Ready { plan: Box::new(plan), orders, confirmation: Box::new(confirmation) }),
             None => Ok(Export::Damaged("the orders cannot be read".to_owned())),
@@ -215,20 +222,25 @@ impl Ops {
         }
     }
 
-    /// Whether a plan may still be executed: its day, its bundle and its portfolio.
-    fn check_fresh(&self, plan: &OrderPlan, now: KstTime) -> Result<(), ConfirmFault> {
-        let stale = |why: &str| Err(refused("PLAN_STALE", why));
-        let today = now.with_timezone(&kst()).date_naive();
-        if plan.trading_date != Some(today) {
-            return stale("the plan is of another day");
-        }
-        if !is_session(today) {
-            return Err(refused("NO_TRADING_DAY", "the exchange has no session today: no order may be placed"));
+    /// Whether a plan may still be executed: its day, the session, its bundle and its portfolio.
+    fn check_fresh(&self, plan: &OrderPlan, confirmed_at: Option<&Stamp>, now: KstTime) -> Result<(), ConfirmFault> {
+        let stale = |why: &str| Err(refused(PLAN_STALE, why));
+        let today = day(now);
+        check_days(plan, confirmed_at, today)?;
+        match session_of(today) {
+            None => {
+                return Err(refused("NO_TRADING_DAY", "the exchange has no session today: no order may be placed"));
+            }
+            Some(session) if now >= session.close => return stale(SESSION_OVER),
+            Some(_) => {}
         }
         let bundle = self.bundle_at(&(self.policy)(), now);
         let found = &bundle.validation;
         if !found.is_usable() {
             return stale("the bundle behind the plan is not fresh any more");
+        }
+        if is_made_up(&bundle) {
+            return stale("the bundle rests on generated prices (data_source SYNTHETIC): no order may be placed");
         }
         let hash_now = bundle.part(&["integrity", "payload_sha256"]);
         let hash_now = hash_now.as_ref().and_then(crate::contracts::Json::as_str);
@@ -252,6 +264,31 @@ impl Ops {
         let mut read = lines.filter_map(|line| PlanConfirmation::parse(line).ok());
         Ok(read.find(|line| line.plan_id == plan.plan_id && Some(line.payload_sha256.as_str()) == hash(plan)))
     }
+}
+
+fn day(at: KstTime) -> TradingDate {
+    at.with_timezone(&kst()).date_naive()
+}
+
+/// The day inside `plan-YYYYMMDD-HHMMSS`.
+fn day_of_id(plan_id: &str) -> Option<TradingDate> {
+    TradingDate::parse_from_str(plan_id.strip_prefix("plan-")?.get(..8)?, "%Y%m%d").ok()
+}
+
+/// Whether a plan is of today. The hash covers its orders and not its day, so every place that states the day must agree.
+fn check_days(plan: &OrderPlan, confirmed_at: Option<&Stamp>, today: TradingDate) -> Result<(), ConfirmFault> {
+    let of = |stamp: &Stamp| stamp.instant().map(day);
+    let date = plan.trading_date;
+    if plan.asof.as_ref().and_then(of) != date || day_of_id(&plan.plan_id) != date {
+        return Err(refused(PLAN_CHANGED, "the plan's trading_date, asof and plan_id are not of one day"));
+    }
+    if date != Some(today) {
+        return Err(refused(PLAN_STALE, "the plan is of another day"));
+    }
+    if confirmed_at.is_some_and(|at| of(at) != Some(today)) {
+        return Err(refused(PLAN_STALE, "the plan was confirmed on another day"));
+    }
+    Ok(())
 }
 
 /// A plan with orders and a hash that covers them.

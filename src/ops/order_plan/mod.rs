@@ -2,10 +2,10 @@
 //!
 //! | case, in order | decision | reason |
 //! |---|---|---|
-//! | no usable recommendation | BLOCKED | NO_RECO |
+//! | no usable recommendation, or other limits than its bundle's | BLOCKED | NO_RECO |
 //! | the recommendation is not GENERATED | EMPTY | NO_ORDERS_FROM_RECO |
 //! | no portfolio, unreadable, wrong values | BLOCKED | NO_PORTFOLIO, PORTFOLIO_READ_ERROR, PORTFOLIO_SCHEMA_INVALID |
-//! | holdings without a value | BLOCKED | PORTFOLIO_INCONSISTENT |
+//! | holdings without a value, a total that is not cash and holdings | BLOCKED | PORTFOLIO_INCONSISTENT |
 //! | a price that an order needs is missing | BLOCKED | PRICE_MISSING |
 //! | the cash floor cannot be kept | BLOCKED | CASH_FLOOR_BREACH |
 //! | no order is left | EMPTY | NO_ORDERS |
@@ -37,6 +37,7 @@ use super::OpsFault;
 use super::OpsPolicy;
 use super::guarded;
 use super::recommend::GENERATED;
+use super::recommend::constraints;
 use super::resolving;
 use crate::contracts::Document as _;
 use crate::contracts::Json;
@@ -53,6 +54,7 @@ use crate::contracts::portfolio::Account;
 use crate::contracts::portfolio::PortfolioFault;
 use crate::contracts::reason::OrderPlanReason;
 use crate::contracts::reason::detail;
+use crate::contracts::reco::Constraints;
 use crate::contracts::reco::PayloadHash;
 use crate::contracts::reco::RecoReport;
 use crate::gates::Change;
@@ -61,9 +63,13 @@ use crate::store::Stored;
 use crate::store::layout;
 use crate::time::Calendar;
 use crate::time::KstTime;
+use crate::time::Session;
 use crate::time::Stamp;
 use crate::time::TradingDate;
 use crate::time::kst;
+
+/// Why nothing may be ordered any more on a day.
+const SESSION_OVER: &str = "the session is over";
 
 /// Whether a plan is made although nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,10 +148,10 @@ impl Ops {
     }
 
     /// Makes an order plan. The plan of today stays when it comes from the same recommendation and portfolio, unless it
-    /// was blocked: what blocked it may be gone.
+    /// was blocked: what blocked it may be gone. The audit trail comes first, so a plan that it does not know is never there.
     ///
     /// # Errors
-    /// The plan cannot be stored, or the program met a defect of its own.
+    /// The plan cannot be recorded or stored, or the program met a defect of its own.
     pub fn regenerate_order_plan(&self, remake: Remake, actor: &Actor) -> Result<PlanOutcome, OpsFault> {
         let _held = self.store.exclusive(layout::ORDERS_LOCK)?;
         let inputs = self.inputs();
@@ -158,10 +164,8 @@ impl Ops {
             .ok()
             .and_then(|json| payload_sha256(&json))
             .map(|payload_sha256| PayloadHash { payload_sha256 });
-        let (plan, _) = self.store.publish(layout::ORDER_PLAN, inputs.now, &|snapshot_ref| OrderPlan {
-            plan_id: id_of(snapshot_ref),
-            ..made.clone()
-        })?;
+        let snapshot_ref = self.store.free_snapshot_ref(layout::ORDER_PLAN, inputs.now);
+        let plan = OrderPlan { plan_id: id_of(&snapshot_ref), ..made };
         let about = |plan: &OrderPlan| json!({"plan_id": plan.plan_id, "decision": plan.decision, "reason": plan.reason, "payload_sha256": hash(plan)});
         let change = Change {
             action: "order_plan.regenerate",
@@ -170,7 +174,8 @@ impl Ops {
             before: previous.as_ref().map_or(Value::Null, about),
             after: about(&plan),
         };
-        Gates::new(&self.store).record(actor, change, inputs.now)?;
+        let publish = || self.store.publish_as(layout::ORDER_PLAN, snapshot_ref, &plan);
+        Gates::new(&self.store).recorded(actor, change, inputs.now, publish)?;
         Ok(PlanOutcome { plan, action: PlanAction::Created })
     }
 
@@ -224,7 +229,7 @@ impl Ops {
             reason: reason.as_str().to_owned(),
             reason_detail: detail(&text),
             trading_date: Some(inputs.date),
-            trading_day: Some(is_session(inputs.date)),
+            trading_day: Some(session_of(inputs.date).is_some()),
             warnings,
             source: inputs.source(),
             orders,
@@ -254,19 +259,24 @@ impl Inputs {
         if !account.positions.is_empty() && account.total_value <= 0 {
             return Err((OrderPlanReason::PortfolioInconsistent, "holdings without a value".to_owned()));
         }
+        if !account.is_consistent() {
+            let text = "the stated total_value is not cash and holdings";
+            return Err((OrderPlanReason::PortfolioInconsistent, text.to_owned()));
+        }
         let policy = self.policy.as_ref().map_err(|why| no_reco(format!("the settings cannot be used: {why}")))?;
-        let stated = reco.constraints_applied.as_ref();
-        let limits = stated.and_then(|stated| Limits::of(stated, policy.order_min_value, self.date));
-        let limits = limits.ok_or_else(|| no_reco("the recommendation states no limits".to_owned()))?;
+        let limits = self.limits(reco, policy).map_err(no_reco)?;
         let wishes = wishes::wishes(reco, account).map_err(no_reco)?;
         let same = self.same_bundle(reco);
-        if same && self.is_made_up() {
+        if same && is_made_up(&self.bundle) {
             return Err(no_reco("the recommendation rests on generated prices (data_source SYNTHETIC)".to_owned()));
         }
         if !same {
             warnings.push("the recommendation was not made from the bundle that lies here now".to_owned());
         } else if !self.bundle.validation.is_usable() {
             warnings.push("the bundle is stale: this plan cannot be confirmed".to_owned());
+        }
+        if same && !self.bundle.validation.signature_verified {
+            warnings.push("the bundle's signature is not verified: be sure where it comes from".to_owned());
         }
         let all = wishes.sells.iter().chain(&wishes.buys);
         let tickers: Vec<String> = all.map(|wish| wish.ticker.clone()).collect();
@@ -275,20 +285,30 @@ impl Inputs {
         sizing::size(wishes, account, &prices, &limits).map_err(|no| told(&no))
     }
 
+    /// The limits of the bundle behind the recommendation. The recommendation repeats them outside of what its hash
+    /// covers, so where that bundle lies here its word does not count, and another word than the bundle's is a refusal.
+    fn limits(&self, reco: &RecoReport, policy: &OpsPolicy) -> Result<Limits, String> {
+        let mut found = reco.constraints_applied.ok_or("the recommendation states no limits")?;
+        if self.same_bundle(reco) {
+            let bundle = constraints(&self.bundle).ok_or("the bundle states no limits")?;
+            if let Some(text) = difference(&found, &bundle) {
+                return Err(text);
+            }
+            found = bundle;
+        }
+        let limits = Limits::of(&found, policy.order_min_value, self.date);
+        limits.ok_or_else(|| "the recommendation states no limits".to_owned())
+    }
+
     fn same_bundle(&self, reco: &RecoReport) -> bool {
         let of_reco = reco.source_bundle.as_ref().and_then(|source| source.bundle_id.as_deref());
         self.bundle.validation.valid && of_reco.is_some() && of_reco == self.bundle.validation.bundle_id.as_deref()
     }
 
-    /// Whether the bundle's picks were scored on generated prices. They show how the hand-off works; nobody may trade on them.
-    fn is_made_up(&self) -> bool {
-        let source = self.bundle.part(&["strategy", "scorer", "data_source"]);
-        source.as_ref().and_then(Json::as_str).is_some_and(|source| source.eq_ignore_ascii_case("SYNTHETIC"))
-    }
-
     fn day_warnings(&self) -> Vec<String> {
-        if is_session(self.date) {
-            return Vec::new();
+        if let Some(session) = session_of(self.date) {
+            let over = self.now >= session.close;
+            return over.then(|| format!("{SESSION_OVER}: this plan cannot be confirmed")).into_iter().collect();
         }
         let why = Calendar::krx().closed_for(self.date).unwrap_or("the calendar has no answer");
         vec![format!("no session on {} ({why}): no order may be placed", self.date)]
@@ -358,9 +378,29 @@ fn hash(plan: &OrderPlan) -> Option<&str> {
     plan.integrity.as_ref().map(|integrity| integrity.payload_sha256.as_str())
 }
 
-/// Whether the exchange trades that day. A day that the calendar does not know is none.
-fn is_session(date: TradingDate) -> bool {
-    Calendar::krx().session(date).is_ok_and(|session| session.is_some())
+/// The session of a day. A day that the calendar does not know has none.
+fn session_of(date: TradingDate) -> Option<Session> {
+    Calendar::krx().session(date).ok().flatten()
+}
+
+/// Whether a bundle's picks were scored on generated prices. They show how the hand-off works; nobody may trade on them.
+fn is_made_up(bundle: &BundleView) -> bool {
+    let source = bundle.part(&["strategy", "scorer", "data_source"]);
+    source.as_ref().and_then(Json::as_str).is_some_and(|source| source.eq_ignore_ascii_case("SYNTHETIC"))
+}
+
+/// The first limit that a recommendation states otherwise than the bundle.
+fn difference(stated: &Constraints, bundle: &Constraints) -> Option<String> {
+    let rows = |limits: &Constraints| {
+        [
+            ("max_position_pct", limits.max_position_pct.to_string()),
+            ("max_positions", limits.max_positions.to_string()),
+            ("min_cash_pct", limits.min_cash_pct.to_string()),
+        ]
+    };
+    let mut pairs = rows(stated).into_iter().zip(rows(bundle));
+    let ((name, said), (_, holds)) = pairs.find(|((_, said), (_, holds))| said != holds)?;
+    Some(format!("the recommendation states {name} {said}, the bundle {holds}"))
 }
 
 /// `plan-YYYYMMDD-HHMMSS`, with the number of the snapshot's name when a second has several.

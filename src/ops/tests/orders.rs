@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::contracts::BundlePolicy;
 use crate::contracts::Json;
 use crate::contracts::actor::Actor;
 use crate::contracts::actor::Role;
@@ -18,6 +19,7 @@ use crate::ops::ConfirmRequest;
 use crate::ops::Export;
 use crate::ops::MarketQuote;
 use crate::ops::Ops;
+use crate::ops::OpsFault;
 use crate::ops::OpsPolicy;
 use crate::ops::PlanAction;
 use crate::ops::PortfolioChange;
@@ -32,27 +34,49 @@ use crate::ops::tests::site::stale;
 use crate::store::Stored;
 use crate::store::layout;
 use crate::time::Clock as _;
+use crate::time::KstTime;
+use crate::time::Stamp;
 
 fn person() -> Actor {
     Actor::new("kim", Role::Operator, "http loopback")
 }
 
-/// The closes of the worked example, of the day before.
+fn at(text: &str) -> KstTime {
+    Stamp::from(text).instant().expect("a time")
+}
+
+/// The closes of the worked example, of the day before; made before the session.
 fn priced(doc: &mut Value) {
+    doc["created_at"] = "2026-11-20T08:00:00+09:00".into();
     doc["strategy"]["scorer"]["prices"] = json!({
         "229200": {"close": 15580, "date": "2026-11-19"}, "069500": {"close": 60720, "date": "2026-11-19"},
     });
     doc["strategy"]["holding_action"] = json!({"status": "NO_ACTION", "items": []});
 }
 
-/// A fresh bundle with prices, a recommendation from it and ten million won.
+/// Friday, an hour into the session: a fresh bundle with prices, a recommendation from it and ten million won.
 fn ready() -> Site {
     let site = Site::good();
+    site.clock.jump_to(at("2026-11-20T10:00:00+09:00"));
     site.bundle(priced);
     let ops = site.ops();
     ops.regenerate_reco().expect("made");
     ops.upsert_portfolio(PortfolioChange::Seed, &person()).expect("made");
     site
+}
+
+/// Changes a stored document without telling anybody.
+fn changed(site: &Site, file: &str, edit: impl Fn(&mut Value)) {
+    let bytes = site.store.read(file).expect("read").expect("there");
+    let mut doc: Value = serde_json::from_slice(&bytes).expect("JSON");
+    edit(&mut doc);
+    site.json(file, &doc);
+}
+
+fn trail(site: &Site) -> Vec<AuditEntry> {
+    let bytes = site.store.read(layout::AUDIT).expect("read").expect("there");
+    let text = String::from_utf8(bytes).expect("text");
+    text.lines().map(|line| serde_json::from_str(line).expect("an entry")).collect()
 }
 
 fn plan(ops: &Ops) -> OrderPlan {
@@ -70,6 +94,16 @@ fn confirm(ops: &Ops, plan: &OrderPlan, who: &str) -> Result<bool, String> {
         Ok(done) => Ok(done.before),
         Err(ConfirmFault::Refused(code, _)) => Err(code.to_owned()),
         Err(fault) => Err(fault.to_string()),
+    }
+}
+
+/// What confirming a plan is refused with: code and text.
+fn refusal(ops: &Ops, plan: &OrderPlan) -> String {
+    let sha = plan.integrity.as_ref().map(|integrity| integrity.payload_sha256.clone()).unwrap_or_default();
+    let said = ConfirmRequest { plan_id: &plan.plan_id, payload_sha256: &sha, operator_id: "kim", reason: "read it" };
+    match ops.confirm_order_plan(&said, &person()) {
+        Err(ConfirmFault::Refused(code, text)) => format!("{code}: {text}"),
+        other => format!("{other:?}"),
     }
 }
 
@@ -200,18 +234,18 @@ fn a_plan_stands_until_what_it_was_made_from_changes() {
     let ops = site.ops();
     let make = || ops.regenerate_order_plan(Remake::IfChanged, &person()).expect("made");
     let first = make();
-    assert_eq!((first.action, first.plan.plan_id.as_str()), (PlanAction::Created, "plan-20261120-200000"));
+    assert_eq!((first.action, first.plan.plan_id.as_str()), (PlanAction::Created, "plan-20261120-100000"));
     let quantities: Vec<_> = first.plan.orders.iter().map(|order| order.quantity.expect("shares")).collect();
     assert_eq!(quantities, [160, 41], "a quarter of the whole each");
     assert_eq!(make().action, PlanAction::Skip);
     let forced = ops.regenerate_order_plan(Remake::Always, &person()).expect("made");
-    assert_eq!((forced.action, forced.plan.plan_id.as_str()), (PlanAction::Created, "plan-20261120-200000-2"));
+    assert_eq!((forced.action, forced.plan.plan_id.as_str()), (PlanAction::Created, "plan-20261120-100000-2"));
     ops.regenerate_reco().expect("made");
     assert_eq!(make().action, PlanAction::Created, "another report");
     site.text(layout::PORTFOLIO.latest, r#"{"cash":9000000,"holdings":[]}"#);
     assert_eq!(make().action, PlanAction::Created, "another portfolio");
     assert_eq!(make().action, PlanAction::Skip);
-    site.clock.advance(Duration::from_secs(5 * 3600));
+    site.clock.advance(Duration::from_secs(24 * 3600));
     assert_eq!(make().action, PlanAction::Created, "another day");
     site.text(layout::PORTFOLIO.latest, "{");
     assert_eq!(make().action, PlanAction::Created);
@@ -221,8 +255,8 @@ fn a_plan_stands_until_what_it_was_made_from_changes() {
 #[test]
 fn a_day_without_a_session_is_said_and_nothing_is_confirmed() {
     let site = ready();
-    // Saturday morning; Friday evening's bundle is fresh.
-    site.clock.advance(Duration::from_secs(12 * 3600));
+    // Saturday morning; Friday's bundle is not a day old.
+    site.clock.jump_to(at("2026-11-21T07:00:00+09:00"));
     let ops = site.ops();
     let made = plan(&ops);
     assert_eq!((decided(&made), made.trading_day), (("COMPLETED", "SUCCESS"), Some(false)));
@@ -272,11 +306,14 @@ fn a_confirmation_holds_once_for_one_plan_and_is_in_the_trail() {
     assert_eq!(site.ops().plan_state(&made).expect("read").state, Some("PREP_READY"), "another process knows it too");
     let log = String::from_utf8(site.store.read(layout::PLAN_CONFIRMATIONS).expect("read").expect("there"));
     assert_eq!(log.expect("text").lines().count(), 1);
-    let audit = String::from_utf8(site.store.read(layout::AUDIT).expect("read").expect("there")).expect("text");
-    let entries: Vec<AuditEntry> = audit.lines().map(|line| serde_json::from_str(line).expect("an entry")).collect();
+    let entries = trail(&site);
     let actions: Vec<_> = entries.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(actions, ["portfolio.upsert", "order_plan.regenerate", "order_plan.confirm"]);
-    assert!(!audit.contains("10000000"), "no amount of the portfolio is in the trail");
+    assert_eq!(
+        (&entries[1].target, &entries[1].after["payload_sha256"]),
+        (&made.plan_id, &json!(made.integrity.as_ref().map(|integrity| &integrity.payload_sha256)))
+    );
+    assert!(!format!("{entries:?}").contains("10000000"), "no amount of the portfolio is in the trail");
 
     let again = plan(&ops);
     assert_eq!(again.orders, made.orders);
@@ -319,10 +356,11 @@ fn a_line_that_cannot_be_read_is_no_confirmation() {
 #[test]
 fn what_a_plan_rests_on_must_still_stand() {
     type Edit = fn(&Site);
-    let cases: [(&str, Edit, &str); 8] = [
+    let cases: [(&str, Edit, &str); 9] = [
         ("stop", |site| site.text(layout::STOP, r#"{"schema":"EMERGENCY_STOP_V1","enabled":true}"#), "EMERGENCY_STOP"),
         ("stop damaged", |site| site.text(layout::STOP, "{"), "EMERGENCY_STOP"),
-        ("next day", |site| site.clock.advance(Duration::from_secs(5 * 3600)), "PLAN_STALE"),
+        ("next day", |site| site.clock.advance(Duration::from_secs(24 * 3600)), "PLAN_STALE"),
+        ("session over", |site| site.clock.jump_to(at("2026-11-20T15:30:00+09:00")), "PLAN_STALE"),
         ("bundle stale", |site| site.bundle(stale), "PLAN_STALE"),
         ("bundle gone", |site| drop(site.store.remove(layout::BUNDLE.latest)), "PLAN_STALE"),
         (
@@ -359,6 +397,162 @@ fn what_a_plan_rests_on_must_still_stand() {
     site.text(layout::ORDER_PLAN.latest, &text.expect("text").replace("\"quantity\": 41", "\"quantity\": 410"));
     assert_eq!(confirm(&ops, &made, "kim"), Err("NOTHING_TO_CONFIRM".to_owned()));
     assert_eq!(exported(&ops), "DAMAGED");
+}
+
+#[test]
+fn limits_are_those_of_the_bundle_and_a_recommendation_with_others_is_refused() {
+    let cases = [
+        ("max_position_pct", json!(1.0), "states max_position_pct 1, the bundle 0.25"),
+        ("max_positions", json!(50), "states max_positions 50, the bundle 4"),
+        ("min_cash_pct", json!(0.0), "states min_cash_pct 0, the bundle 0.1"),
+    ];
+    for (key, value, said) in cases {
+        let site = ready();
+        changed(&site, layout::RECO.latest, |doc| doc["constraints_applied"][key] = value.clone());
+        let ops = site.ops();
+        assert!(ops.latest_reco().present().is_some(), "{key}: its hash does not cover the limits");
+        let made = plan(&ops);
+        assert_eq!(decided(&made), ("BLOCKED", "NO_RECO"), "{key}");
+        assert!(made.reason_detail.contains(said), "{key}: {}", made.reason_detail);
+        assert!(made.orders.is_empty(), "{key}");
+        assert_eq!(confirm(&ops, &made, "kim"), Err("NOTHING_TO_CONFIRM".to_owned()), "{key}");
+    }
+}
+
+#[test]
+fn a_bundle_that_nobody_may_rely_on_is_said_and_refused() {
+    let site = ready();
+    let made = plan(&site.ops());
+    assert_eq!(made.warnings, Vec::<String>::new(), "a verified signature needs no word");
+    let bundle = BundlePolicy { allow_unsigned: true, ..BundlePolicy::default() };
+    let unsigned = plan(&site.ops_with(OpsPolicy { bundle, ..policy() }));
+    assert_eq!(decided(&unsigned), ("COMPLETED", "SUCCESS"));
+    assert_eq!(unsigned.warnings, ["the bundle's signature is not verified: be sure where it comes from"]);
+
+    // The same id, and a plan that claims the changed bundle for its own.
+    let ops = site.ops();
+    let made = plan(&ops);
+    site.bundle(|doc| {
+        priced(doc);
+        doc["strategy"]["scorer"]["data_source"] = "synthetic".into();
+    });
+    let sha = ops.bundle().part(&["integrity", "payload_sha256"]).expect("a hash");
+    changed(&site, layout::ORDER_PLAN.latest, |doc| doc["source"]["payload_sha256"] = json!(sha.as_str()));
+    let said = refusal(&ops, &made);
+    assert!(said.starts_with("PLAN_STALE: ") && said.contains("SYNTHETIC"), "{said}");
+}
+
+#[test]
+fn a_total_that_is_not_cash_and_holdings_blocks_the_plan() {
+    let cases = [
+        ("tenfold", r#"{"cash":10000000,"total_value":100000000,"holdings":[]}"#, false),
+        ("too small", r#"{"cash":10000000,"total_value":5000000,"holdings":[]}"#, false),
+        ("as it is", r#"{"cash":10000000,"total_value":10000000,"holdings":[]}"#, true),
+        ("not stated", r#"{"cash":10000000,"holdings":[]}"#, true),
+        (
+            "older form",
+            r#"{"cash":9000000,"total_value":9046801.5,"holdings":{"005930":{"qty":3,"current_price":15600.5}}}"#,
+            true,
+        ),
+        (
+            "older form that does not agree",
+            r#"{"cash":3000000,"total_value":10000000,"holdings":{"005930":{"qty":3,"current_price":15600}}}"#,
+            false,
+        ),
+    ];
+    for (name, text, agrees) in cases {
+        let site = ready();
+        site.text(layout::PORTFOLIO.latest, text);
+        let made = plan(&site.ops());
+        let want = if agrees { ("COMPLETED", "SUCCESS") } else { ("BLOCKED", "PORTFOLIO_INCONSISTENT") };
+        assert_eq!(decided(&made), want, "{name}: {}", made.reason_detail);
+        assert!(!made.reason_detail.contains("0000"), "{name}: no amount is told");
+    }
+}
+
+#[test]
+fn every_place_that_states_the_day_of_a_plan_states_today() {
+    type Edit = fn(&mut Value);
+    let cases: [(&str, Edit); 3] = [
+        ("trading_date", |doc| doc["trading_date"] = "2026-11-23".into()),
+        ("asof", |doc| doc["asof"] = "2026-11-19T10:00:00+09:00".into()),
+        ("plan_id", |doc| doc["plan_id"] = "plan-20261119-100000".into()),
+    ];
+    for (name, edit) in cases {
+        let site = ready();
+        let ops = site.ops();
+        plan(&ops);
+        changed(&site, layout::ORDER_PLAN.latest, edit);
+        let made = ops.latest_plan().present().expect("its hash does not cover the day");
+        assert_eq!(confirm(&ops, &made, "kim"), Err("PLAN_CHANGED".to_owned()), "{name}");
+    }
+    let site = ready();
+    let ops = site.ops();
+    let made = plan(&ops);
+    assert_eq!(confirm(&ops, &made, "kim"), Ok(false));
+    assert_eq!(exported(&ops), made.plan_id);
+    changed(&site, layout::PLAN_CONFIRMATIONS, |doc| doc["confirmed_at"] = "2026-11-19T10:00:00+09:00".into());
+    assert_eq!(exported(&ops), "PLAN_STALE", "confirmed on another day");
+    changed(&site, layout::PLAN_CONFIRMATIONS, |doc| doc["confirmed_at"] = "2026-11-20T10:00:00+09:00".into());
+    assert_eq!(exported(&ops), made.plan_id);
+    changed(&site, layout::ORDER_PLAN.latest, |doc| doc["asof"] = "2026-11-19T10:00:00+09:00".into());
+    assert_eq!(exported(&ops), "PLAN_CHANGED");
+}
+
+#[test]
+fn after_the_close_nothing_is_confirmed_and_the_plan_says_so() {
+    let site = ready();
+    let ops = site.ops();
+    site.clock.jump_to(at("2026-11-20T15:29:59+09:00"));
+    let made = plan(&ops);
+    assert_eq!(made.warnings, Vec::<String>::new());
+    assert_eq!(confirm(&ops, &made, "kim"), Ok(false), "a second before the close");
+    site.clock.jump_to(at("2026-11-20T15:30:00+09:00"));
+    assert_eq!(exported(&ops), "PLAN_STALE");
+    let late = plan(&ops);
+    assert_eq!(decided(&late), ("COMPLETED", "SUCCESS"));
+    assert_eq!(late.warnings, ["the session is over: this plan cannot be confirmed"]);
+    assert_eq!(refusal(&ops, &late), "PLAN_STALE: the session is over");
+}
+
+#[test]
+fn what_cannot_be_recorded_does_not_happen() {
+    let site = ready();
+    let ops = site.ops();
+    plan(&ops);
+    drop(site.store.remove(layout::AUDIT));
+    std::fs::create_dir_all(site.store.path(layout::AUDIT)).expect("a directory in the trail's place");
+    let files = [layout::PORTFOLIO, layout::ORDER_PLAN];
+    let state = || files.map(|family| (site.store.read(family.latest).expect("read"), count(&site, family.snapshots)));
+    let before = state();
+    let change = PortfolioChange::Replace { cash: 777, holdings: Vec::new(), updated_by: "api".to_owned() };
+    assert!(matches!(ops.upsert_portfolio(change, &person()), Err(PortfolioRefusal::Store(_))));
+    assert!(matches!(ops.regenerate_order_plan(Remake::Always, &person()), Err(OpsFault::Store(_))));
+    assert!(state() == before, "nothing is replaced, no snapshot is made");
+}
+
+#[test]
+fn a_change_that_fails_is_recorded_as_failed() {
+    let site = ready();
+    let ops = site.ops();
+    let before = site.store.read(layout::PORTFOLIO.latest).expect("read");
+    std::fs::remove_dir_all(site.store.path(layout::PORTFOLIO.snapshots)).expect("removed");
+    site.text(layout::PORTFOLIO.snapshots, "a file where a directory is due");
+    site.text(layout::ORDER_PLAN.snapshots, "a file where a directory is due");
+    let change = PortfolioChange::Replace { cash: 777, holdings: Vec::new(), updated_by: "api".to_owned() };
+    assert!(ops.upsert_portfolio(change, &person()).is_err());
+    assert!(ops.regenerate_order_plan(Remake::Always, &person()).is_err());
+    assert_eq!(site.store.read(layout::PORTFOLIO.latest).expect("read"), before);
+    assert_eq!(ops.latest_plan(), Stored::Missing);
+    let told: Vec<_> = trail(&site).into_iter().map(|entry| (entry.action, entry.outcome.is_some())).collect();
+    let rows = [("portfolio.upsert", false), ("portfolio.upsert", true)];
+    let plans = [("order_plan.regenerate", false), ("order_plan.regenerate", true)];
+    let want: Vec<_> = std::iter::once(("portfolio.upsert", false)).chain(rows).chain(plans).collect();
+    assert_eq!(told.iter().map(|(action, failed)| (action.as_str(), *failed)).collect::<Vec<_>>(), want);
+}
+
+fn count(site: &Site, directory: &str) -> usize {
+    site.store.snapshots(directory).expect("listed").len()
 }
 
 #[derive(Debug)]

@@ -98,7 +98,8 @@ impl Ops {
         )
     }
 
-    /// Records the change, then makes it: a change that is not recorded does not happen.
+    /// Records the change, then makes it: a change that is not recorded does not happen, and one that fails is recorded as
+    /// failed.
     fn replace<D: Document>(
         &self,
         family: Family,
@@ -106,8 +107,8 @@ impl Ops {
         change: Change,
         (now, render): (KstTime, &dyn Fn(&str) -> D),
     ) -> Result<D, UpsertFault> {
-        Gates::new(&self.store).record(actor, change, now)?;
-        let (document, _) = self.store.publish(family, now, render)?;
+        let publish = || self.store.publish(family, now, render);
+        let (document, _) = Gates::new(&self.store).recorded(actor, change, now, publish)?;
         Ok(document)
     }
 }
