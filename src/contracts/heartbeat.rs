@@ -109,6 +109,9 @@ impl Heartbeat {
         let (Some(result), Some(since_start)) = (self.result, age(&self.started_at)) else {
             return Pulse::Unusable("it does not say when the newest run started and how it stands".to_owned());
         };
+        if let Some(why) = self.contradiction() {
+            return Pulse::Unusable(why);
+        }
         let why = self.reason.as_deref().unwrap_or("-");
         match result {
             Beat::Running if since_start > LONGEST_RUN_SECONDS => {
@@ -128,6 +131,22 @@ impl Heartbeat {
             }
             Some(_) => Pulse::Fresh,
         }
+    }
+
+    /// A good end beside members that only a bad one has: one of the two is wrong, and nobody can say which.
+    fn contradiction(&self) -> Option<String> {
+        let result = self.result.filter(|result| matches!(result, Beat::Done | Beat::Warned | Beat::Skipped))?;
+        let word = serde_json::to_value(result).ok().and_then(|word| word.as_str().map(str::to_owned));
+        let word = word.unwrap_or_default();
+        if let Some(code) = self.exit_code.filter(|code| *code != 0) {
+            return Some(format!("it contradicts itself: result {word} with exit_code {code}"));
+        }
+        // A skipped run changes nothing of what was before it.
+        if result != Beat::Skipped && self.consecutive_failures > 0 {
+            let failures = self.consecutive_failures;
+            return Some(format!("it contradicts itself: result {word} with consecutive_failures {failures}"));
+        }
+        None
     }
 
     /// Since when nothing is well: the first bad run in a row, else the last good end.
@@ -160,7 +179,7 @@ mod tests {
     #[test]
     fn only_a_recent_good_end_is_fresh() {
         type Edit = fn(&mut Heartbeat);
-        let cases: [(&str, &str, Edit, &str); 15] = [
+        let cases: [(&str, &str, Edit, &str); 21] = [
             ("good", "2026-11-21T10:00:00+09:00", |_| (), "fresh"),
             ("warned", "2026-11-21T10:00:00+09:00", |h| h.result = Some(Beat::Warned), "fresh"),
             ("at the limit", "2026-11-22T11:05:09+09:00", |_| (), "fresh"),
@@ -169,6 +188,27 @@ mod tests {
             ("from the future", "2026-11-21T08:00:00+09:00", |_| (), "unusable"),
             ("blocked", "2026-11-21T10:00:00+09:00", |h| h.result = Some(Beat::Blocked), "bad"),
             ("failed", "2026-11-21T10:00:00+09:00", |h| h.result = Some(Beat::Failed), "bad"),
+            ("done with the code of a failure", "2026-11-21T10:00:00+09:00", |h| h.exit_code = Some(3), "unusable"),
+            ("done after bad ones", "2026-11-21T10:00:00+09:00", |h| h.consecutive_failures = 5, "unusable"),
+            (
+                "warned with the code of a block",
+                "2026-11-21T10:00:00+09:00",
+                |h| (h.result, h.exit_code) = (Some(Beat::Warned), Some(2)),
+                "unusable",
+            ),
+            (
+                "skipped with the code of a failure",
+                "2026-11-21T10:00:00+09:00",
+                |h| (h.result, h.exit_code) = (Some(Beat::Skipped), Some(3)),
+                "unusable",
+            ),
+            (
+                "skipped after bad ones",
+                "2026-11-21T10:00:00+09:00",
+                |h| (h.result, h.consecutive_failures) = (Some(Beat::Skipped), 2),
+                "bad",
+            ),
+            ("done without a code", "2026-11-21T10:00:00+09:00", |h| h.exit_code = None, "fresh"),
             ("no success ever", "2026-11-21T10:00:00+09:00", |h| h.last_success_at = None, "bad"),
             ("no result", "2026-11-21T10:00:00+09:00", |h| h.result = None, "unusable"),
             ("no start", "2026-11-21T10:00:00+09:00", |h| h.started_at = None, "unusable"),

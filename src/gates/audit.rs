@@ -93,7 +93,9 @@ impl Gates<'_> {
         act().inspect_err(|fault| self.record_failure(actor, entry, &fault.to_string(), now))
     }
 
-    pub(super) fn record_failure(&self, actor: &Actor, entry: AuditEntry, why: &str, now: KstTime) {
+    /// Appends that the change of an entry failed, and why. It is a remark on what is recorded already, so a trail that
+    /// cannot be written costs a line of the log and not what the caller still has to keep.
+    pub fn record_failure(&self, actor: &Actor, entry: AuditEntry, why: &str, now: KstTime) {
         let action = entry.action.clone();
         let change = Change { action: "", target: entry.target, reason: why.to_owned(), ..Change::default() };
         let about = About { seq: entry.seq, action: entry.action };

@@ -2,7 +2,13 @@
 //!
 //! It is asked after the verdict and before the seal. So what became of it stands in the record's warnings under the same
 //! hash, nothing is rewritten, and neither reason nor exit code can change any more. A backend that does not offer the
-//! endpoint answers 404, and nothing is missing.
+//! endpoint answers 404, and nothing is missing; only that the backend is down is told by the run itself then.
+//!
+//! Each message has ten seconds of its own, also when the run's limit is used up: a run that ran out of time is what
+//! people must hear of. The record's end and duration show the time that messages took.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -19,6 +25,8 @@ use crate::notify::Messenger;
 use crate::notify::alert::Alert;
 use crate::notify::alert::HELD_BACK;
 use crate::notify::alert::cut;
+use crate::notify::alert::is_suspect;
+use crate::notify::alert::plain;
 use crate::settings::Lang;
 use crate::settings::Secret;
 use crate::store::Family;
@@ -29,6 +37,9 @@ use crate::time::line_stamp;
 
 use super::client::Answer;
 use super::client::CallFault;
+use super::client::MESSAGE;
+use super::control::Control;
+use super::control::Ended;
 use super::explain::next_step;
 use super::fallback;
 use super::fallback::Direct;
@@ -38,6 +49,8 @@ use super::runner::Run;
 
 /// Characters of a reason.
 const REASON: usize = 100;
+/// What a call may take beyond its own limit before it is given up.
+const SPARE: Duration = Duration::from_secs(1);
 /// Lines of a log in an alert, and how much of its end is looked at.
 const LINES: usize = 5;
 const TAIL: usize = 8192;
@@ -60,12 +73,23 @@ pub(super) fn announce(run: &mut Run<'_>) {
     let unreachable = run.record.stages.iter().any(|stage| stage.name == StageName::Health && is_unreachable(stage));
     let owed: Vec<(IncidentKind, StageReport)> =
         run.record.stages.iter().filter_map(|stage| Some((kind_of(stage)?, stage.clone()))).collect();
+    if !owed.is_empty() && run.control.check(run.site.clock) == Err(Ended::OutOfTime) {
+        let each = MESSAGE.as_secs();
+        run.story.say(&format!("the limit of the run is used up; each message has {each} s of its own"));
+    }
+    // What nobody could be asked for is named in the message that the run sends itself.
+    let mut untold: Vec<String> = Vec::new();
     for (kind, stage) in owed {
-        if !unreachable {
-            report(run, kind, &stage);
-        } else if kind == IncidentKind::BackendDown {
-            send_directly(run, &stage);
+        if kind == IncidentKind::BackendDown {
+            report_down(run, &stage, unreachable, &untold);
+            continue;
         }
+        if unreachable {
+            run.story.say(&format!("incident {}: no backend to ask; it goes with BACKEND_DOWN", kind.as_str()));
+        } else if report(run, kind, &stage) {
+            continue;
+        }
+        untold.push(named(run, kind, &stage));
     }
     if run.record.exit_code == Some(0) {
         daily_status(run);
@@ -80,7 +104,7 @@ fn is_unreachable(stage: &StageReport) -> bool {
 /// The incident that a stage's end is.
 fn kind_of(stage: &StageReport) -> Option<IncidentKind> {
     let code = |code: RunCode| stage.code == code.into();
-    // Whoever ended the run knows of it, and a limit that is used up leaves no time for messages.
+    // Whoever ended the run knows of it.
     if code(RunCode::Interrupted) {
         return None;
     }
@@ -115,25 +139,87 @@ fn daily_status(run: &mut Run<'_>) {
     }
 }
 
-fn report(run: &mut Run<'_>, kind: IncidentKind, stage: &StageReport) {
-    let step = format!("{}/5 {}", stage.n, stage.name.title());
-    let path = incident_path(kind, &step, &reason(run, stage));
-    let answer = ask(run, &path);
-    match judged(&answer) {
-        Outcome::Fine(text) => run.story.say(&format!("incident {}: {text}", kind.as_str())),
-        Outcome::NotOffered => {}
-        _ if kind == IncidentKind::BackendDown && matches!(answer, Err(CallFault::NoConnection(_))) => {
-            send_directly(run, stage);
+/// Asks for an incident; whether its document was made.
+fn report(run: &mut Run<'_>, kind: IncidentKind, stage: &StageReport) -> bool {
+    let answer = ask_for(run, kind, stage);
+    told(run, kind, judged(&answer))
+}
+
+/// Says what became of an incident; whether its document was made.
+fn told(run: &mut Run<'_>, kind: IncidentKind, outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Fine(text) => {
+            run.story.say(&format!("incident {}: {text}", kind.as_str()));
+            true
         }
-        Outcome::NotDelivered(text) | Outcome::NotMade(text) => {
+        Outcome::NotOffered => false,
+        Outcome::NotDelivered(text) => {
             run.warn(RunCode::PushFailed, format!("incident {}: {text}", kind.as_str()));
+            true
+        }
+        Outcome::NotMade(text) => {
+            run.warn(RunCode::PushFailed, format!("incident {}: {text}", kind.as_str()));
+            false
         }
     }
 }
 
+/// That the backend is down is told by the backend only when it says that it did; whatever else listens on its port is
+/// no reason to be silent.
+fn report_down(run: &mut Run<'_>, stage: &StageReport, unreachable: bool, untold: &[String]) {
+    let kind = IncidentKind::BackendDown;
+    if unreachable {
+        return send_directly(run, stage, untold);
+    }
+    let answer = ask_for(run, kind, stage);
+    if !took_nothing(&answer) {
+        told(run, kind, judged(&answer));
+        return;
+    }
+    let why = answer.map_or_else(|fault| fault.to_string(), |answer| answer.excerpt());
+    run.story.say(&format!("incident {}: the backend did not take it: {}", kind.as_str(), cut(&why, REASON)));
+    send_directly(run, stage, untold);
+}
+
+/// Whether nobody can have made an incident. An answer that did not come, or broke off, may hide one that was sent.
+fn took_nothing(answer: &Result<Answer, CallFault>) -> bool {
+    match answer {
+        Ok(answer) => !is_reply(answer),
+        Err(CallFault::NoConnection(_) | CallFault::TooLarge(_)) => true,
+        Err(CallFault::Timeout(_) | CallFault::Broken(_) | CallFault::Ended(_)) => false,
+    }
+}
+
+/// Whether an answer says that an incident was made, now or before.
+fn is_reply(answer: &Answer) -> bool {
+    let Some(reply) = answer.json().filter(|_| answer.is_success()) else { return false };
+    let is_made =
+        reply.get("skipped") == Some(&Value::Bool(true)) || reply.get("delivery_actual").is_some_and(Value::is_string);
+    reply.get("result").and_then(Value::as_str) == Some("OK") && is_made
+}
+
+fn ask_for(run: &Run<'_>, kind: IncidentKind, stage: &StageReport) -> Result<Answer, CallFault> {
+    let step = format!("{}/5 {}", stage.n, stage.name.title());
+    ask(run, &incident_path(kind, &step, &reason(run, stage)))
+}
+
 fn ask(run: &Run<'_>, path: &str) -> Result<Answer, CallFault> {
     let backend = run.site.backend.clone().for_run(run.record.trace_id.as_str());
-    backend.announce(&run.control, run.site.clock, path)
+    backend.announce(&own_time(run, MESSAGE + SPARE), run.site.clock, path)
+}
+
+/// Time that does not come from the run's; a signal ends it all the same.
+fn own_time(run: &Run<'_>, limit: Duration) -> Control {
+    Control::new(Arc::clone(&run.site.interrupted), run.site.clock, limit)
+}
+
+/// One incident in a line of another one's message. A line that may not leave must not cost the whole message.
+fn named(run: &Run<'_>, kind: IncidentKind, stage: &StageReport) -> String {
+    let detail = stage.detail.as_deref().map(|text| format!(": {}", cut(&plain(text), REASON))).unwrap_or_default();
+    if is_suspect(&detail) || run.site.outside.messenger.secrets.is_told_in(&detail) {
+        return format!("{}: {HELD_BACK}", kind.as_str());
+    }
+    format!("{}{detail}", kind.as_str())
 }
 
 fn incident_path(kind: IncidentKind, step: &str, reason: &str) -> String {
@@ -218,13 +304,15 @@ pub(super) fn last_lines(store: &Store, file: &str) -> Vec<String> {
     lines.get(first..).unwrap_or_default().iter().map(|line| (*line).to_owned()).collect()
 }
 
-/// Nobody can be asked: the run sends the incident itself.
-fn send_directly(run: &mut Run<'_>, stage: &StageReport) {
+/// Nobody can be asked: the run sends the incident itself, with what else nobody was told.
+fn send_directly(run: &mut Run<'_>, stage: &StageReport, untold: &[String]) {
     let kind = IncidentKind::BackendDown;
     let lang = run.site.outside.lang;
     let alert = alert(run, stage);
     let meaning = if lang == Lang::Ko { kind.korean() } else { kind.english() };
-    let text = format!("{}\n{meaning}\n{}", alert.title, alert.text(lang));
+    let also = if lang == Lang::Ko { "함께" } else { "Also" };
+    let also: String = untold.iter().map(|other| format!("{also}: {other}\n")).collect();
+    let text = format!("{}\n{meaning}\n{also}{}", alert.title, alert.text(lang));
     let direct = Direct {
         store: run.site.store,
         clock: run.site.clock,
@@ -234,7 +322,7 @@ fn send_directly(run: &mut Run<'_>, stage: &StageReport) {
         text: &text,
     };
     let held = fallback::may_not_be_shown(&direct);
-    let (key, told) = fallback::send(&direct, &run.control);
+    let (key, told) = fallback::send(&direct, &own_time(run, fallback::LONGEST));
     let (delivery, because, receipt) = match told {
         Told::Repeated(why) => return run.story.say(&format!("incident {}: {why}", kind.as_str())),
         Told::NotSent(why) => {
@@ -311,6 +399,32 @@ mod tests {
             assert!(format!("{outcome:?}").starts_with(want), "{name}: {outcome:?}");
         }
         assert!(matches!(judged(&Err(CallFault::NoConnection(String::new()))), Outcome::NotMade(_)));
+    }
+
+    #[test]
+    fn that_the_backend_is_down_is_left_to_it_only_when_it_may_have_told_it() {
+        let json = |status: u16, body: Value| Ok(Answer { status, body: Body::Json(body) });
+        let cases = [
+            ("made", json(200, json!({"result": "OK", "delivery_actual": "CONSOLE_SIMULATED"})), false),
+            ("made before", json(200, json!({"result": "OK", "skipped": true})), false),
+            ("refused by Telegram", json(200, json!({"result": "OK", "delivery_actual": "TELEGRAM_FAILED"})), false),
+            ("not offered", json(404, json!({"detail": "Not Found"})), true),
+            ("server error", json(500, json!({"result": "OK", "delivery_actual": "TELEGRAM"})), true),
+            ("refused", json(401, json!({"result": "ERROR"})), true),
+            ("an error in a good status", json(200, json!({"result": "ERROR"})), true),
+            ("another program", json(200, json!({"result": "OK"})), true),
+            ("a list", json(200, json!([])), true),
+            ("a page", Ok(Answer { status: 200, body: Body::Other("<html>".to_owned()) }), true),
+            ("nothing", Ok(Answer { status: 200, body: Body::Empty }), true),
+            ("no connection", Err(CallFault::NoConnection(String::new())), true),
+            ("too large", Err(CallFault::TooLarge(200)), true),
+            ("no answer", Err(CallFault::Timeout(MESSAGE)), false),
+            ("broken", Err(CallFault::Broken(String::new())), false),
+            ("a signal", Err(CallFault::Ended(crate::pipeline::client::Stop::Interrupted)), false),
+        ];
+        for (name, answer, want) in cases {
+            assert_eq!(took_nothing(&answer), want, "{name}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::time::Clock;
 /// Largest body that is read.
 const MAX_BODY: u64 = 16 << 20;
 /// How long a message may take.
-const MESSAGE: Duration = Duration::from_secs(10);
+pub(super) const MESSAGE: Duration = Duration::from_secs(10);
 /// How much of a body is shown.
 const EXCERPT: usize = 500;
 

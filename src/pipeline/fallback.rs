@@ -19,6 +19,7 @@ use crate::notify::verdict::within;
 use crate::notify::verdict::without_value;
 use crate::store::Holder;
 use crate::store::LockOutcome;
+use crate::store::RunLock;
 use crate::store::Store;
 use crate::store::StoreFault;
 use crate::store::layout;
@@ -28,8 +29,14 @@ use crate::time::file_stamp;
 
 use super::control::Control;
 
-/// How long one message may take.
+/// How long one message may take, and how long it waits for others that are being sent.
 const LIMIT: Duration = Duration::from_secs(10);
+/// How long a message may keep its sender in all, with a second to spare.
+pub(super) const LONGEST: Duration = Duration::from_secs(21);
+/// How often a lock that somebody else holds is tried again.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Said when there is no time left, or a signal came, before the message left.
+const ENDED: &str = "not sent: it was ended before the message left";
 /// What a message needs to leave.
 const NAMES: [&str; 2] = ["TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID"];
 
@@ -54,7 +61,7 @@ pub(super) enum Told {
     Repeated(String),
     /// It was tried.
     Tried(Attempt),
-    /// What must be recorded first could not be.
+    /// It could not be tried: what must be recorded first could not be, others kept sending, or a signal came.
     Faulty(String),
 }
 
@@ -87,11 +94,28 @@ pub(super) fn may_not_be_shown(direct: &Direct<'_>) -> bool {
     direct.messenger.secrets.is_told_in(direct.text) || is_suspect(direct.text) || is_suspect(direct.title)
 }
 
+/// The messages' lock, waited for as long as one message of somebody else may take; otherwise why it was not got.
+fn lock(direct: &Direct<'_>, key: &str, control: &Control) -> Result<Result<RunLock, String>, StoreFault> {
+    let until = direct.clock.monotonic() + LIMIT;
+    loop {
+        let holder = Holder::this_process(key, direct.clock.now(), LIMIT);
+        if let LockOutcome::Acquired(held) = direct.store.try_lock(layout::PUSH_LOCK, &holder)? {
+            return Ok(Ok(held.lock));
+        }
+        if direct.clock.monotonic() >= until {
+            let waited = LIMIT.as_secs();
+            return Ok(Err(format!("not sent: another process has been sending messages for {waited} s")));
+        }
+        if control.wait(direct.clock, LOOK_EVERY).is_err() {
+            return Ok(Err(ENDED.to_owned()));
+        }
+    }
+}
+
 fn tried(direct: &Direct<'_>, key: &str, control: &Control) -> Result<Told, StoreFault> {
-    let now = direct.clock.now();
-    let once = match direct.store.try_lock(layout::PUSH_LOCK, &Holder::this_process(key, now, LIMIT))? {
-        LockOutcome::Acquired(held) => OnceADay::of_fallback(direct.store, held.lock),
-        LockOutcome::Held(_) => return Ok(Told::NotSent("another process is sending a message".to_owned())),
+    let once = match lock(direct, key, control)? {
+        Ok(held) => OnceADay::of_fallback(direct.store, held),
+        Err(why) => return Ok(Told::Faulty(why)),
     };
     match once.look(key) {
         Err(why) => return Ok(Told::NotSent(why)),
@@ -105,10 +129,18 @@ fn tried(direct: &Direct<'_>, key: &str, control: &Control) -> Result<Told, Stor
         // What was only shown was never told to anybody, and nobody can be asked now.
         Ok(_) => {}
     }
-    once.note(key, KeyState::Attempted, now)?;
+    // A note of an attempt that is never made would use up the day.
+    if control.check(direct.clock).is_err() {
+        return Ok(Told::Faulty(ENDED.to_owned()));
+    }
+    once.note(key, KeyState::Attempted, direct.clock.now())?;
     if let Some(why) = refused(direct) {
         once.note(key, KeyState::Failed, direct.clock.now())?;
         return Ok(Told::NotSent(why));
+    }
+    if control.check(direct.clock).is_err() {
+        once.note(key, KeyState::Failed, direct.clock.now())?;
+        return Ok(Told::Faulty(ENDED.to_owned()));
     }
     let begun = Stamp::of(direct.clock.now());
     let messenger = within(direct.messenger.clone(), LIMIT);
@@ -124,4 +156,60 @@ fn tried(direct: &Direct<'_>, key: &str, control: &Control) -> Result<Told, Stor
     let attempt = judge(&sent, DeliveryActual::FallbackCurl, begun);
     once.note(key, attempt.state, direct.clock.now())?;
     Ok(Told::Tried(attempt))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::settings::MessageSecrets;
+    use crate::settings::Settings;
+    use crate::time::SimClock;
+
+    /// A place that may send, to an address where nobody listens.
+    fn ready(dir: &Path) -> (Store, SimClock, Messenger) {
+        let store = Store::new(dir);
+        store.write(layout::SENDER, br#"{"schema":"REAL_SENDER_ENABLE_V1","enabled":true}"#).expect("written");
+        let clock = SimClock::at(Stamp::from("2026-11-20T09:05:00+09:00").instant().expect("a time"));
+        let flags = BTreeMap::from([("push.telegram_url", "http://127.0.0.1:1".to_owned())]);
+        let settings = Settings::load(dir, &BTreeMap::new(), &flags).expect("settings");
+        let env = NAMES.map(|name| (name.to_owned(), "4242:for-tests-only".to_owned()));
+        let secrets = MessageSecrets::read(Path::new("/nonexistent"), &BTreeMap::from(env));
+        (store, clock, Messenger { settings: settings.push, secrets })
+    }
+
+    fn told((store, clock, messenger): &(Store, SimClock, Messenger), control: &Control) -> Told {
+        send(&Direct { store, clock, messenger, name: "incident_BACKEND_DOWN", title: "t", text: "x" }, control).1
+    }
+
+    #[test]
+    fn a_lock_that_stays_held_is_waited_for_and_then_said() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let site = ready(dir.path());
+        let holder = Holder::this_process("other", site.1.now(), LIMIT);
+        let held = site.0.try_lock(layout::PUSH_LOCK, &holder).expect("locked");
+        let control = Control::new(Arc::default(), &site.1, LONGEST);
+        let why = "not sent: another process has been sending messages for 10 s";
+        assert_eq!(told(&site, &control), Told::Faulty(why.to_owned()));
+        assert!((LIMIT..LIMIT + Duration::from_secs(1)).contains(&site.1.monotonic()), "{:?}", site.1.monotonic());
+        assert!(!site.0.path(layout::FALLBACK_KEYS).exists(), "the key stays free");
+        drop(held);
+        assert!(matches!(told(&site, &control), Told::Tried(_)));
+    }
+
+    #[test]
+    fn what_was_ended_before_it_asked_has_noted_no_attempt() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let site = ready(dir.path());
+        let interrupted = Control::new(Arc::new(AtomicBool::new(true)), &site.1, LONGEST);
+        let out_of_time = Control::new(Arc::default(), &site.1, Duration::ZERO);
+        for control in [interrupted, out_of_time] {
+            assert_eq!(told(&site, &control), Told::Faulty(ENDED.to_owned()));
+            assert!(!site.0.path(layout::FALLBACK_KEYS).exists(), "the key stays free");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! The dead man's switch: a file at the start and the end of each run, and an address that is called at the same times.
 //!
 //! The address is called as `<url>/start` when stage 1 begins, `<url>` after a run that ended well and `<url>/fail` after
-//! one that was blocked or failed. A run that started too late and did nothing calls nothing: the silence is the alarm.
+//! one that was blocked or failed; a query of the address stays behind what is added. A run that started too late and did nothing calls nothing: the silence is the alarm.
 //! The address is a secret; what is said of a call never holds it.
 
 use std::time::Duration;
@@ -148,9 +148,15 @@ fn told_by_records(store: &Store) -> Heartbeat {
 /// Calls the address. A signal does not keep the last call back: that is when it counts.
 pub(super) fn ping(url: &Secret, what: Ping, clock: &dyn Clock) -> Result<(), &'static str> {
     let control = Control::new(std::sync::Arc::default(), clock, PING_LIMIT);
-    let address = format!("{}{}", url.expose().trim_end_matches('/'), what.path());
+    let address = address(url.expose(), what);
     let asked = control.ask(clock, PING_LIMIT, move || call(&address));
     asked.unwrap_or(Err("no answer in time"))
+}
+
+/// The address with what is told at the end of its path, before a query.
+fn address(url: &str, what: Ping) -> String {
+    let (path, query) = url.split_at(url.find('?').unwrap_or(url.len()));
+    format!("{}{}{query}", path.trim_end_matches('/'), what.path())
 }
 
 fn call(address: &str) -> Result<(), &'static str> {
@@ -167,5 +173,23 @@ fn call(address: &str) -> Result<(), &'static str> {
         Ok(_) => Ok(()),
         Err(ureq::Error::StatusCode(_)) => Err("the address answered with an error"),
         Err(_) => Err("the address could not be called"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_goes_to_the_end_of_the_path_and_before_a_query() {
+        let cases = [
+            ("https://h/ping/u", ["https://h/ping/u/start", "https://h/ping/u", "https://h/ping/u/fail"]),
+            ("https://h/ping/u/", ["https://h/ping/u/start", "https://h/ping/u", "https://h/ping/u/fail"]),
+            ("https://h/u/?rid=5", ["https://h/u/start?rid=5", "https://h/u?rid=5", "https://h/u/fail?rid=5"]),
+            ("https://h?to=/x/", ["https://h/start?to=/x/", "https://h?to=/x/", "https://h/fail?to=/x/"]),
+        ];
+        for (url, want) in cases {
+            assert_eq!([Ping::Start, Ping::Success, Ping::Fail].map(|what| address(url, what)), want, "{url}");
+        }
     }
 }

@@ -80,6 +80,8 @@ pub enum Kind {
         /// The smallest number of bytes.
         min_bytes: usize,
     },
+    /// An address that is a secret, http or https.
+    SecretUrl,
 }
 
 /// What a wrong environment value does.
@@ -106,7 +108,7 @@ impl Knob {
     /// Whether the value must not be seen.
     #[must_use]
     pub fn is_secret(&self) -> bool {
-        matches!(self.kind, Kind::Secret { .. })
+        matches!(self.kind, Kind::Secret { .. } | Kind::SecretUrl)
     }
 }
 
@@ -133,6 +135,9 @@ impl fmt::Display for Kind {
             Self::Words(words) => write!(f, "one or more of {}, separated by commas", words.join(", ")),
             Self::Paths => f.write_str("paths separated as in PATH, or a list"),
             Self::Secret { min_bytes } => write!(f, "a secret of at least {min_bytes} bytes"),
+            Self::SecretUrl => {
+                f.write_str("an address http(s)://HOST[:PORT][/PATH][?QUERY] without user and fragment, a secret")
+            }
         }
     }
 }

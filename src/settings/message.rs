@@ -14,10 +14,14 @@ use super::secret::Secret;
 pub const MESSAGE_SECRETS: [&str; 7] =
     ["TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID", "SLACK_WEBHOOK_URL", "SMTP_HOST", "SMTP_USER", "SMTP_PASS", "EMAIL_TO"];
 
+/// The name of a token whose second half is the secret.
+const BOT_TOKEN: &str = "TELEGRAM_BOT_TOKEN";
 /// The names whose value opens something by itself. The others say where a message goes.
-const KEYS: [&str; 3] = ["TELEGRAM_BOT_TOKEN", "SLACK_WEBHOOK_URL", "SMTP_PASS"];
+const KEYS: [&str; 3] = [BOT_TOKEN, "SLACK_WEBHOOK_URL", "SMTP_PASS"];
 /// A shorter value is too common to be looked for in a text.
 const TELLING: usize = 6;
+/// How often a text may have been encoded.
+const ENCODINGS: usize = 3;
 /// The file is never larger; more is a wrong path.
 const LARGEST: u64 = 64 << 10;
 
@@ -74,12 +78,37 @@ impl MessageSecrets {
         self.problem.as_deref()
     }
 
-    /// Whether a text holds the value of a token, a webhook or a password.
+    /// Whether a text holds the value of a token, a webhook or a password, as it is or percent-encoded. The half of a
+    /// token behind its colon is the secret one and tells as much as the whole.
     #[must_use]
     pub fn is_told_in(&self, text: &str) -> bool {
-        let keys = KEYS.iter().filter_map(|name| self.get(name)).map(Secret::expose);
-        keys.into_iter().filter(|value| value.len() >= TELLING).any(|value| text.contains(value))
+        let whole = KEYS.iter().filter_map(|name| self.get(name)).map(Secret::expose);
+        let half = self.get(BOT_TOKEN).and_then(|token| token.expose().split_once(':')).map(|(_, half)| half);
+        let keys: Vec<&str> = whole.chain(half).filter(|value| value.len() >= TELLING).collect();
+        if keys.is_empty() {
+            return false;
+        }
+        forms(text).iter().any(|form| keys.iter().any(|value| form.contains(value)))
     }
+}
+
+/// A text as it is, and as it is read when what is encoded in it is decoded, once or more often. A form of the web has
+/// its blanks as `+`.
+fn forms(text: &str) -> Vec<String> {
+    let mut forms = vec![text.to_owned()];
+    for _ in 0..ENCODINGS {
+        let Some(last) = forms.last() else { break };
+        let decoded = percent_encoding::percent_decode_str(last).decode_utf8_lossy().into_owned();
+        if decoded == *last {
+            break;
+        }
+        forms.push(decoded);
+    }
+    let of_a_form =
+        |form: &String| percent_encoding::percent_decode_str(&form.replace('+', " ")).decode_utf8_lossy().into_owned();
+    let of_forms: Vec<String> = forms.iter().map(of_a_form).collect();
+    forms.extend(of_forms);
+    forms
 }
 
 /// The text of the file; `None` when there is none.
@@ -205,6 +234,58 @@ mod tests {
         assert!(secrets.is_told_in(&format!("x{TOKEN}y")));
         assert!(!secrets.is_told_in("abc"), "too short to tell");
         assert!(!secrets.is_told_in("plain"));
+    }
+
+    #[test]
+    fn a_part_or_another_form_of_a_value_is_seen_too() {
+        let none = Path::new("/nonexistent");
+        let env =
+            env(&[("TELEGRAM_BOT_TOKEN", TOKEN), ("SMTP_PASS", "pass word/+%41&x"), ("TELEGRAM_CHAT_ID", "4242424")]);
+        let secrets = MessageSecrets::read(none, &env);
+        let cases = [
+            ("whole", TOKEN, true),
+            ("the half behind the colon", "xplanted-token-valuey", true),
+            ("the half before it", "1234567890:", false),
+            ("colon encoded", "bot1234567890%3Aplanted-token-value/send", true),
+            ("lower case", "1234567890%3aplanted%2dtoken%2Dvalue", true),
+            ("the half encoded", "planted%2Dtoken%2Dvalue", true),
+            ("encoded twice", "planted%252Dtoken%252Dvalue", true),
+            ("beside a stray percent", "100% planted%2Dtoken-value", true),
+            ("another secret as it is", "pass word/+%41&x", true),
+            ("another secret encoded", "p=pass%20word%2F%2B%2541%26x", true),
+            ("as a form sends it", "p=pass+word%2F%2B%2541%26x", true),
+            ("where it goes is no secret", "4242424", false),
+            ("nothing", "50% of plans are planted token values", false),
+        ];
+        for (name, text, want) in cases {
+            assert_eq!(secrets.is_told_in(text), want, "{name}");
+        }
+    }
+
+    mod properties {
+        use percent_encoding::NON_ALPHANUMERIC;
+        use percent_encoding::utf8_percent_encode;
+        use proptest::prelude::*;
+
+        use super::*;
+
+        proptest! {
+            #[test]
+            fn prop_no_encoding_of_a_token_hides_it(
+                half in "[A-Za-z0-9_:-]{6,35}", head in "[ -~]{0,9}", tail in "[ -~]{0,9}", times in 0_usize..=2
+            ) {
+                let token = format!("1234567890:{half}");
+                let secrets = MessageSecrets::read(Path::new("/nonexistent"), &env(&[("TELEGRAM_BOT_TOKEN", &token)]));
+                for part in [&token, &half] {
+                    let mut text = part.clone();
+                    for _ in 0..times {
+                        text = utf8_percent_encode(&text, NON_ALPHANUMERIC).to_string();
+                    }
+                    let told = format!("{head}|{text}|{tail}");
+                    prop_assert!(secrets.is_told_in(&told));
+                }
+            }
+        }
     }
 
     #[cfg(unix)]

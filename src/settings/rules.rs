@@ -27,6 +27,20 @@ pub(super) fn web_url(text: &str) -> Result<String, String> {
     Ok(format!("{scheme}://{}", address(rest)?))
 }
 
+/// An address that is called at the start and the end of a run: what tells the two apart goes to the end of its path,
+/// so a fragment has no place in it. The rule never holds a part of the text, which is a secret.
+pub(super) fn ping_url(text: &str) -> Result<String, String> {
+    if text.contains('#') {
+        return Err("must not hold a fragment".to_owned());
+    }
+    if !text.chars().all(|c| c.is_ascii_graphic()) {
+        return Err("must be of visible ASCII characters".to_owned());
+    }
+    let (base, query) = text.split_once('?').map_or((text, None), |(base, query)| (base, Some(query)));
+    let base = web_url(base)?;
+    Ok(query.map_or_else(|| base.clone(), |query| format!("{base}?{query}")))
+}
+
 /// Host, port and path behind the scheme.
 fn address(rest: &str) -> Result<String, String> {
     let fault = |rule: &str| Err(rule.to_owned());
@@ -123,6 +137,34 @@ mod tests {
         ];
         for (text, want) in cases {
             assert_eq!(web_url(text), want.map(str::to_owned).map_err(str::to_owned), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_address_that_is_called_has_a_path_and_a_query_and_no_fragment_or_user() {
+        let cases = [
+            ("https://hc.example/ping/5bd2", Ok("https://hc.example/ping/5bd2")),
+            ("http://127.0.0.1:81/ping/5bd2/", Ok("http://127.0.0.1:81/ping/5bd2")),
+            ("HTTPS://hc.example/ping/5bd2/?rid=5&x=/y", Ok("https://hc.example/ping/5bd2?rid=5&x=/y")),
+            ("https://hc.example?id=5bd2", Ok("https://hc.example?id=5bd2")),
+            ("https://hc.example/ping/5bd2?", Ok("https://hc.example/ping/5bd2?")),
+            ("https://hc.example/ping/5bd2#x", Err("must not hold a fragment")),
+            ("https://hc.example/ping/5bd2?rid=5#x", Err("must not hold a fragment")),
+            ("https://me:pw@hc.example/ping/5bd2", Err("must not hold a user or a password")),
+            ("https://5bd2@hc.example?x", Err("must not hold a user or a password")),
+            ("ftp://hc.example/5bd2", Err("must start with http:// or https://")),
+            ("hc.example/ping/5bd2", Err("must start with http:// or https://")),
+            ("https://?5bd2", Err("must name a host")),
+            ("https:///5bd2", Err("must name a host")),
+            ("https://hc.example:0/5bd2", Err("the port must be a whole number from 1 to 65535")),
+            ("https://hc.example/5bd2 x", Err("must be of visible ASCII characters")),
+            ("https://hc.example/5bd2?\u{7}", Err("must be of visible ASCII characters")),
+            ("https://hc.example\\@h/5bd2", Err("must not hold blanks or backslashes")),
+        ];
+        for (text, want) in cases {
+            let got = ping_url(text);
+            assert_eq!(got, want.map(str::to_owned).map_err(str::to_owned), "{text}");
+            assert!(got.is_ok_and(|url| ping_url(&url) == Ok(url.clone())) || want.is_err(), "{text}: taken again");
         }
     }
 

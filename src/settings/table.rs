@@ -163,7 +163,7 @@ static KNOBS: &[Knob] = &[
         "How the mail server is spoken to; none only on this machine."),
     knob!(push.limit, "DAILY_OPS_PUSH_LIMIT", LIMIT, "30s", Fault,
         "How long one message may take to leave."),
-    knob!(heartbeat.ping_url, "DAILY_OPS_PING_URL", Kind::Secret { min_bytes: 8 }, "", Fault,
+    knob!(heartbeat.ping_url, "DAILY_OPS_PING_URL", Kind::SecretUrl, "", Fault,
         "An address that is called at the start and the end of each run; environment only."),
     knob!(heartbeat.max_age, "DAILY_OPS_HEARTBEAT_MAX_AGE",
         Kind::Time { min: Duration::from_secs(60), max: WEEK }, "26h", Fault,

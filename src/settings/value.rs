@@ -283,6 +283,10 @@ impl Value for Vec<PathBuf> {
 impl Value for Option<Secret> {
     fn read(raw: &Raw, kind: &Kind) -> Result<Self, String> {
         let Raw::Plain(text) = raw else { return Err(must_be(kind)) };
+        if *kind == Kind::SecretUrl {
+            let text = text.trim();
+            return if text.is_empty() { Ok(None) } else { rules::ping_url(text).map(|url| Some(Secret::new(url))) };
+        }
         let Kind::Secret { min_bytes } = kind else { return Err(must_be(kind)) };
         match text.len() {
             0 => Ok(None),

@@ -212,6 +212,14 @@ fn health_tells_how_the_daily_run_lives() {
             "DEGRADED",
             "DEGRADED",
         ),
+        (
+            "against itself",
+            Some(
+                json!({"result": "DONE", "exit_code": 3, "started_at": "2026-11-20T09:05:00+09:00", "last_success_at": "2026-11-20T09:05:09+09:00"}),
+            ),
+            "DEGRADED",
+            "DEGRADED",
+        ),
         ("damaged", Some(json!([])), "DEGRADED", "DEGRADED"),
     ];
     for (name, heartbeat, overall, component) in cases {

@@ -60,6 +60,54 @@ fn a_message_leaves_once_and_is_recorded() {
 }
 
 #[test]
+fn no_message_leaves_without_its_entry_and_no_receipt_is_lost_for_one() {
+    let bot = Bot::new(Mood::Fine);
+    let desk = desk(&bot);
+    let trail = desk.site.store.path(layout::AUDIT);
+    std::fs::create_dir_all(&trail).expect("made");
+    for path in [STATUS, &format!("{STATUS}&mode=test"), "/api/push/incident/send?confirm=true&kind=OPS_FAILED"] {
+        assert_eq!(desk.site.post(path, None).status, 500, "{path}");
+    }
+    assert_eq!(bot.requests().len(), 0, "without an entry nothing leaves");
+    assert!(!desk.site.store.path(layout::MESSAGE_KEYS).exists(), "the day stays free");
+    std::fs::remove_dir(&trail).expect("removed");
+    bot.set(Mood::Hang);
+    let made = std::thread::scope(|scope| {
+        let sending = scope.spawn(|| desk.send(STATUS));
+        bot.await_requests(1);
+        let entry = std::fs::read_to_string(&trail).expect("an entry before the call");
+        assert!(entry.contains("message.send") && entry.contains("ATTEMPTED"), "{entry}");
+        // The trail breaks while the message is under way.
+        std::fs::remove_file(&trail).expect("removed");
+        std::fs::create_dir_all(&trail).expect("made");
+        sending.join().expect("sent")
+    });
+    assert_eq!(made["delivery_actual"], "TELEGRAM_ERROR", "{made}");
+    assert_eq!(desk.json(layout::DAILY_STATUS.latest), made, "the receipt is kept");
+    assert_eq!(desk.json(layout::MESSAGE_KEYS)["keys"][0]["state"], "UNKNOWN");
+}
+
+#[test]
+fn a_message_that_was_refused_has_a_second_entry_that_says_so() {
+    let bot = Bot::new(Mood::Status(401));
+    let desk = desk(&bot);
+    desk.send(STATUS);
+    desk.send(STATUS);
+    let trail = desk.site.store.read(layout::AUDIT).expect("readable").expect("entries");
+    let entries = String::from_utf8(trail).expect("text");
+    let entries: Vec<Value> = entries.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let told: Vec<_> = entries.iter().map(|entry| (&entry["action"], &entry["of_seq"], &entry["before"])).collect();
+    let (send, failed) = (json!("message.send"), json!({"state": "FAILED"}));
+    let (one, three, null) = (json!(1), json!(3), Value::Null);
+    let want = [(&send, &null, &null), (&send, &one, &null), (&send, &null, &failed), (&send, &three, &null)];
+    assert_eq!(told, want, "{entries:?}");
+    assert!(
+        entries[1]["reason"].as_str().is_some_and(|why| why.contains("TELEGRAM_FAILED: UNAUTHORIZED")),
+        "{entries:?}"
+    );
+}
+
+#[test]
 fn every_switch_that_says_no_keeps_the_message_here() {
     let cases = [
         (

@@ -116,6 +116,14 @@ fn the_address_is_called_at_start_and_end_and_is_told_nowhere() {
         }
         assert!(!ran.all().contains("5bd2b3a4"), "{name}");
     }
+    let (host, fake, pings) = (Host::new(), Fake::new(), answers(200));
+    fake.on(site::HEALTH, &[Reply::Reset]);
+    let mut command = host.daily_command(&fake.url(), &["--no-git-pull"]);
+    command.env("DAILY_OPS_PING_URL", format!("{}{SECRET_PATH}/?rid=5", pings.url()));
+    assert_eq!(site::finished(command.output().expect("started")).code, Some(3));
+    let targets: Vec<String> =
+        pings.heads().iter().filter_map(|head| Some(head.split(' ').nth(1)?.to_owned())).collect();
+    assert_eq!(targets, ["/start?rid=5", "/fail?rid=5"].map(|end| format!("{SECRET_PATH}{end}")), "before the query");
     let (host, fake, pings) = (Host::new(), Fake::new(), answers(500));
     let ran = run(&pings, &fake, &host);
     host.proves("an address in trouble", &ran, 0, "OK");
@@ -127,6 +135,25 @@ fn the_address_is_called_at_start_and_end_and_is_told_nowhere() {
     let config =
         host.command(&["config", "show"]).env("DAILY_OPS_PING_URL", "http://h/5bd2b3a4").output().expect("started");
     assert!(!site::finished(config).all().contains("5bd2b3a4"));
+}
+
+#[test]
+fn an_address_that_could_not_be_called_as_meant_is_a_fault_of_the_settings_that_shows_no_value() {
+    let cases = [
+        ("http://127.0.0.1:9/5bd2b3a4#x", "must not hold a fragment"),
+        ("http://me:5bd2b3a4@127.0.0.1:9/p", "must not hold a user"),
+        ("ftp://127.0.0.1/5bd2b3a4", "must start with http:// or https://"),
+        ("127.0.0.1:9/5bd2b3a4", "must start with http:// or https://"),
+    ];
+    for (url, rule) in cases {
+        let (host, fake) = (Host::new(), Fake::new());
+        let mut command = host.daily_command(&fake.url(), &["--no-git-pull"]);
+        let ran = site::finished(command.env("DAILY_OPS_PING_URL", url).output().expect("started"));
+        assert_eq!(ran.code, Some(64), "{rule}: {}", ran.all());
+        assert!(ran.stderr.contains("DAILY_OPS_PING_URL") && ran.stderr.contains(rule), "{rule}: {}", ran.all());
+        assert!(!ran.all().contains("5bd2b3a4"), "{rule}: {}", ran.all());
+        assert_eq!(fake.calls().len(), 0, "{rule}");
+    }
 }
 
 fn check(host: &Host, args: &[&str]) -> Ran {
@@ -145,11 +172,13 @@ fn another_machine_tells_fresh_from_silent_and_no_data_is_never_a_pass() {
     assert!(ran.stdout.starts_with("HEARTBEAT: FRESH | last_success=20"), "{}", ran.stdout);
     let good = beat(&host);
     type Edit = fn(&mut Value);
-    let cases: [(&str, Edit, i32, &str); 6] = [
+    let cases: [(&str, Edit, i32, &str); 8] = [
         ("too old", |b| b["last_success_at"] = json!(site::stamp(27 * 60)), 2, "BAD"),
         ("blocked", |b| (b["result"], b["reason"]) = (json!("BLOCKED"), json!("NO_BUNDLE")), 2, "BAD"),
         ("died", |b| (b["result"], b["started_at"]) = (json!("RUNNING"), json!(site::stamp(40))), 2, "BAD"),
         ("from the future", |b| b["last_success_at"] = json!(site::stamp(-60)), 3, "UNUSABLE"),
+        ("done with exit code 3", |b| (b["result"], b["exit_code"]) = (json!("DONE"), json!(3)), 3, "UNUSABLE"),
+        ("done after bad runs", |b| b["consecutive_failures"] = json!(5), 3, "UNUSABLE"),
         ("another document", |b| b["schema"] = json!("X_V1"), 3, "UNUSABLE"),
         ("no start", |b| b["started_at"] = Value::Null, 3, "UNUSABLE"),
     ];

@@ -65,6 +65,17 @@ fn the_whole_run_ends_at_its_limit_wherever_it_is() {
 }
 
 #[test]
+fn a_message_that_hangs_after_the_limit_ends_at_its_own() {
+    let (host, fake) = (Host::new(), Fake::new());
+    fake.on(site::RUN_CYCLE, &[Reply::Hang]).on(site::INCIDENT, &[Reply::Hang]);
+    let (ran, took) = timed(&host, &fake, &["pipeline.run_limit=1s"]);
+    let record = host.proves("message", &ran, 3, "RUN_TIMEOUT");
+    assert!((Duration::from_secs(11)..CEILING).contains(&took), "{took:?}");
+    let told = record["warnings"].to_string();
+    assert!(told.contains("PUSH_FAILED") && told.contains("no answer within 10s"), "{told}");
+}
+
+#[test]
 fn a_backend_that_cannot_be_reached_at_all_is_given_up_in_time() {
     let host = Host::new();
     // An address for documentation: packets to it lead nowhere, or are refused at once.

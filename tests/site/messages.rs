@@ -293,6 +293,91 @@ fn without_a_backend_the_host_tells_it_itself_once_a_day() {
 }
 
 #[test]
+fn what_answers_on_the_port_and_is_no_backend_does_not_keep_the_news_back() {
+    let cases = [
+        ("not offered", Reply::Json(404, json!({"detail": "Not Found"}))),
+        ("server error", Reply::Json(500, json!({"detail": "boom"}))),
+        ("refused", Reply::Json(401, json!({"result": "ERROR"}))),
+        ("a page", Reply::Text(200, "<html>hi</html>")),
+        ("an error in a good status", Reply::Json(200, json!({"result": "ERROR", "message": "no"}))),
+        ("another program", Reply::Json(200, json!({"status": "ok"}))),
+    ];
+    for (name, reply) in cases {
+        let bot = Bot::new(Mood::Fine);
+        let (host, fake) = (host_with(&bot.url()), Fake::new());
+        sender_on(&host);
+        fake.on(site::HEALTH, std::slice::from_ref(&reply)).on(site::INCIDENT, &[reply]);
+        for _ in 0..2 {
+            assert_eq!(host.daily(&fake, &[]).code, Some(3), "{name}");
+        }
+        assert_eq!(fake.asked(site::INCIDENT), 2, "{name}: asked first");
+        assert_eq!(bot.requests().len(), 1, "{name}: once a day: {}", log(&host));
+        assert!(bot.requests()[0].contains("BACKEND_DOWN"), "{name}");
+        assert_eq!(host.json(LATEST)["delivery_actual"], "FALLBACK_CURL", "{name}");
+        assert!(log(&host).contains("incident BACKEND_DOWN: the backend did not take it: HTTP "), "{name}");
+    }
+    for (name, reply) in [("cut off", Reply::Cut(200)), ("reset", Reply::Reset)] {
+        let bot = Bot::new(Mood::Fine);
+        let (host, fake) = (host_with(&bot.url()), Fake::new());
+        sender_on(&host);
+        fake.on(site::HEALTH, &[Reply::Text(500, "oops")]).on(site::INCIDENT, &[reply]);
+        host.proves(name, &host.daily(&fake, &[]), 3, "BACKEND_DOWN");
+        assert_eq!(bot.requests().len(), 0, "{name}: it may have been sent");
+        assert_eq!(warned(&host), ["PUSH_FAILED"], "{name}");
+    }
+}
+
+#[test]
+fn without_a_backend_a_failed_pull_is_named_in_the_message_and_in_the_story() {
+    let (gone, deaf) = (Fake::new().url(), Fake::new());
+    deaf.on(site::HEALTH, &[Reply::Text(500, "oops")]);
+    for url in [gone, deaf.url()] {
+        let bot = Bot::new(Mood::Fine);
+        let host = host_with(&bot.url());
+        sender_on(&host);
+        let ran = site::finished(host.daily_command(&url, &[]).output().expect("started"));
+        host.proves("no repository", &ran, 3, "BACKEND_DOWN");
+        assert!(host.warnings().contains(&"GIT_PULL_FAILED".to_owned()), "{:?}", host.warnings());
+        let message = host.json(LATEST)["message"].as_str().expect("a text").to_owned();
+        assert!(message.contains("\n함께: GIT_PULL_FAILED"), "{message}");
+        assert_eq!(bot.requests().len(), 1);
+        assert!(bot.requests()[0].contains("함께: GIT_PULL_FAILED"), "{:?}", bot.requests());
+        let said = "incident GIT_PULL_FAILED: no backend to ask; it goes with BACKEND_DOWN";
+        assert_eq!(log(&host).contains(said), url != deaf.url(), "{}", log(&host));
+    }
+}
+
+#[test]
+fn while_others_send_the_news_waits_for_its_turn() {
+    let bot = Bot::new(Mood::Fine);
+    let host = host_with(&bot.url());
+    sender_on(&host);
+    let held = host.store().exclusive(layout::PUSH_LOCK).expect("locked");
+    let running = host.start_at(&Fake::new().url(), &["--no-git-pull"]);
+    site::until("the health call", || {
+        host.root().join(layout::RUN_LOG).exists() && log(&host).contains("BACKEND_DOWN")
+    });
+    assert_eq!(bot.requests().len(), 0);
+    drop(held);
+    host.proves("waited", &running.wait(), 3, "BACKEND_DOWN");
+    assert_eq!(bot.requests().len(), 1, "{}", log(&host));
+    assert_eq!(warned(&host), [""; 0]);
+}
+
+#[test]
+fn a_run_that_is_out_of_time_still_tells_it() {
+    let (host, fake) = (Host::new(), Fake::new());
+    fake.on(site::RUN_CYCLE, &[Reply::Hang]).says(site::INCIDENT, 200, made());
+    host.proves("out of time", &host.daily(&fake, &["--set", "pipeline.run_limit=1s"]), 3, "RUN_TIMEOUT");
+    let targets = asked(&fake);
+    assert_eq!(targets.len(), 1, "{targets:?}");
+    assert!(targets[0].contains("kind=LIVE_FAILED") && targets[0].contains("RUN%5FTIMEOUT"), "{targets:?}");
+    assert_eq!(warned(&host), [""; 0]);
+    assert!(log(&host).contains("the limit of the run is used up; each message has 10 s of its own"), "{}", log(&host));
+    assert!(log(&host).contains("incident LIVE_FAILED: CONSOLE_SIMULATED"), "{}", log(&host));
+}
+
+#[test]
 fn without_a_backend_nothing_leaves_against_a_switch_or_without_names() {
     type Edit = fn(&Host);
     let cases: [(&str, Edit, &str); 5] = [

@@ -9,6 +9,8 @@
 //! | no answer, a broken answer, a killed process | TELEGRAM_ERROR | used |
 //!
 //! A test leaves no trace in the keys and in `latest`.
+//!
+//! The entry of the audit trail is written before the call. What comes back is kept whatever becomes of the trail then.
 
 mod daily_status;
 mod heartbeat;
@@ -24,6 +26,7 @@ use super::OpsFault;
 use crate::contracts::Document;
 use crate::contracts::RunCode;
 use crate::contracts::actor::Actor;
+use crate::contracts::audit::AuditEntry;
 use crate::contracts::message::DeliveryActual;
 use crate::contracts::message::KeyState;
 use crate::contracts::message::MessageMode;
@@ -124,8 +127,12 @@ impl Ops {
         let now = self.clock.now();
         let key = key_of(letter, now);
         if letter.mode == MessageMode::Test {
-            let delivery = self.try_to_send(letter, now, &mut || Ok(()))?;
-            self.audit(actor, &key, &delivery)?;
+            let mut entry = None;
+            let delivery = self.try_to_send(letter, now, &mut || {
+                entry = Some(self.audit(actor, &key, None)?);
+                Ok(())
+            })?;
+            self.audit_end(actor, entry, &delivery);
             let made = self.keep_test(letter, &document.with(&key, &delivery), now)?;
             return Ok(MessageOutcome::Made(Box::new(made)));
         }
@@ -140,18 +147,20 @@ impl Ops {
             let message = repeated(state).to_owned();
             return Ok(MessageOutcome::Skipped { idempotency_key: key, message });
         }
-        let mut state = KeyState::Simulated;
+        let mut entry: Option<AuditEntry> = None;
         let delivery = self.try_to_send(letter, now, &mut || {
-            state = KeyState::Attempted;
-            once.note(&key, KeyState::Attempted, self.clock.now())
+            let written = entry.insert(self.audit(actor, &key, known)?);
+            let noted = once.note(&key, KeyState::Attempted, self.clock.now());
+            noted.inspect_err(|fault| self.audit_failure(actor, written.clone(), &fault.to_string()))
         })?;
-        let held_back = delivery.text == HELD_BACK;
-        if state == KeyState::Attempted {
-            once.note(&key, state_of(&delivery), self.clock.now())?;
-            self.audit(actor, &key, &delivery)?;
-        }
-        let made = self.publish_message(letter.family, &document.with(&key, &delivery), now)?;
-        if state == KeyState::Simulated && !held_back {
+        let is_tried = entry.is_some();
+        // Both are written whatever becomes of the other: the key against a second message, the document for the receipt.
+        let noted = if is_tried { once.note(&key, state_of(&delivery), self.clock.now()) } else { Ok(()) };
+        let made = self.publish_message(letter.family, &document.with(&key, &delivery), now);
+        self.audit_end(actor, entry, &delivery);
+        noted?;
+        let made = made?;
+        if !is_tried && delivery.text != HELD_BACK {
             once.note(&key, KeyState::Simulated, self.clock.now())?;
         }
         Ok(MessageOutcome::Made(Box::new(made)))
@@ -277,19 +286,32 @@ impl Ops {
         Ok(keep_beside(&self.store, letter.tests, document, now)?.0)
     }
 
-    fn audit(&self, actor: &Actor, key: &str, delivery: &Delivery) -> Result<(), OpsFault> {
-        if delivery.receipt.is_none() {
-            return Ok(());
-        }
+    /// Records that a message is about to leave.
+    fn audit(&self, actor: &Actor, key: &str, known: Option<KeyState>) -> Result<AuditEntry, StoreFault> {
+        let state = |state: KeyState| serde_json::json!({"state": state});
         let change = Change {
             action: "message.send",
             target: key.to_owned(),
-            reason: delivery.because.clone().unwrap_or_default(),
-            before: serde_json::Value::Null,
-            after: serde_json::json!({"delivery_actual": delivery.actual}),
+            reason: String::new(),
+            before: known.map(state).unwrap_or_default(),
+            after: state(KeyState::Attempted),
         };
-        Gates::new(&self.store).record(actor, change, self.clock.now())?;
-        Ok(())
+        Gates::new(&self.store).record(actor, change, self.clock.now())
+    }
+
+    /// Records that an announced message is known not to have left. How others ended stands in their document.
+    fn audit_end(&self, actor: &Actor, entry: Option<AuditEntry>, delivery: &Delivery) {
+        let Some(entry) = entry.filter(|_| matches!(state_of(delivery), KeyState::Failed | KeyState::Simulated)) else {
+            return;
+        };
+        let receipt = delivery.receipt.as_ref().and_then(|receipt| receipt.error_class.clone());
+        let word = delivery.actual.map(DeliveryActual::as_str).unwrap_or_default();
+        let why = delivery.because.clone().or(receipt).unwrap_or_default();
+        self.audit_failure(actor, entry, &format!("{word}: {why}"));
+    }
+
+    fn audit_failure(&self, actor: &Actor, entry: AuditEntry, why: &str) {
+        Gates::new(&self.store).record_failure(actor, entry, why, self.clock.now());
     }
 }
 
