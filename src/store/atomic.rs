@@ -10,6 +10,12 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::lock;
+
+/// How long a file that somebody else appends to is waited for, unless the caller says otherwise.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 static SERIAL: AtomicU64 = AtomicU64::new(0);
 
@@ -81,12 +87,17 @@ pub(super) fn write_private(path: &Path, bytes: &[u8], target: Target) -> io::Re
 
 /// Appends one line under a lock of the file. A half line that a killed writer left is ended first, so that it stays a
 /// bad line of its own and does not swallow this one.
-pub(super) fn append(path: &Path, line: &str, durability: Durability, step: &dyn Fn(&Path)) -> io::Result<()> {
+pub(super) fn append(
+    path: &Path,
+    line: &str,
+    (durability, patience): (Durability, Duration),
+    step: &dyn Fn(&Path),
+) -> io::Result<()> {
     let parent = parent(path)?;
     std::fs::create_dir_all(parent)?;
     let is_new = !path.exists();
     let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
-    file.lock()?;
+    lock::lock_within(&file, patience)?;
     let mut text = String::with_capacity(line.len() + 2);
     let end = file.seek(SeekFrom::End(0))?;
     if ends_within_a_line(&mut file, end)? {
@@ -116,7 +127,7 @@ pub(super) fn end_line(path: &Path) -> io::Result<()> {
         Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(fault) => return Err(fault),
     };
-    file.lock()?;
+    lock::lock_within(&file, PATIENCE)?;
     let end = file.seek(SeekFrom::End(0))?;
     if ends_within_a_line(&mut file, end)? {
         file.write_all(b"\n")?;

@@ -1,7 +1,6 @@
 //! One run at a time. The lock is the operating system's, so it ends with its holder's process; the file says who holds it.
 
 use std::fs::File;
-use std::fs::OpenOptions;
 use std::fs::TryLockError;
 use std::io;
 use std::io::Read as _;
@@ -15,6 +14,7 @@ use serde::Serialize;
 
 use super::Store;
 use super::StoreFault;
+use super::open;
 use crate::contracts::document::lenient;
 use crate::time::KstTime;
 use crate::time::Stamp;
@@ -22,6 +22,11 @@ use crate::time::Stamp;
 /// How often a lock whose holder has not signed is tried again, and after what time.
 const LOOKS: u32 = 10;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// How long a lock that is only ever held for one short change is waited for, unless the caller says otherwise.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long between two tries for such a lock. Short, because the lock is.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// Who holds a lock.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +97,8 @@ pub struct Acquired {
 #[derive(Debug)]
 pub struct RunLock {
     file: File,
+    /// Whether the holder wrote into the file who it is, and so must take that back.
+    is_signed: bool,
 }
 
 impl Store {
@@ -100,13 +107,8 @@ impl Store {
     /// # Errors
     /// The file cannot be made or locked at all.
     pub fn try_lock(&self, relative: &str, holder: &Holder) -> Result<LockOutcome, StoreFault> {
-        let path = self.path(relative);
         let fault = |source| StoreFault::new("lock", relative)(source);
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(fault)?;
-        }
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(fault)?;
+        let mut file = self.lock_file(relative)?;
         let mut looks = LOOKS;
         loop {
             match file.try_lock() {
@@ -124,24 +126,33 @@ impl Store {
             }
         }
         let left_by = read_holder(&mut file);
-        let mut lock = RunLock { file };
+        let mut lock = RunLock { file, is_signed: true };
         lock.say(holder).map_err(fault)?;
         Ok(LockOutcome::Acquired(Acquired { lock, left_by }))
     }
 
-    /// Waits for a lock that is only ever held for one short change.
+    /// Waits for a lock that is only ever held for one short change, for half a minute at most.
     ///
     /// # Errors
-    /// The file cannot be made or locked.
+    /// The file cannot be made or locked, or somebody else holds it all the time.
     pub fn exclusive(&self, relative: &str) -> Result<RunLock, StoreFault> {
+        self.exclusive_within(relative, PATIENCE)
+    }
+
+    /// Waits for a lock that is only ever held for one short change, for `patience` at most.
+    ///
+    /// # Errors
+    /// The file cannot be made or locked, or somebody else holds it all the time.
+    pub fn exclusive_within(&self, relative: &str, patience: Duration) -> Result<RunLock, StoreFault> {
+        let file = self.lock_file(relative)?;
+        lock_within(&file, patience).map_err(StoreFault::new("lock", relative))?;
+        Ok(RunLock { file, is_signed: false })
+    }
+
+    fn lock_file(&self, relative: &str) -> Result<File, StoreFault> {
         let path = self.path(relative);
-        let fault = |source| StoreFault::new("lock", relative)(source);
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(fault)?;
-        }
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(fault)?;
-        file.lock().map_err(fault)?;
-        Ok(RunLock { file })
+        let parents = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        parents.and_then(|()| open::lock_file(&path)).map_err(StoreFault::new("lock", relative))
     }
 
     /// Who holds a lock now, without touching it; `None` when nobody does.
@@ -150,7 +161,7 @@ impl Store {
     /// The file exists and cannot be read.
     pub fn lock_holder(&self, relative: &str) -> Result<Option<Holder>, StoreFault> {
         let fault = |source| StoreFault::new("read", relative)(source);
-        let mut file = match File::open(self.path(relative)) {
+        let mut file = match open::own(&self.path(relative)) {
             Ok(file) => file,
             Err(gone) if gone.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(fault(source)),
@@ -177,8 +188,29 @@ impl Drop for RunLock {
     fn drop(&mut self) {
         // An empty file says that the holder let go. The file itself stays: removing it would let two processes hold
         // locks on two files of one name. A failure here only makes the next holder report a takeover.
-        self.file.set_len(0).ok();
+        if self.is_signed {
+            self.file.set_len(0).ok();
+        }
         self.file.unlock().ok();
+    }
+}
+
+/// Locks a file, trying for `patience` at most. The pauses are counted, which is never less than the time that passes.
+pub(super) fn lock_within(file: &File, patience: Duration) -> io::Result<()> {
+    let mut waited = Duration::ZERO;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(source)) => return Err(source),
+            Err(TryLockError::WouldBlock) if waited >= patience => {
+                let text = format!("somebody else has held it for {} s", patience.as_secs());
+                return Err(io::Error::new(io::ErrorKind::WouldBlock, text));
+            }
+            Err(TryLockError::WouldBlock) => {
+                std::thread::sleep(PAUSE);
+                waited += PAUSE;
+            }
+        }
     }
 }
 
@@ -236,6 +268,45 @@ mod tests {
             panic!("free")
         };
         assert_eq!(held.left_by, Some(dead));
+    }
+
+    #[test]
+    fn a_lock_that_somebody_keeps_is_waited_for_only_so_long_and_named() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::new(dir.path());
+        let held = store.exclusive("state/locks/x.lock").expect("free");
+        let fault = store.exclusive_within("state/locks/x.lock", Duration::from_millis(20)).expect_err("held");
+        assert_eq!(fault.source.kind(), io::ErrorKind::WouldBlock);
+        let told = fault.to_string();
+        assert!(told.contains("cannot lock state/locks/x.lock: somebody else has held it"), "{told}");
+        drop(held);
+        store.exclusive_within("state/locks/x.lock", Duration::ZERO).expect("free again");
+    }
+
+    #[test]
+    fn a_lock_of_a_short_change_leaves_what_stands_in_its_file() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::new(dir.path());
+        store.write("l", b"kept").expect("written");
+        drop(store.exclusive("l").expect("free"));
+        assert_eq!(store.read("l").expect("readable").as_deref(), Some(&b"kept"[..]));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_file_is_a_file_and_no_link_to_one() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::new(dir.path());
+        store.write("data", b"precious").expect("written");
+        std::os::unix::fs::symlink("data", store.path("link")).expect("linked");
+        rustix::fs::mkfifoat(rustix::fs::CWD, store.path("pipe"), rustix::fs::Mode::RWXU).expect("made");
+        std::fs::create_dir(store.path("folder")).expect("made");
+        for odd in ["link", "pipe", "folder"] {
+            assert!(store.exclusive_within(odd, Duration::ZERO).is_err(), "{odd}");
+            assert!(store.try_lock(odd, &Holder::default()).is_err(), "{odd}");
+            assert!(store.lock_holder(odd).is_err(), "{odd}");
+        }
+        assert_eq!(store.read("data").expect("readable").as_deref(), Some(&b"precious"[..]));
     }
 
     #[test]

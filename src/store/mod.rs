@@ -23,6 +23,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::time::Duration;
 
 pub use atomic::Durability;
 pub use layout::Family;
@@ -255,8 +256,29 @@ impl Store {
     /// # Errors
     /// The file cannot be written.
     pub fn append(&self, relative: &str, line: &str, durability: Durability) -> Result<(), StoreFault> {
-        atomic::append(&self.path(relative), line, durability, &|path| self.observe(path))
+        self.append_within(relative, line, (durability, atomic::PATIENCE))
+    }
+
+    /// Appends one line, waiting for others that append to the file for `patience` at most.
+    ///
+    /// # Errors
+    /// The file cannot be written, or somebody else holds it all the time.
+    pub fn append_within(
+        &self,
+        relative: &str,
+        line: &str,
+        how: (Durability, Duration),
+    ) -> Result<(), StoreFault> {
+        atomic::append(&self.path(relative), line, how, &|path| self.observe(path))
             .map_err(StoreFault::new("append to", relative))
+    }
+
+    /// Makes a file empty, which works on a full disk as well. For a switch whose empty file is its safe position.
+    ///
+    /// # Errors
+    /// The file cannot be opened or made.
+    pub fn make_empty(&self, relative: &str) -> Result<(), StoreFault> {
+        open::emptied(&self.path(relative)).map_err(StoreFault::new("empty", relative))
     }
 
     /// Ends a last line that a killed writer left without an end, so that whatever it says counts from now on.

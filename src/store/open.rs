@@ -28,6 +28,42 @@ pub(super) fn regular(path: &Path) -> io::Result<Option<File>> {
     Ok(Some(file))
 }
 
+/// Opens a lock file to be signed, made when it is not there.
+pub(super) fn lock_file(path: &Path) -> io::Result<File> {
+    itself(path, OpenOptions::new().read(true).write(true).create(true).truncate(false))
+}
+
+/// Opens a file to read it, but not what a link in its place leads to.
+pub(super) fn own(path: &Path) -> io::Result<File> {
+    itself(path, OpenOptions::new().read(true))
+}
+
+/// Makes a file empty, which needs no room on the disk; made when it is not there.
+pub(super) fn emptied(path: &Path) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    let file = itself(path, OpenOptions::new().write(true).create(true).truncate(false))?;
+    file.set_len(0)?;
+    file.sync_all()
+}
+
+/// Opens exactly this regular file: no link is followed and no pipe is waited for.
+fn itself(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, nonblocking() | nofollow());
+    #[cfg(not(unix))]
+    if path.symlink_metadata().is_ok_and(|found| found.is_symlink()) {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a link"));
+    }
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidData, "not a regular file"))
+    }
+}
+
 /// Refuses a file that others than its owner may read or write. The opened file is judged: nobody can swap it any more.
 #[cfg(unix)]
 pub(super) fn owner_only(file: &File) -> io::Result<()> {
@@ -46,6 +82,11 @@ pub(super) fn owner_only(_file: &File) -> io::Result<()> {
 fn nonblocking() -> i32 {
     // The flag fits: it is the system's own open flag.
     i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0)
+}
+
+#[cfg(unix)]
+fn nofollow() -> i32 {
+    i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0)
 }
 
 /// Share of the disk under `path` that is still free for this user.
