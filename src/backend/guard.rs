@@ -48,6 +48,12 @@ pub(crate) const TOO_SLOW: Refusal = Refusal {
     code: "BODY_TOO_SLOW",
     message: "the request body did not arrive in time",
 };
+/// Too many requests that wait for the network.
+pub(crate) const BUSY: Refusal = Refusal {
+    status: StatusCode::SERVICE_UNAVAILABLE,
+    code: "BUSY",
+    message: "other requests that wait for the network are running; nothing was done, try again later",
+};
 
 /// Checks that the request names this machine: one Host header, loopback, and no other name in the address line.
 pub(crate) fn host(headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {

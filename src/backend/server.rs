@@ -84,6 +84,8 @@ pub(super) struct Limits {
     pub(super) header: Duration,
     /// For a request's body.
     pub(super) body: Duration,
+    /// For a turn among the handlers that wait for the network.
+    pub(super) turn: Duration,
     /// After this time a connection is asked to close.
     pub(super) life: Duration,
     /// What a running request is given after its connection was asked to close.
@@ -95,6 +97,7 @@ impl Default for Limits {
         Self {
             header: Duration::from_secs(5),
             body: Duration::from_secs(10),
+            turn: Duration::from_secs(10),
             life: Duration::from_secs(600),
             grace: Duration::from_secs(10),
         }
@@ -170,7 +173,8 @@ impl Server {
         let listener = bind(options)?;
         let address = listener.local_addr().map_err(ServeFault::Threads)?;
         let runtime = runtime(options.workers).map_err(ServeFault::Threads)?;
-        let router = routes::router(ops, access, Bounds { bytes: options.body_limit, time: limits.body });
+        let bounds = Bounds { bytes: options.body_limit, time: limits.body, turn: limits.turn };
+        let router = routes::router(ops, access, bounds);
         let (stop, stopped) = watch::channel(false);
         let thread = std::thread::Builder::new()
             .name("backend".to_owned())
@@ -390,6 +394,33 @@ mod tests {
         let head = "POST /api/emergency_stop HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{";
         let answer = rest(connect(&server, head));
         assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("BODY_TOO_SLOW"), "{answer}");
+    }
+
+    #[test]
+    fn a_third_slow_request_is_told_to_come_back_and_the_emergency_stop_waits_for_none() {
+        let (_dir, store, server) = served(Limits { turn: SHORT, ..Limits::default() });
+        // Whoever sends holds this lock during its call.
+        let held = store.exclusive(layout::PUSH_LOCK).expect("locked");
+        let head = "HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length:";
+        let (say, told) = std::sync::mpsc::channel();
+        for _ in 0..3 {
+            let stream = connect(&server, &format!("POST /api/secrets/self_test/run {head} 0\r\n\r\n"));
+            let say = say.clone();
+            std::thread::spawn(move || say.send(rest(stream)));
+        }
+        let wait = Duration::from_secs(20);
+        let first = told.recv_timeout(wait).expect("a reply");
+        assert!(first.starts_with("HTTP/1.1 503") && first.contains("\"BUSY\""), "{first}");
+        assert!(first.contains("retry-after: 10"), "{first}");
+        let body = r#"{"enabled":true,"reason":"r"}"#;
+        let stop = format!("POST /api/emergency_stop {head} {}\r\n\r\n{body}", body.len());
+        let stopped = rest(connect(&server, &stop));
+        assert!(stopped.starts_with("HTTP/1.1 200"), "{stopped}");
+        drop(held);
+        for _ in 0..2 {
+            let answer = told.recv_timeout(wait).expect("a reply");
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        }
     }
 
     #[test]

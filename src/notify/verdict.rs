@@ -23,8 +23,8 @@ pub struct Attempt {
     pub receipt: MessageReceipt,
 }
 
-/// Judges what a Telegram call came to. Only an answer that refuses, or a connection that was never made, is a known
-/// failure; everything else may have arrived.
+/// Judges what a Telegram call came to. Only an answer that refuses (4xx), or a connection that was never made, is a known
+/// failure. Everything else may have arrived: a 5xx may come from a proxy behind which the message was taken.
 #[must_use]
 pub fn judge(sent: &Sent, delivered: DeliveryActual, begun: Stamp) -> Attempt {
     let receipt = |decision: &str, http_status| MessageReceipt {
@@ -44,7 +44,7 @@ pub fn judge(sent: &Sent, delivered: DeliveryActual, begun: Stamp) -> Attempt {
             receipt: MessageReceipt { error_message: Some(without_value(names)), ..receipt("FAILED", None) },
         },
         Sent::Failed { http_status, class, message, retry_after } => {
-            let never_left = KNOWN.contains(class) || http_status.is_some_and(|status| (400..600).contains(&status));
+            let never_left = KNOWN.contains(class) || http_status.is_some_and(|status| (400..500).contains(&status));
             let (delivery, state, word) = if never_left {
                 (DeliveryActual::TelegramFailed, KeyState::Failed, "FAILED")
             } else {
@@ -91,7 +91,7 @@ mod tests {
             ("delivered", Sent::Delivered { http_status: Some(200) }, "TELEGRAM", KeyState::Delivered),
             ("refused", failed(Some(401), "UNAUTHORIZED"), "TELEGRAM_FAILED", KeyState::Failed),
             ("too many", failed(Some(429), "RATE_LIMITED"), "TELEGRAM_FAILED", KeyState::Failed),
-            ("server", failed(Some(502), "SERVER_ERROR"), "TELEGRAM_FAILED", KeyState::Failed),
+            ("server", failed(Some(502), "SERVER_ERROR"), "TELEGRAM_ERROR", KeyState::Unknown),
             ("no connection", failed(None, "CONNECT"), "TELEGRAM_FAILED", KeyState::Failed),
             ("refused in a good status", failed(Some(200), "REJECTED"), "TELEGRAM_FAILED", KeyState::Failed),
             ("an address that is none", failed(None, "BAD_ADDRESS"), "TELEGRAM_FAILED", KeyState::Failed),

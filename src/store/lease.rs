@@ -53,7 +53,7 @@ impl Leaseholder {
     #[must_use]
     pub fn held_seconds(&self, now: KstTime) -> Option<i64> {
         let since = self.started_at.instant().or_else(|| self.locked_at.instant())?;
-        Some((now - since).num_seconds())
+        Some((now - since).num_seconds().max(0))
     }
 }
 
@@ -164,10 +164,15 @@ fn read(text: &[u8]) -> Option<Leaseholder> {
     is_object.then(|| serde_json::from_slice(text).ok()).flatten()
 }
 
-/// How long ago the file was written; a time in the future is now.
+/// How far ahead of this clock a file may have been written.
+const AHEAD: Duration = Duration::from_secs(60);
+
+/// How long ago the file was written. A time that is a little in the future is now; one that is further ahead says nothing,
+/// and must not hold for ever: then the file is older than any limit.
 fn age(file: &File, now: KstTime) -> io::Result<Duration> {
     let written = chrono::DateTime::<chrono::Utc>::from(file.metadata()?.modified()?).with_timezone(&kst());
-    Ok((now - written).to_std().unwrap_or_default())
+    let is_ahead = (written - now).to_std().is_ok_and(|ahead| ahead > AHEAD);
+    Ok(if is_ahead { Duration::MAX } else { (now - written).to_std().unwrap_or_default() })
 }
 
 #[cfg(test)]
@@ -216,6 +221,9 @@ mod tests {
             ("old and unreadable", "{", 61, false),
             ("empty", "", 0, false),
             ("of a dead process of this program", ours, 0, false),
+            ("a minute ahead", theirs, -60, true),
+            ("from the future", theirs, -61, false),
+            ("from a far future", "{", -1_000_000, false),
         ];
         for (name, text, seconds, held) in cases {
             let (_dir, store, _) = store();
@@ -228,10 +236,9 @@ mod tests {
                 assert_eq!(store.read(FILE).expect("read").as_deref(), Some(text.as_bytes()), "{name}: left alone");
             }
         }
-        let (_dir, store, now) = store();
-        store.write(FILE, b"{").expect("written");
+        let now = SystemClock::new().now();
         let before = now - chrono::Duration::hours(1);
-        assert!(matches!(take(&store, "me", before), LeaseOutcome::Held(_)), "from the future");
+        assert_eq!(Leaseholder::this_process("r", now).held_seconds(before), Some(0), "never less than no time");
     }
 
     #[test]

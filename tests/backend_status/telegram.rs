@@ -157,8 +157,8 @@ fn a_refusal_leaves_the_key_free_and_an_unknown_end_uses_it_up() {
     let cases = [
         ("does not know the token", Mood::Status(401), "TELEGRAM_FAILED", true),
         ("later", Mood::Status(429), "TELEGRAM_FAILED", true),
-        ("broken", Mood::Status(500), "TELEGRAM_FAILED", true),
-        ("bad gateway", Mood::Status(502), "TELEGRAM_FAILED", true),
+        ("broken", Mood::Status(500), "TELEGRAM_ERROR", false),
+        ("bad gateway", Mood::Status(502), "TELEGRAM_ERROR", false),
         ("silent", Mood::Hang, "TELEGRAM_ERROR", false),
     ];
     for (name, mood, delivery, again) in cases {

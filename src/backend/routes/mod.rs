@@ -33,6 +33,8 @@ use axum::http::header;
 use axum::response::Response;
 use axum::routing::MethodFilter;
 use axum::routing::on;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
 
 use super::access::Access;
 use super::access::ROLE_TOO_LOW;
@@ -52,6 +54,8 @@ use crate::store::Store;
 use crate::store::layout;
 use crate::time::KstTime;
 
+/// Slow handlers at a time. They leave most threads to everything else, the emergency stop above all.
+const SLOW: usize = 2;
 /// The one address that any Host may read.
 const HEALTH: &str = "/health";
 
@@ -98,6 +102,8 @@ pub struct Route {
     pub body: &'static [Member],
     /// Status codes beside 200 that belong to it, beyond those of every route.
     pub refusals: &'static [u16],
+    /// Whether it may wait for the network, or for somebody who does.
+    slow: bool,
     /// The files that its reply depends on, when it depends on nothing else.
     watched: &'static [&'static str],
     handler: Handler,
@@ -161,6 +167,7 @@ const fn get(path: &'static str, schema: &'static str, summary: &'static str, ha
         query: &[],
         body: &[],
         refusals: &[],
+        slow: false,
         watched: &[],
         handler,
     }
@@ -173,6 +180,11 @@ const fn post(path: &'static str, schema: &'static str, summary: &'static str, h
 impl Route {
     const fn watching(self, watched: &'static [&'static str]) -> Self {
         Self { watched, ..self }
+    }
+
+    /// May wait for the network, or for somebody who does: few of these run at a time.
+    const fn slow(self) -> Self {
+        Self { slow: true, ..self }
     }
 
     const fn asked(self, query: &'static [Member]) -> Self {
@@ -302,7 +314,7 @@ pub const ROUTES: &[Route] = &[
     post("/api/tickets/reaper/run", "", "fails tickets that were taken and never finished", tickets::reaper_run)
         .told(&[
             may("threshold_seconds", Kind::Count, "86400 by default"),
-            may("max_clean", Kind::Count, "50 by default"),
+            may("max_clean", Kind::Count, "50 by default, 1000 at most"),
         ])
         .refusing(&[500])
         .confirmed(None),
@@ -311,27 +323,27 @@ pub const ROUTES: &[Route] = &[
     get("/api/push/latest", "PUSH_MESSAGE_V1", "messages that the PC wrote", push::messages),
     get("/api/push/delivery/latest", "PUSH_DELIVERY_RECEIPT_V1", "newest delivery decision", push::delivery_latest),
     post("/api/push/delivery/run", "PUSH_DELIVERY_RECEIPT_V1", "decides where messages go and fills the outbox; console only", push::delivery_run)
-        .confirmed(Some("delivery_run_id")),
+        .confirmed(Some("delivery_run_id")).slow(),
     get("/api/push/preview/latest", "PUSH_RENDER_PREVIEW_V1", "the outbox as each channel would show it", push::preview_latest),
     get("/api/push/send/latest", "PUSH_SEND_RECEIPT_V1", "newest attempt to send", push::send_latest)
         .watching(&[layout::SEND.latest]),
     post("/api/push/send/run", "", "sends the outbox when stop, gate, sender, self-test and window all allow it", push::send_run)
-        .confirmed(Some("send_id")),
+        .confirmed(Some("send_id")).slow(),
     get("/api/ops/push/postmortem/latest", "LIVE_FIRE_POSTMORTEM_V1", "newest look back at a live fire", push::postmortem_latest)
         .watching(&[layout::POSTMORTEM.latest]),
     post("/api/ops/push/postmortem/regenerate", "", "looks back at the last live fire", push::postmortem_regenerate)
-        .confirmed(Some("event_id")),
+        .confirmed(Some("event_id")).slow(),
     get("/api/ops/push/live_fire/latest", "LIVE_FIRE_OPS_RECEIPT_V1", "newest live fire", push::live_fire_latest)
         .watching(&[layout::LIVE_FIRE.latest]),
     post("/api/ops/push/live_fire/run", "", "sends one real message, then closes window and sender", push::live_fire_run)
-        .confirmed(Some("run_id")).admin(),
+        .confirmed(Some("run_id")).admin().slow(),
     get("/api/secrets/status", "SECRETS_STATUS_V1", "which names have a value; never a value", secrets::status),
     get("/api/secrets/self_test", "SECRETS_SELF_TEST_V1", "newest self-test of the channels' names", secrets::self_test)
         .watching(&[layout::SELF_TEST.latest]),
     post("/api/secrets/self_test/run", "", "tests whether one channel has all its names", secrets::self_test_run)
-        .confirmed(None),
+        .confirmed(None).slow(),
     post("/api/push/daily_status/send", "DAILY_STATUS_PUSH_V1", "sends the day's status, once a day", status::send)
-        .asked(&[may("mode", Kind::Text, "normal or test")]).confirmed(None).refusing(&[400, 500]),
+        .asked(&[may("mode", Kind::Text, "normal or test")]).confirmed(None).refusing(&[400, 500]).slow(),
     get("/api/push/daily_status/latest", "DAILY_STATUS_PUSH_V1", "newest daily status message", status::latest)
         .watching(&[layout::DAILY_STATUS.latest]),
     post("/api/push/incident/send", "INCIDENT_PUSH_V1", "sends an incident, once a kind and day", status::incident_send)
@@ -341,7 +353,7 @@ pub const ROUTES: &[Route] = &[
             may("step", Kind::Text, "the stage"),
             REASON,
         ])
-        .confirmed(None).refusing(&[400, 500]),
+        .confirmed(None).refusing(&[400, 500]).slow(),
     get("/api/push/incident/latest", "INCIDENT_PUSH_V1", "newest incident message", status::incident_latest)
         .watching(&[layout::INCIDENT.latest]),
     get("/api/strategy_bundle/latest", "STRATEGY_BUNDLE_V1", "newest strategy bundle and its validation", handoff::bundle_latest),
@@ -362,7 +374,7 @@ pub const ROUTES: &[Route] = &[
     get("/api/order_plan/latest", "ORDER_PLAN_V1", "newest order plan", orders::plan_latest),
     post("/api/order_plan/regenerate", "ORDER_PLAN_V1", "makes an order plan from recommendation and holdings; sends nothing", orders::plan_regenerate)
         .asked(&[may("force", Kind::Switch, "make it anew although nothing changed")])
-        .confirmed_anywhere(Some("plan_id")).refusing(&[500]),
+        .confirmed_anywhere(Some("plan_id")).refusing(&[500]).slow(),
     post("/api/order_plan/confirm", "", "a person says that exactly this plan may be executed by hand", orders::plan_confirm)
         .told(&[
             need("plan_id", Kind::Text, "which"),
@@ -404,10 +416,10 @@ pub const ROUTES: &[Route] = &[
         .confirmed_anywhere(None).refusing(&[400, 500]),
     get("/api/push/spike/latest", "SPIKE_PUSH_RECEIPT_V1", "newest look of the spike watcher, and its status", watch::spike_latest),
     post("/api/push/spike/run", "WATCHER_STATUS_V1", "looks for spikes of the watched symbols", watch::spike_run)
-        .confirmed(None).refusing(&[500]),
+        .confirmed(None).refusing(&[500]).slow(),
     get("/api/push/holding/latest", "HOLDING_PUSH_RECEIPT_V1", "newest look of the holding watcher, and its status", watch::holding_latest),
     post("/api/push/holding/run", "WATCHER_STATUS_V1", "looks at the profit and loss of holdings", watch::holding_run)
-        .confirmed(None).refusing(&[500]),
+        .confirmed(None).refusing(&[500]).slow(),
 ];
 
 /// Whether two rows have the same method and path.
@@ -450,13 +462,18 @@ struct App {
     cache: Cache,
     access: Access,
     bounds: Bounds,
+    /// One permit for each slow handler at work.
+    slow: Arc<Semaphore>,
 }
 
-/// How much of a body is read, and for how long.
+/// How much of a body is read, and how long is waited.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     pub(super) bytes: usize,
+    /// For a body.
     pub(super) time: Duration,
+    /// For slow handlers that run already.
+    pub(super) turn: Duration,
 }
 
 /// The other end of a connection.
@@ -492,7 +509,7 @@ struct Call {
 /// Builds the router from the table.
 pub(super) fn router(ops: Arc<Ops>, access: Access, bounds: Bounds) -> Router {
     let cache = Cache::new(ops.store().root(), ROUTES.iter().map(|route| route.watched));
-    let app = Arc::new(App { ops, cache, access, bounds });
+    let app = Arc::new(App { ops, cache, access, bounds, slow: Arc::new(Semaphore::new(SLOW)) });
     let mut router = Router::new();
     for (at, route) in ROUTES.iter().enumerate() {
         let app = Arc::clone(&app);
@@ -528,7 +545,10 @@ async fn answer(app: Arc<App>, at: usize, request: Request) -> Response {
     let reply = match app.cache.fresh(at, || app.now()) {
         Some(kept) => kept,
         None => match read(&app, route, request, actor).await {
-            Ok(call) => run(app, at, call).await,
+            Ok(call) => match turn(&app, route).await {
+                Ok(turn) => run(app, (at, turn), call).await,
+                Err(refusal) => return turned_away(&app, refusal),
+            },
             Err(refusal) => refused(&app, refusal),
         },
     };
@@ -575,7 +595,7 @@ fn who(app: &App, request: &Request) -> Result<Actor, Refusal> {
     app.access.actor(request.headers(), peer, &app.gates(), app.ops.clock().monotonic())
 }
 
-/// The reply to a request that was not let in. What 401 and 429 ask for stands in its head.
+/// The reply to a request that was not let in. What 401, 429 and 503 ask for stands in its head.
 fn turned_away(app: &App, refusal: Refusal) -> Response {
     let mut response = refused(app, refusal).into_response();
     let headers = response.headers_mut();
@@ -584,6 +604,9 @@ fn turned_away(app: &App, refusal: Refusal) -> Response {
     }
     if refusal.status == StatusCode::TOO_MANY_REQUESTS {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+    }
+    if refusal.status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
     }
     response
 }
@@ -612,10 +635,23 @@ async fn collect(body: Body, app: &App) -> Result<Bytes, Refusal> {
     }
 }
 
+/// Waits until a slow handler may run; any other may at once. Nothing waits on a thread here.
+async fn turn(app: &App, route: &Route) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
+    if !route.slow {
+        return Ok(None);
+    }
+    match tokio::time::timeout(app.bounds.turn, Arc::clone(&app.slow).acquire_owned()).await {
+        Ok(permit) => Ok(permit.ok()),
+        Err(_elapsed) => Err(guard::BUSY),
+    }
+}
+
 /// Runs the handler on the blocking pool. A panic there becomes a reply, and the server lives on.
-async fn run(app: Arc<App>, at: usize, call: Call) -> Reply {
+async fn run(app: Arc<App>, (at, turn): (usize, Option<OwnedSemaphorePermit>), call: Call) -> Reply {
     let inner = Arc::clone(&app);
     let done = tokio::task::spawn_blocking(move || {
+        // The handler works on when its client has gone away, so the permit is the handler's.
+        let _turn = turn;
         let route = ROUTES.get(at)?;
         let before = inner.cache.before(at);
         let reply = confirmed(route, &call).and_then(|()| (route.handler)(&inner, &call)).unwrap_or_else(|no| no);
@@ -682,5 +718,17 @@ mod tests {
             assert!(route.verb == Verb::Get || route.watched.is_empty(), "a change is never kept: {}", route.path);
             assert!(route.verb == Verb::Post || route.role == Role::Viewer, "everybody reads: {}", route.path);
         }
+    }
+
+    #[test]
+    fn what_stops_everything_never_waits_for_a_turn() {
+        let slow: BTreeSet<&str> = ROUTES.iter().filter(|route| route.slow).map(|route| route.path).collect();
+        for word in ["emergency_stop", "execution_gate", "real_sender_enable", "window", "approvals", "latest"] {
+            assert!(!slow.iter().any(|path| path.contains(word)), "{word}");
+        }
+        for word in ["send/run", "live_fire/run", "daily_status/send", "incident/send", "spike/run", "holding/run"] {
+            assert!(slow.iter().any(|path| path.contains(word)), "{word}");
+        }
+        assert!(ROUTES.iter().all(|route| route.verb == Verb::Post || !route.slow), "readers never wait");
     }
 }

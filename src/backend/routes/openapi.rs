@@ -156,6 +156,9 @@ fn responses(route: &Route) -> Value {
     if route.verb == Verb::Post {
         codes.extend([408, 413]);
     }
+    if route.slow {
+        codes.push(503);
+    }
     codes.sort_unstable();
     codes.dedup();
     let of = |text: &str, schema: &str| {

@@ -5,8 +5,8 @@
 //! | the gates say no, or there is no provider | CONSOLE_SIMULATED | used |
 //! | the text is held back, or the keys cannot be read | CONSOLE_SIMULATED | free |
 //! | Telegram took it | TELEGRAM | used |
-//! | Telegram refused it, or no connection was made | TELEGRAM_FAILED | free |
-//! | no answer, a broken answer, a killed process | TELEGRAM_ERROR | used |
+//! | Telegram refused it (4xx), or no connection was made | TELEGRAM_FAILED | free |
+//! | no answer, a 5xx, a broken answer, a killed process | TELEGRAM_ERROR | used |
 //!
 //! A test leaves no trace in the keys and in `latest`.
 //!
