@@ -306,7 +306,7 @@ fn what_answers_on_the_port_and_is_no_backend_does_not_keep_the_news_back() {
         let bot = Bot::new(Mood::Fine);
         let (host, fake) = (host_with(&bot.url()), Fake::new());
         sender_on(&host);
-        fake.on(site::HEALTH, std::slice::from_ref(&reply)).on(site::INCIDENT, &[reply]);
+        fake.on(site::HEALTH, &[Reply::Text(500, "oops")]).on(site::INCIDENT, &[reply]);
         for _ in 0..2 {
             assert_eq!(host.daily(&fake, &[]).code, Some(3), "{name}");
         }
