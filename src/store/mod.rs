@@ -263,12 +263,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be written, or somebody else holds it all the time.
-    pub fn append_within(
-        &self,
-        relative: &str,
-        line: &str,
-        how: (Durability, Duration),
-    ) -> Result<(), StoreFault> {
+    pub fn append_within(&self, relative: &str, line: &str, how: (Durability, Duration)) -> Result<(), StoreFault> {
         atomic::append(&self.path(relative), line, how, &|path| self.observe(path))
             .map_err(StoreFault::new("append to", relative))
     }
