@@ -21,6 +21,7 @@ use daily_ops::contracts::approval::Approval;
 use daily_ops::contracts::approval::ApprovalStatus;
 use daily_ops::contracts::approval::Window;
 use daily_ops::contracts::approval::WindowConsumed;
+use daily_ops::contracts::audit::AuditHead;
 use daily_ops::contracts::approval::WindowEnd;
 use daily_ops::contracts::bundle::validate;
 use daily_ops::contracts::cycle::CycleBundle;
@@ -175,6 +176,7 @@ const TYPED: &[(&str, Rewrite, Ours)] = &[
     ("incident_push_v1", rewritten::<IncidentPush>, Ours::Written),
     ("heartbeat_v1", rewritten::<Heartbeat>, Ours::Written),
     ("message_keys_v1", rewritten::<MessageKeys>, Ours::WrittenStrict),
+    ("audit_head_v1", rewritten::<AuditHead>, Ours::Written),
 ];
 
 /// Lists whose rows belong to the strategy and are passed on as they are.
@@ -307,6 +309,7 @@ fn the_golden_of_the_audit_trail_is_a_whole_chain() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = Store::new(dir.path());
     store.write(layout::AUDIT, text("audit_entry_v1.jsonl").as_bytes()).expect("written");
+    store.write(layout::AUDIT_HEAD, text("audit_head_v1.json").as_bytes()).expect("written");
     let proof = Gates::new(&store).verify_audit(None).expect("readable");
     assert_eq!((proof.entries, proof.torn_lines, proof.is_good()), (11, 0, true), "{proof:?}");
     for entry in Gates::new(&store).newest_audit_entries(20).expect("readable") {

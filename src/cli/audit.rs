@@ -79,6 +79,7 @@ fn told(proof: &AuditProof) -> Vec<String> {
     if proof.torn_lines > 0 {
         lines.push(format!("{} half lines of killed writers were passed over", proof.torn_lines));
     }
+    lines.extend(proof.head_fault.iter().map(|why| format!("BROKEN at the end: {why}")));
     match proof.has_expected {
         Some(true) => lines.push("the expected entry is in the chain".to_owned()),
         Some(false) => lines.push("BROKEN: the expected entry is not in the chain; entries were cut off".to_owned()),

@@ -126,10 +126,20 @@ impl Approval {
     }
 }
 
-/// A name as it is compared: `Kim` and ` kim` are not two people.
+/// A name as it is compared: `Kim` and ` kim` are not two people, nor is a name with characters that nobody sees.
 #[must_use]
 pub fn same_word(text: &str) -> String {
-    text.trim().to_lowercase()
+    let seen: String = text.chars().filter(|c| !is_invisible(*c)).collect();
+    seen.trim().to_lowercase()
+}
+
+/// Characters without a width, marks of direction, fillers, selectors and tags, and control characters.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Where a window stands. The first of these that is true counts.

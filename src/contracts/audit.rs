@@ -1,11 +1,12 @@
 //! AUDIT_ENTRY_V1: one change with who, when, why, from where, before and after, and the hash that ties it to the one
-//! before it.
+//! before it. AUDIT_HEAD_V1: which entry is the last one.
 
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::actor::Role;
+use super::document::Document;
 use super::json::Json;
 use super::json::Text;
 use super::json::sha256_hex;
@@ -75,5 +76,28 @@ impl AuditEntry {
         let Json::Object(mut members) = Json::parse(line).ok()? else { return None };
         members.remove("sha256");
         Some(sha256_hex(Json::Object(members).canonical(Text::Raw).as_bytes()))
+    }
+}
+
+/// AUDIT_HEAD_V1, `state/audit/head.json`: the last entry, noted after it was appended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditHead {
+    /// `AUDIT_HEAD_V1`
+    pub schema: String,
+    /// The entry's number.
+    pub seq: u64,
+    /// The entry's hash.
+    pub sha256: String,
+}
+
+impl Document for AuditHead {
+    const SCHEMA: &'static str = "AUDIT_HEAD_V1";
+}
+
+impl AuditHead {
+    /// The head of a trail that ends with `entry`.
+    #[must_use]
+    pub fn of(entry: &AuditEntry) -> Self {
+        Self { schema: Self::SCHEMA.to_owned(), seq: entry.seq, sha256: entry.sha256.clone() }
     }
 }

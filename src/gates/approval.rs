@@ -130,7 +130,7 @@ impl Gates<'_> {
         if reason.trim().is_empty() {
             return Err(ApprovalFault::Empty("reason"));
         }
-        let _held = self.store.exclusive(layout::APPROVALS_LOCK)?;
+        let _held = self.store.exclusive_within(layout::APPROVALS_LOCK, super::PATIENCE)?;
         let approval = Approval {
             schema: Approval::SCHEMA.to_owned(),
             approval_id: super::new_id(),
@@ -156,11 +156,11 @@ impl Gates<'_> {
     pub fn approve(&self, id: &str, key_id: &str, actor: &Actor, now: KstTime) -> Result<Approval, ApprovalFault> {
         let (key_id, person) = (key_id.trim(), actor.name.trim());
         for (name, text) in [("key_id", key_id), ("approver_id", person)] {
-            if text.is_empty() {
+            if same_word(text).is_empty() {
                 return Err(ApprovalFault::Empty(name));
             }
         }
-        let _held = self.store.exclusive(layout::APPROVALS_LOCK)?;
+        let _held = self.store.exclusive_within(layout::APPROVALS_LOCK, super::PATIENCE)?;
         let all = Approvals::read(self.store)?;
         let (before, standing) = all.find(id).ok_or(ApprovalFault::Unknown)?;
         waits_for_keys(before, *standing, now)?;

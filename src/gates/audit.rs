@@ -3,9 +3,13 @@
 //! Each entry holds the hash of the one before, so that a line that is changed, removed or put in between is found by
 //! reading the file once. A line that a killed writer left half is no entry: the chain goes on from the last whole one.
 //!
-//! An entry is written before its change is made, so no change is there without its entry. When the change then fails, a
+//! `head.json` names the last entry, so that entries cut off the end are missed: see `head`.
+//!
+//! An entry is written before its change is made, changes towards safety excepted, so no change is there without its entry. When the change then fails, a
 //! second entry says so. A process that dies in between leaves an entry whose `after` the next entry of the same target
 //! does not have as its `before`.
+
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -13,6 +17,7 @@ use serde_json::Value;
 use super::Gates;
 use crate::contracts::actor::Actor;
 use crate::contracts::audit::AuditEntry;
+use crate::contracts::audit::AuditHead;
 use crate::contracts::audit::GENESIS;
 use crate::contracts::audit::Outcome;
 use crate::contracts::json::sha256_hex;
@@ -22,8 +27,6 @@ use crate::store::layout;
 use crate::time::KstTime;
 use crate::time::Stamp;
 
-/// Where the search for the last entry starts, in bytes before the end.
-const TAIL: u64 = 64 << 10;
 /// Longest entry. What is before and after in a longer one is named by its hash.
 const LONGEST: usize = 256 << 10;
 /// Characters that are kept of a reason whose entry would be too long.
@@ -72,7 +75,17 @@ impl Gates<'_> {
     /// # Errors
     /// The trail cannot be read or written.
     pub fn record(&self, actor: &Actor, change: Change, now: KstTime) -> Result<AuditEntry, StoreFault> {
-        self.enter(actor, (change, None), now)
+        self.record_within(actor, change, (now, super::PATIENCE))
+    }
+
+    /// Appends a change, waiting for others for `patience` at most.
+    pub(super) fn record_within(
+        &self,
+        actor: &Actor,
+        change: Change,
+        when: (KstTime, Duration),
+    ) -> Result<AuditEntry, StoreFault> {
+        self.enter(actor, (change, None), when)
     }
 
     /// Records a change, then makes it. A change that fails gets a second entry that says so.
@@ -99,7 +112,7 @@ impl Gates<'_> {
         let action = entry.action.clone();
         let change = Change { action: "", target: entry.target, reason: why.to_owned(), ..Change::default() };
         let about = About { seq: entry.seq, action: entry.action };
-        if let Err(fault) = self.enter(actor, (change, Some(about)), now) {
+        if let Err(fault) = self.enter(actor, (change, Some(about)), (now, super::PATIENCE)) {
             tracing::error!(%action, %fault, "a change failed, and the audit trail could not be told");
         }
     }
@@ -108,9 +121,9 @@ impl Gates<'_> {
         &self,
         actor: &Actor,
         (change, about): (Change, Option<About>),
-        now: KstTime,
+        (now, patience): (KstTime, Duration),
     ) -> Result<AuditEntry, StoreFault> {
-        let _held = self.store.exclusive(layout::AUDIT_LOCK)?;
+        let _held = self.store.exclusive_within(layout::AUDIT_LOCK, patience)?;
         let last = self.last_entry()?;
         let (action, of_seq) = match about {
             Some(about) => (about.action, Some(about.seq)),
@@ -118,7 +131,7 @@ impl Gates<'_> {
         };
         let mut entry = AuditEntry {
             schema: AuditEntry::SCHEMA.to_owned(),
-            seq: last.as_ref().map_or(1, |last| last.seq + 1),
+            seq: super::head::seq_after(last.as_ref())?,
             at: Stamp::of(now),
             actor: actor.name.clone(),
             role: actor.role,
@@ -138,22 +151,12 @@ impl Gates<'_> {
             shorten(&mut entry);
             line = sealed(&mut entry)?;
         }
-        self.store.append(layout::AUDIT, &line, Durability::Durable)?;
-        Ok(entry)
-    }
-
-    /// The newest whole entry; `None` in an empty trail. Reads the end of the file only.
-    fn last_entry(&self) -> Result<Option<AuditEntry>, StoreFault> {
-        let mut reach = TAIL;
-        loop {
-            let Some((bytes, whole)) = self.store.read_end(layout::AUDIT, reach)? else { return Ok(None) };
-            // The first line of a part may lack its beginning, and then it is no entry.
-            let found = bytes.split(|byte| *byte == b'\n').rev().find_map(|line| serde_json::from_slice(line).ok());
-            if found.is_some() || whole {
-                return Ok(found);
-            }
-            reach = reach.saturating_mul(8);
+        self.store.append_within(layout::AUDIT, &line, (Durability::Durable, patience))?;
+        if let Err(fault) = self.store.write_document(layout::AUDIT_HEAD, &AuditHead::of(&entry)) {
+            // The entry is on disk, and the next one notes the head anew.
+            tracing::error!(%fault, "the head of the audit trail could not be noted");
         }
+        Ok(entry)
     }
 }
 

@@ -12,8 +12,10 @@
 
 mod approval;
 mod audit;
+mod head;
 mod once;
 mod real;
+mod safer;
 mod switch;
 #[cfg(test)]
 mod tests;
@@ -27,6 +29,7 @@ pub use approval::LatestApproval;
 pub use audit::Change;
 pub use once::OnceADay;
 pub use real::RealEnable;
+pub use safer::Shortfall;
 pub use switch::Origin;
 pub use switch::Reading;
 pub use switch::Sender;
@@ -40,6 +43,8 @@ pub use verify::BrokenLink;
 pub use window::LatestWindow;
 pub use window::WindowFault;
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::contracts::GateMode;
@@ -47,6 +52,9 @@ use crate::contracts::RunCode;
 use crate::store::Store;
 use crate::store::StoreFault;
 use crate::time::KstTime;
+
+/// How long a change waits for a lock that somebody else holds. Only the emergency stop waits less.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Something that needs permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,8 @@ use super::Action;
 use super::Change;
 use super::Gates;
 use super::Permission;
+use super::Shortfall;
+use super::safer::Position;
 use crate::contracts::Document;
 use crate::contracts::GateMode;
 use crate::contracts::actor::Actor;
@@ -107,9 +109,9 @@ pub enum SwitchFault {
     /// Another switch, approval or window says no.
     #[error("the gate cannot be opened: {0}")]
     Refused(String),
-    /// The stop is on, and the audit trail could not be told.
-    #[error("the emergency stop is ON, but the audit trail could not be written: {0}")]
-    NotRecorded(#[source] StoreFault),
+    /// The change was made, and something beside it was not: most often the audit trail could not be told.
+    #[error("{0}")]
+    NotRecorded(Shortfall),
     /// The file cannot be written.
     #[error(transparent)]
     Store(#[from] StoreFault),
@@ -135,15 +137,26 @@ impl Gates<'_> {
         }
         // Between the check and the write nobody may set the stop, revoke the window or approve: it would be overwritten.
         // So it is asked again here, under both locks, which are always taken in this order.
-        let _held = self.store.exclusive(layout::SWITCH_LOCK)?;
+        let _held = self.store.exclusive_within(layout::SWITCH_LOCK, super::PATIENCE)?;
         let _approvals = if mode == GateMode::RealEnabled {
-            let held = self.store.exclusive(layout::APPROVALS_LOCK)?;
+            let held = self.store.exclusive_within(layout::APPROVALS_LOCK, super::PATIENCE)?;
             self.may_open(now)?;
             Some(held)
         } else {
             None
         };
-        Ok(self.write_gate(mode, actor, reason, now)?)
+        let gate = gate_of(mode, actor, reason, now);
+        let change = Change::new("gate.set", layout::GATE, reason);
+        if mode < self.switches().gate.value {
+            let is_safe = |read: &Switches| read.gate.value <= mode;
+            let to = Position { file: layout::GATE, document: &gate, is_safe: &is_safe };
+            self.make_safe(&to, format!("the gate is no further open than {}", mode.as_str()), (actor, change), now)?;
+        } else {
+            let before = self.store.document::<ExecutionGate>(layout::GATE);
+            let change = change.of(&seen(before)).to(&gate);
+            self.recorded(actor, change, now, || self.store.write_document(layout::GATE, &gate))?;
+        }
+        Ok(gate)
     }
 
     fn may_open(&self, now: KstTime) -> Result<(), SwitchFault> {
@@ -153,26 +166,12 @@ impl Gates<'_> {
         }
     }
 
-    fn write_gate(
-        &self,
-        mode: GateMode,
-        actor: &Actor,
-        reason: &str,
-        now: KstTime,
-    ) -> Result<ExecutionGate, StoreFault> {
-        let gate = gate_of(mode, actor, reason, now);
-        let before = self.store.document::<ExecutionGate>(layout::GATE);
-        let change = Change::new("gate.set", layout::GATE, reason).of(&seen(before)).to(&gate);
-        self.recorded(actor, change, now, || self.store.write_document(layout::GATE, &gate))?;
-        Ok(gate)
-    }
-
-    /// Sets the emergency stop. Switching it on needs a reason and also closes the gate to MOCK_ONLY; switching it off
-    /// leaves the gate where it is.
+    /// Sets the emergency stop. Switching it on needs a reason, closes the gate to MOCK_ONLY and revokes the open window;
+    /// switching it off leaves both where they are.
     ///
     /// # Errors
-    /// The reason is missing, or a file cannot be written. The stop is written before the gate. With the stop switched on,
-    /// an audit trail that cannot be written is told and does not keep it off.
+    /// The reason is missing, or a file cannot be written. The stop is written before everything else. What fails beside
+    /// it is told and does not keep it off.
     pub fn set_stop(
         &self,
         enabled: Stop,
@@ -184,7 +183,6 @@ impl Gates<'_> {
         if on && reason.trim().is_empty() {
             return Err(SwitchFault::NoReason("switch the emergency stop on"));
         }
-        let _held = self.store.exclusive(layout::SWITCH_LOCK)?;
         let stop = EmergencyStop {
             schema: EmergencyStop::SCHEMA.to_owned(),
             enabled: on,
@@ -192,34 +190,15 @@ impl Gates<'_> {
             updated_by: Some(actor.name.clone()),
             reason: Some(reason.to_owned()),
         };
-        let before = self.store.document::<EmergencyStop>(layout::STOP);
-        let change = Change::new("stop.set", layout::STOP, reason).of(&seen(before)).to(&stop);
         if on {
-            self.halt(&stop, actor, change, now)?;
+            self.halt(&stop, actor, reason, now)?;
         } else {
+            let _held = self.store.exclusive_within(layout::SWITCH_LOCK, super::PATIENCE)?;
+            let before = self.store.document::<EmergencyStop>(layout::STOP);
+            let change = Change::new("stop.set", layout::STOP, reason).of(&seen(before)).to(&stop);
             self.recorded(actor, change, now, || self.store.write_document(layout::STOP, &stop))?;
         }
         Ok(stop)
-    }
-
-    /// Puts the stop on and closes the gate. Nothing may keep the stop from being put on: it is set also when the audit
-    /// trail cannot be written, and that is told afterwards.
-    fn halt(&self, stop: &EmergencyStop, actor: &Actor, change: Change, now: KstTime) -> Result<(), SwitchFault> {
-        let entry = self.record(actor, change, now);
-        let written = self.store.write_document(layout::STOP, stop);
-        if let (Ok(entry), Err(fault)) = (&entry, &written) {
-            self.record_failure(actor, entry.clone(), &fault.to_string(), now);
-        }
-        written?;
-        let reason = format!("Emergency Stop activated: {}", stop.reason.as_deref().unwrap_or_default());
-        let system = Actor::new("emergency_stop_system", actor.role, actor.from.clone());
-        match entry {
-            Ok(_) => Ok(self.write_gate(GateMode::MockOnly, &system, &reason, now).map(drop)?),
-            Err(fault) => {
-                self.store.write_document(layout::GATE, &gate_of(GateMode::MockOnly, &system, &reason, now))?;
-                Err(SwitchFault::NotRecorded(fault))
-            }
-        }
     }
 
     /// Enables or disables the sender. Enabling needs a reason.
@@ -237,7 +216,7 @@ impl Gates<'_> {
         if on && reason.trim().is_empty() {
             return Err(SwitchFault::NoReason("enable the sender"));
         }
-        let _held = self.store.exclusive(layout::SWITCH_LOCK)?;
+        let _held = self.store.exclusive_within(layout::SWITCH_LOCK, super::PATIENCE)?;
         let sender = SenderEnable {
             schema: SenderEnable::SCHEMA.to_owned(),
             enabled: on,
@@ -246,14 +225,21 @@ impl Gates<'_> {
             updated_by: Some(actor.name.clone()),
             reason: Some(if reason.is_empty() { "Disabled" } else { reason }.to_owned()),
         };
-        let before = self.store.document::<SenderEnable>(layout::SENDER);
-        let change = Change::new("sender.set", layout::SENDER, reason).of(&seen(before)).to(&sender);
-        self.recorded(actor, change, now, || self.store.write_document(layout::SENDER, &sender))?;
+        let change = Change::new("sender.set", layout::SENDER, reason);
+        if on {
+            let before = self.store.document::<SenderEnable>(layout::SENDER);
+            let change = change.of(&seen(before)).to(&sender);
+            self.recorded(actor, change, now, || self.store.write_document(layout::SENDER, &sender))?;
+        } else {
+            let is_safe = |read: &Switches| !read.sender.value;
+            let to = Position { file: layout::SENDER, document: &sender, is_safe: &is_safe };
+            self.make_safe(&to, "the sender is disabled".to_owned(), (actor, change), now)?;
+        }
         Ok(sender)
     }
 }
 
-fn gate_of(mode: GateMode, actor: &Actor, reason: &str, now: KstTime) -> ExecutionGate {
+pub(super) fn gate_of(mode: GateMode, actor: &Actor, reason: &str, now: KstTime) -> ExecutionGate {
     ExecutionGate {
         schema: ExecutionGate::SCHEMA.to_owned(),
         mode,
@@ -264,7 +250,7 @@ fn gate_of(mode: GateMode, actor: &Actor, reason: &str, now: KstTime) -> Executi
 }
 
 /// What was there, for the audit trail: the document, nothing, or why it could not be read.
-fn seen<D: Document>(stored: Stored<D>) -> serde_json::Value {
+pub(super) fn seen<D: Document>(stored: Stored<D>) -> serde_json::Value {
     match stored {
         Stored::Present(document) => serde_json::to_value(document).unwrap_or_default(),
         Stored::Missing => serde_json::Value::Null,

@@ -128,9 +128,11 @@ fn each_way_to_alter_a_trail_is_found_at_its_line() {
         let broken = proof.broken.unwrap_or_else(|| panic!("{name}: not found"));
         assert!(broken.line == line && broken.what.contains(what), "{name}: {broken:?}");
     }
-    // Cut off at the end: only the hash that was noted elsewhere tells.
+    // Cut off at the end together with the head: only the hash that was noted elsewhere tells.
     site.store.write(layout::AUDIT, join(&lines[..3]).as_bytes()).expect("written");
     let last: AuditEntry = serde_json::from_str(lines[3]).expect("an entry");
+    assert!(!site.gates().verify_audit(None).expect("readable").is_good());
+    site.store.remove(layout::AUDIT_HEAD).expect("removed");
     assert!(site.gates().verify_audit(None).expect("readable").is_good());
     assert!(!site.gates().verify_audit(Some(&last.sha256)).expect("readable").is_good());
 }
@@ -223,6 +225,9 @@ fn a_key_counts_once_and_a_person_counts_once() {
     let cases = [
         ("the same key", id.as_str(), " K1", "lee", "Key already provided"),
         ("the same person", &id, "k2", "Kim ", "Approver already provided a key"),
+        ("the same key with a mark", &id, "k\u{200b}1\u{feff}", "lee", "Key already provided"),
+        ("the same person with a mark", &id, "k2", "\u{202e}ki\u{2060}m", "Approver already provided a key"),
+        ("a key that nobody sees", &id, "\u{200b}", "lee", "key_id must not be empty"),
         ("no key", &id, " ", "lee", "key_id must not be empty"),
         ("no person", &id, "k2", " ", "approver_id must not be empty"),
         ("another approval", "none", "k2", "lee", "Approval not found"),

@@ -80,7 +80,7 @@ impl Gates<'_> {
         if !is_token_name(name) {
             return Err(TokenFault::Name(name.to_owned()));
         }
-        let _held = self.store.exclusive(layout::TOKENS_LOCK)?;
+        let _held = self.store.exclusive_within(layout::TOKENS_LOCK, super::PATIENCE)?;
         let mut tokens = self.tokens()?;
         if tokens.tokens.iter().any(|row| row.name.eq_ignore_ascii_case(name)) {
             return Err(TokenFault::Taken(name.to_owned()));
@@ -106,7 +106,7 @@ impl Gates<'_> {
     /// # Errors
     /// There is no such token, the file is not usable, or it cannot be written.
     pub fn revoke_token(&self, name: &str, actor: &Actor, now: KstTime) -> Result<TokenRow, TokenFault> {
-        let _held = self.store.exclusive(layout::TOKENS_LOCK)?;
+        let _held = self.store.exclusive_within(layout::TOKENS_LOCK, super::PATIENCE)?;
         let mut tokens = self.tokens()?;
         let row = tokens.tokens.iter_mut().find(|row| row.name == name);
         let row = row.ok_or_else(|| TokenFault::Unknown(name.to_owned()))?;

@@ -29,6 +29,9 @@ pub struct AuditProof {
     /// Whether the expected hash is one of the chain's; absent when none was expected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub has_expected: Option<bool>,
+    /// What `head.json` says against the trail: what is missing, or that it cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head_fault: Option<String>,
 }
 
 /// Where the chain breaks and why.
@@ -43,10 +46,10 @@ pub struct BrokenLink {
 }
 
 impl AuditProof {
-    /// Whether nothing is broken and what was expected is there.
+    /// Whether nothing is broken, nothing is missing at the end and what was expected is there.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        self.broken.is_none() && self.has_expected != Some(false)
+        self.broken.is_none() && self.has_expected != Some(false) && self.head_fault.is_none()
     }
 }
 
@@ -54,6 +57,8 @@ struct Walk<'a> {
     proof: AuditProof,
     head: String,
     expect: Option<&'a str>,
+    /// The number of the entry that the noted head names, and that entry's hash in the trail.
+    anchor: (u64, Option<String>),
 }
 
 impl Walk<'_> {
@@ -91,6 +96,9 @@ impl Walk<'_> {
         if self.expect == Some(entry.sha256.as_str()) {
             self.proof.has_expected = Some(true);
         }
+        if self.anchor.0 == seq {
+            self.anchor.1 = Some(entry.sha256.clone());
+        }
         self.head = entry.sha256;
     }
 
@@ -107,9 +115,19 @@ impl Gates<'_> {
     /// The trail cannot be read.
     pub fn verify_audit(&self, expect: Option<&str>) -> Result<AuditProof, StoreFault> {
         let proof = AuditProof { has_expected: expect.map(|_| false), ..AuditProof::default() };
-        let mut walk = Walk { proof, head: GENESIS.to_owned(), expect };
+        // The head is read before the trail, so that entries that come meanwhile are only more than it names.
+        let noted = self.noted_head();
+        let anchor = (noted.as_ref().map_or(0, |head| head.as_ref().map_or(0, |head| head.seq)), None);
+        let mut walk = Walk { proof, head: GENESIS.to_owned(), expect, anchor };
         let is_there = self.each_line(&mut |number, line| walk.line(number, line))?;
         walk.proof.is_there = is_there;
+        walk.proof.head_fault = match noted {
+            Ok(None) => None,
+            // Where the chain ends is not known behind a broken link, which is told.
+            Ok(Some(_)) if walk.proof.broken.is_some() => None,
+            Ok(Some(head)) => self.head_fault(&head, walk.proof.entries, walk.anchor.1.as_deref()),
+            Err(fault) => Some(fault.to_string()),
+        };
         if walk.proof.entries > 0 {
             walk.proof.head_sha256 = Some(walk.head);
         }

@@ -141,8 +141,20 @@ impl Windows {
 }
 
 /// What is recorded of a window: its own line with the state that it comes to.
-fn at_state(window: &Window, state: WindowState) -> Window {
+pub(super) fn at_state(window: &Window, state: WindowState) -> Window {
     Window { status: state, ..window.clone() }
+}
+
+/// The line that closes a window unused.
+pub(super) fn revocation(window: &Window, reason: &str, now: KstTime) -> WindowEnd {
+    WindowEnd {
+        schema: Window::SCHEMA.to_owned(),
+        event: "REVOKE".to_owned(),
+        window_id: window.window_id.clone(),
+        revoked_at: Some(Stamp::of(now)),
+        consumed_at: None,
+        reason: reason.to_owned(),
+    }
 }
 
 impl Gates<'_> {
@@ -154,7 +166,7 @@ impl Gates<'_> {
         if reason.trim().is_empty() {
             return Err(WindowFault::Empty("reason"));
         }
-        let _held = self.store.exclusive(layout::APPROVALS_LOCK)?;
+        let _held = self.store.exclusive_within(layout::APPROVALS_LOCK, super::PATIENCE)?;
         if let Some(open) = Windows::read(self.store)?.open(now) {
             return Err(WindowFault::StillOpen(open.window_id.clone()));
         }
@@ -184,7 +196,7 @@ impl Gates<'_> {
     /// # Errors
     /// There is no such window, or a file cannot be read or written.
     pub fn revoke_window(&self, id: &str, actor: &Actor, reason: &str, now: KstTime) -> Result<(), WindowFault> {
-        let _held = self.store.exclusive(layout::APPROVALS_LOCK)?;
+        let _held = self.store.exclusive_within(layout::APPROVALS_LOCK, super::PATIENCE)?;
         let all = Windows::read(self.store)?;
         let window = all.created(id).ok_or(WindowFault::Unknown)?;
         let state = all.state(window, now);
@@ -197,7 +209,7 @@ impl Gates<'_> {
     /// # Errors
     /// There is no such window, it is not open, or a file cannot be read or written.
     pub fn consume_window(&self, id: &str, actor: &Actor, reason: &str, now: KstTime) -> Result<(), WindowFault> {
-        let _held = self.store.exclusive(layout::APPROVALS_LOCK)?;
+        let _held = self.store.exclusive_within(layout::APPROVALS_LOCK, super::PATIENCE)?;
         let all = Windows::read(self.store)?;
         let window = all.created(id).ok_or(WindowFault::Unknown)?;
         let state = all.state(window, now);
@@ -213,7 +225,7 @@ impl Gates<'_> {
     /// # Errors
     /// It was used before, or a file cannot be written.
     pub fn consume_sender_window(&self, actor: &Actor, now: KstTime) -> Result<(), WindowFault> {
-        let _held = self.store.exclusive(layout::APPROVALS_LOCK)?;
+        let _held = self.store.exclusive_within(layout::APPROVALS_LOCK, super::PATIENCE)?;
         if super::real::consumed(self.store) {
             return Err(WindowFault::SenderUsed);
         }

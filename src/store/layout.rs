@@ -274,6 +274,8 @@ pub const HANDOFF_PATHS: &[&str] = &["reports/phase_c/latest", "state/strategy_b
 pub const ROLLBACK: &str = "state/rollback.json";
 /// Every change, who made it and why: one line each, chained by hashes. Never trimmed.
 pub const AUDIT: &str = "state/audit/audit.jsonl";
+/// AUDIT_HEAD_V1: which entry of the audit trail is the last one.
+pub const AUDIT_HEAD: &str = "state/audit/head.json";
 /// The lock of the audit trail.
 pub const AUDIT_LOCK: &str = "state/locks/audit.lock";
 /// The hashes of the tokens that open the backend, with their roles.

@@ -131,7 +131,8 @@ impl Ops {
         let outcome = Gates::new(&self.store).set_sender(Sender::Off, actor, "a live fire was attempted", now);
         match outcome {
             Ok(_) => Ok(()),
-            Err(SwitchFault::Store(fault) | SwitchFault::NotRecorded(fault)) => Err(fault),
+            Err(SwitchFault::Store(fault)) => Err(fault),
+            Err(SwitchFault::NotRecorded(short)) => Err(short.into_fault()),
             Err(other @ (SwitchFault::NoReason(_) | SwitchFault::Refused(_))) => Err(StoreFault {
                 verb: "write",
                 path: layout::SENDER.to_owned(),

@@ -1,0 +1,155 @@
+//! The stop, a closing gate and a sender switched off, against locks that somebody keeps, full disks and broken trails.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::*;
+use crate::contracts::actor::Role;
+use crate::gates::AuditEntry;
+use crate::gates::Sender;
+use crate::gates::Stop;
+use crate::store::Store;
+use crate::time::Stamp;
+
+const APPROVED: &[u8] = br#"{"schema":"REAL_ENABLE_APPROVAL_V1","approval_id":"a","requested_at":"2026-01-10T16:00:00","expires_at":"2026-01-11T16:00:00","keys":[{"key_id":"k1","provided_by":"a"},{"key_id":"k2","provided_by":"b"}],"status":"APPROVED"}"#;
+
+fn now() -> KstTime {
+    Stamp::from("2026-01-10T16:10:00+09:00").instant().expect("a time")
+}
+
+fn op() -> Actor {
+    Actor::new("op", Role::Admin, "test")
+}
+
+/// The gate open for real execution, the sender on, a window open and the stop off.
+fn open(store: &Store) -> String {
+    let gates = Gates::new(store);
+    store.write(layout::APPROVALS, APPROVED).expect("written");
+    let window = gates.open_window(600, &op(), "go", now()).expect("open").window_id;
+    gates.set_stop(Stop::Off, &op(), "", now()).expect("set");
+    gates.set_gate(GateMode::RealEnabled, &op(), "go", now()).expect("set");
+    gates.set_sender(Sender::On, &op(), "go", now()).expect("set");
+    window
+}
+
+fn entries(store: &Store) -> Vec<AuditEntry> {
+    Gates::new(store).newest_audit_entries(99).expect("readable")
+}
+
+fn read(store: &Store) -> (bool, GateMode, bool) {
+    let read = Gates::new(store).switches();
+    (read.stop.value, read.gate.value, read.sender.value)
+}
+
+#[test]
+fn the_stop_goes_on_while_somebody_keeps_its_locks() {
+    // Which locks are kept, and whether the audit trail can be told.
+    for (lock, told) in [(layout::SWITCH_LOCK, true), (layout::APPROVALS_LOCK, true), (layout::AUDIT_LOCK, false)] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::new(dir.path());
+        open(&store);
+        let _kept = Store::new(dir.path()).exclusive(lock).expect("free");
+        let outcome = Gates::new(&store).set_stop(Stop::On, &op(), "halt", now());
+        assert_eq!(read(&store), (true, GateMode::MockOnly, true), "{lock}");
+        assert_eq!(Gates::new(&store).latest_window(now()).expect("readable").window, None, "{lock}");
+        match outcome {
+            Ok(_) => assert!(told, "{lock}"),
+            Err(fault) => {
+                let fault = fault.to_string();
+                assert!(!told && fault.starts_with("the emergency stop is ON, but") && fault.contains(lock), "{fault}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_stop_goes_on_whatever_stands_in_place_of_its_locks() {
+    for lock in [layout::SWITCH_LOCK, layout::AUDIT_LOCK, layout::APPROVALS_LOCK] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::new(dir.path());
+        std::fs::create_dir_all(store.path(lock)).expect("made");
+        let outcome = Gates::new(&store).set_stop(Stop::On, &op(), "halt", now());
+        assert_eq!(outcome.is_ok(), lock != layout::AUDIT_LOCK, "{lock}: {outcome:?}");
+        assert_eq!(read(&store), (true, GateMode::MockOnly, false), "{lock}");
+        assert!(store.document::<EmergencyStop>(layout::STOP).present().is_some_and(|stop| stop.enabled), "{lock}");
+    }
+}
+
+#[test]
+fn the_stop_revokes_the_open_window_and_says_why() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::new(dir.path());
+    let window = open(&store);
+    let gates = Gates::new(&store);
+    gates.set_stop(Stop::On, &op(), "drill", now()).expect("set");
+    assert_eq!(gates.latest_window(now()).expect("readable").window, None);
+    let told: Vec<_> = entries(&store).into_iter().rev().take(3).map(|entry| (entry.action, entry.reason)).collect();
+    let why = "Emergency Stop activated: drill".to_owned();
+    let want = [("window.revoke", why.clone()), ("gate.set", why), ("stop.set", "drill".to_owned())];
+    assert_eq!(told, want.map(|(action, reason)| (action.to_owned(), reason)));
+    assert_eq!(entries(&store).pop().map(|entry| entry.target), Some(window));
+    gates.set_stop(Stop::Off, &op(), "", now()).expect("set");
+    let gate = gates.set_gate(GateMode::RealEnabled, &op(), "go", now());
+    assert!(matches!(gate, Err(SwitchFault::Refused(_))), "the window stays closed: {gate:?}");
+    // A window file that cannot be read keeps nothing off.
+    store.remove(layout::WINDOWS).expect("removed");
+    std::fs::create_dir_all(store.path(layout::WINDOWS)).expect("made");
+    let told = gates.set_stop(Stop::On, &op(), "again", now()).expect_err("told").to_string();
+    assert!(told.starts_with("the emergency stop is ON, but the window for real execution"), "{told}");
+    assert!(gates.switches().stop.value);
+}
+
+#[test]
+fn what_is_made_safer_needs_no_trail_and_what_is_opened_does() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::new(dir.path());
+    open(&store);
+    store.remove(layout::AUDIT).expect("removed");
+    std::fs::create_dir_all(store.path(layout::AUDIT)).expect("made");
+    let gates = Gates::new(&store);
+    let told = gates.set_gate(GateMode::DryRun, &op(), "close", now()).expect_err("told").to_string();
+    assert!(told.starts_with("the gate is no further open than DRY_RUN, but the audit trail"), "{told}");
+    let told = gates.set_sender(Sender::Off, &op(), "", now()).expect_err("told").to_string();
+    assert!(told.starts_with("the sender is disabled, but the audit trail"), "{told}");
+    assert_eq!(read(&store), (false, GateMode::DryRun, false));
+    assert!(gates.set_gate(GateMode::RealEnabled, &op(), "go", now()).is_err());
+    assert!(gates.set_sender(Sender::On, &op(), "go", now()).is_err());
+    assert_eq!(read(&store), (false, GateMode::DryRun, false));
+}
+
+fn mount(at: &Path) -> bool {
+    let mut command = Command::new("mount");
+    command.args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"]).arg(at);
+    command.output().is_ok_and(|done| done.status.success())
+}
+
+#[test]
+fn on_a_full_disk_everything_can_be_made_safe() {
+    let dir = tempfile::tempdir().expect("a directory");
+    if !mount(dir.path()) {
+        println!("mounting is not possible here: the full disk is left out");
+        return;
+    }
+    let outcome = std::panic::catch_unwind(|| {
+        let store = Store::new(dir.path());
+        let gates = Gates::new(&store);
+        open(&store);
+        let ballast = dir.path().join("ballast");
+        let room = (1..99).rev().find(|pages| store.write("ballast", &vec![1; pages * 4096]).is_ok());
+        assert!(room.is_some() && store.write("more", &[1; 4096]).is_err(), "{}", ballast.display());
+        let told = gates.set_sender(Sender::Off, &op(), "", now()).expect_err("told").to_string();
+        assert!(told.contains("the sender is disabled, but its file could not be written and was emptied"), "{told}");
+        let told = gates.set_gate(GateMode::DryRun, &op(), "", now()).expect_err("told").to_string();
+        assert!(told.contains("the gate is no further open than DRY_RUN, but its file could not be"), "{told}");
+        assert_eq!(read(&store), (false, GateMode::MockOnly, false));
+        let told = gates.set_stop(Stop::On, &op(), "halt", now()).expect_err("told").to_string();
+        assert!(told.contains("the emergency stop is ON, but its file could not be written and was emptied"), "{told}");
+        assert_eq!(read(&store), (true, GateMode::MockOnly, false));
+        store.remove(layout::STOP).expect("removed");
+        assert!(gates.set_stop(Stop::On, &op(), "halt", now()).is_err(), "a disk without room");
+        assert!(gates.switches().stop.value, "a missing file is made");
+    });
+    // What is left mounted goes with the machine's own cleaning.
+    Command::new("umount").arg("-l").arg(dir.path()).status().ok();
+    outcome.expect("no fault");
+}
