@@ -127,7 +127,7 @@ fn mount(at: &Path) -> bool {
 fn on_a_full_disk_everything_can_be_made_safe() {
     let dir = tempfile::tempdir().expect("a directory");
     if !mount(dir.path()) {
-        println!("mounting is not possible here: the full disk is left out");
+        // Mounting is not possible here, as for a usual user: the full disk is left out.
         return;
     }
     let outcome = std::panic::catch_unwind(|| {
