@@ -21,8 +21,8 @@ use daily_ops::contracts::approval::Approval;
 use daily_ops::contracts::approval::ApprovalStatus;
 use daily_ops::contracts::approval::Window;
 use daily_ops::contracts::approval::WindowConsumed;
-use daily_ops::contracts::audit::AuditHead;
 use daily_ops::contracts::approval::WindowEnd;
+use daily_ops::contracts::audit::AuditHead;
 use daily_ops::contracts::bundle::validate;
 use daily_ops::contracts::cycle::CycleBundle;
 use daily_ops::contracts::cycle::CycleDecision;
@@ -176,7 +176,7 @@ const TYPED: &[(&str, Rewrite, Ours)] = &[
     ("incident_push_v1", rewritten::<IncidentPush>, Ours::Written),
     ("heartbeat_v1", rewritten::<Heartbeat>, Ours::Written),
     ("message_keys_v1", rewritten::<MessageKeys>, Ours::WrittenStrict),
-    ("audit_head_v1", rewritten::<AuditHead>, Ours::Written),
+    ("audit_head_v1", rewritten::<AuditHead>, Ours::WrittenStrict),
 ];
 
 /// Lists whose rows belong to the strategy and are passed on as they are.

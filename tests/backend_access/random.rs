@@ -217,6 +217,9 @@ impl World {
                 self.model.stopped = on;
                 if on {
                     self.model.gate = 0;
+                    if let Some(window) = self.model.windows.last_mut().filter(|window| window.is_on(now)) {
+                        window.ended = true;
+                    }
                 }
             }
             Step::Wait { .. }
