@@ -255,7 +255,20 @@ impl Store {
     /// # Errors
     /// The file cannot be written.
     pub fn append(&self, relative: &str, line: &str, durability: Durability) -> Result<(), StoreFault> {
-        atomic::append(&self.path(relative), line, durability, &|path| self.observe(path))
+        self.append_all(relative, &[line], durability)
+    }
+
+    /// Appends some lines together: all of them or, when that fails, none. A crash leaves whole lines only, perhaps not all.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn append_all<L: AsRef<str>>(
+        &self,
+        relative: &str,
+        lines: &[L],
+        durability: Durability,
+    ) -> Result<(), StoreFault> {
+        atomic::append(&self.path(relative), lines, durability, &|path| self.observe(path))
             .map_err(StoreFault::new("append to", relative))
     }
 
@@ -267,12 +280,18 @@ impl Store {
         atomic::end_line(&self.path(relative)).map_err(StoreFault::new("write", relative))
     }
 
-    /// The lines that start at some offsets of a JSONL file, as [`jsonl::Tail`] tells them. A missing file has no line.
+    /// What `read` makes of the lines that start at some offsets of a JSONL file, as [`jsonl::Tail`] tells them, one line in
+    /// memory at a time. A missing file has no line.
     ///
     /// # Errors
     /// The file exists and cannot be read.
-    pub fn lines_at(&self, relative: &str, offsets: &[u64]) -> Result<Vec<Option<Vec<u8>>>, StoreFault> {
-        jsonl::lines_at(&self.path(relative), offsets).map_err(StoreFault::new("read", relative))
+    pub fn lines_at<T>(
+        &self,
+        relative: &str,
+        offsets: &[u64],
+        read: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<Option<T>>, StoreFault> {
+        jsonl::lines_at(&self.path(relative), offsets, read).map_err(StoreFault::new("read", relative))
     }
 
     /// Removes a file; `false` when there was none.
