@@ -404,7 +404,7 @@ mod tests {
         let head = "HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length:";
         let (say, told) = std::sync::mpsc::channel();
         for _ in 0..3 {
-            let stream = connect(&server, &format!("POST /api/secrets/self_test/run {head} 0\r\n\r\n"));
+            let stream = connect(&server, &format!("POST /api/secrets/self_test/run?confirm=true {head} 0\r\n\r\n"));
             let say = say.clone();
             std::thread::spawn(move || say.send(rest(stream)));
         }

@@ -13,10 +13,13 @@ use super::tickets::request_rows;
 use super::tickets::result_rows;
 use crate::contracts::Document as _;
 use crate::contracts::actor::Actor;
+use crate::contracts::ticket::RequestRow;
+use crate::contracts::ticket::ResultRow;
 use crate::contracts::ticket::TicketState;
 use crate::contracts::ticket::TicketStatus;
 use crate::contracts::ticket::documents::Cleaned;
 use crate::contracts::ticket::documents::ReaperReport;
+use crate::contracts::ticket::documents::TicketResult;
 use crate::gates::Change;
 use crate::store::Published;
 use crate::store::layout;
@@ -27,6 +30,11 @@ use crate::time::Stamp;
 const PROCESSOR: &str = "TICKET_REAPER";
 /// How the message of such a line starts; it marks a clean-up, which is no failure of the work.
 const MARK: &str = "AUTO_CLEANUP_STALE_IN_PROGRESS";
+
+/// Most tickets that one run fails, whoever asks: it holds their lock meanwhile.
+const MOST: usize = 1000;
+/// Seconds that a writer's clock may be ahead of this one.
+const AHEAD: i64 = 300;
 
 /// What a run of the reaper did, with its stored report.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,8 +57,8 @@ struct Stale {
 }
 
 impl Ops {
-    /// Fails every ticket that has been IN_PROGRESS for longer than `threshold_seconds`, at most `max_clean` of them, the
-    /// ones asked for first before the others.
+    /// Fails every ticket that has been IN_PROGRESS for longer than `threshold_seconds`, at most `max_clean` of them and
+    /// 1000, the ones asked for first before the others.
     ///
     /// # Errors
     /// The tickets cannot be read, or a line or the report not be written.
@@ -60,7 +68,7 @@ impl Ops {
         max_clean: usize,
         actor: &Actor,
     ) -> Result<ReaperOutcome, OpsFault> {
-        let mut desk = self.ticket_desk()?;
+        let desk = self.ticket_desk()?;
         let now = desk.now;
         let state = TicketState::Has(TicketStatus::InProgress);
         let taken = desk.book(|book| book.oldest(state, usize::MAX))?;
@@ -69,8 +77,11 @@ impl Ops {
         // Without any time nobody could ever say that it is stale, and it would stay for ever.
         let mut stale: Vec<Stale> = stale.filter(|stale| stale.age.is_none_or(|age| age > threshold)).collect();
         let stale_count = stale.len() as u64;
-        stale.truncate(max_clean);
-        let (cleaned, refs) = self.clean(&mut desk, &stale, threshold_seconds)?;
+        stale.truncate(max_clean.min(MOST));
+        let (cleaned, lines) = self.lines_of(&desk, &stale, threshold_seconds)?;
+        let first = desk.next_line(Source::Results);
+        let refs: Vec<String> =
+            (first..).zip(&lines).map(|(number, _)| format!("{}:line{number}", layout::TICKET_RESULTS)).collect();
         let decision = if cleaned.is_empty() { "NONE" } else { "CLEANED" };
         if !cleaned.is_empty() {
             let change = Change {
@@ -80,7 +91,7 @@ impl Ops {
                 before: json!({"status": state.as_str(), "stale_count": stale_count}),
                 after: json!({"status": "FAILED", "request_ids": ids(&cleaned)}),
             };
-            desk.audit(actor, change)?;
+            desk.recorded(actor, change, || desk.append_all(Source::Results, &lines))?;
         }
         let report = ReaperReport {
             schema: ReaperReport::SCHEMA.to_owned(),
@@ -96,25 +107,24 @@ impl Ops {
         Ok(ReaperOutcome { decision: report.decision, stale_count, cleaned_count: report.cleaned_count, published })
     }
 
-    /// Fails some tickets; each with its row of the report and the ref of its line.
-    fn clean(
+    /// The rows of the report and the lines that fail the tickets.
+    fn lines_of(
         &self,
-        desk: &mut Desk<'_>,
+        desk: &Desk<'_>,
         stale: &[Stale],
         threshold: u64,
-    ) -> Result<(Vec<Cleaned>, Vec<String>), OpsFault> {
+    ) -> Result<(Vec<Cleaned>, Vec<TicketResult>), OpsFault> {
         let spots: Vec<Spot> = stale.iter().map(|stale| stale.spot).collect();
-        let (requests, results) = (request_rows(&self.store, &spots)?, result_rows(&self.store, &spots)?);
-        let first = desk.next_line(Source::Results);
-        let (mut cleaned, mut refs) = (Vec::new(), Vec::new());
+        let requests = request_rows(&self.store, &spots, |row| RequestRow { payload: None, trace_id: None, ..row })?;
+        let results = result_rows(&self.store, &spots, ResultRow::shown)?;
+        let (mut cleaned, mut lines) = (Vec::new(), Vec::new());
         for ((stale, request), last) in stale.iter().zip(requests).zip(results) {
             // The line was there a moment ago, and nobody else may change the file: then it is not to be relied on.
             let Some(request) = request else { continue };
             let age = stale.age.map_or_else(|| "unknown".to_owned(), |age| format!("{age}s"));
             let message = format!("{MARK}: threshold={threshold}s, age={age}");
             let line = desk.result(&request.request_id, TicketStatus::Failed, PROCESSOR, &message);
-            desk.append_result(&line)?;
-            refs.push(format!("{}:line{}", layout::TICKET_RESULTS, first + refs.len() as u64));
+            lines.push(line);
             cleaned.push(Cleaned {
                 request_id: request.request_id,
                 request_type: request.request_type,
@@ -122,7 +132,7 @@ impl Ops {
                 reason: message,
             });
         }
-        Ok((cleaned, refs))
+        Ok((cleaned, lines))
     }
 }
 
@@ -132,14 +142,16 @@ fn ids(cleaned: &[Cleaned]) -> Vec<&str> {
 
 /// Seconds since the ticket was taken, or, when that line says no time, since it was asked for.
 fn age(spot: &Spot, now: KstTime) -> Option<i64> {
-    let at = spot.processed_at.or(spot.requested_at)?;
-    Some(now.timestamp_micros().saturating_sub(at).div_euclid(1_000_000))
+    let age = |at: i64| now.timestamp_micros().saturating_sub(at).div_euclid(1_000_000);
+    // A time in the future is none: the ticket would stay for ever.
+    let known = |at: Option<i64>| at.map(age).filter(|age| *age >= -AHEAD);
+    known(spot.processed_at).or_else(|| known(spot.requested_at))
 }
 
 impl From<TicketFault> for OpsFault {
     fn from(fault: TicketFault) -> Self {
         match fault {
-            TicketFault::Store(fault) | TicketFault::Unaudited(fault) => Self::Store(fault),
+            TicketFault::Store(fault) => Self::Store(fault),
             TicketFault::Payload(_) | TicketFault::NotFound | TicketFault::Conflict { .. } => {
                 Self::Unreadable(fault.to_string())
             }

@@ -1,9 +1,8 @@
 //! The ticket risk window: what happened to tickets lately, counted by line.
 
 use super::RiskWindow;
+use super::ticket_file::Trace;
 use crate::contracts::summary::TicketsRecent;
-use crate::contracts::ticket::ReceiptTime;
-use crate::contracts::ticket::ResultEvent;
 use crate::contracts::ticket::TicketStatus;
 use crate::store::layout;
 use crate::time::KstTime;
@@ -26,10 +25,11 @@ pub(super) struct Recent {
 
 /// Counts `results` (the last result lines) and `receipts` (the last receipts that say BLOCKED), each oldest first with
 /// its line number. A line whose time is missing, unreadable or in the future is outside the window.
-pub(super) fn count(results: &[(u64, &[u8])], receipts: &[(u64, &[u8])], now: KstTime, window: &RiskWindow) -> Recent {
+pub(super) fn count(results: &[Trace], receipts: &[Trace], now: KstTime, window: &RiskWindow) -> Recent {
     let start = now - chrono::Duration::days(i64::try_from(window.days.min(MAX_DAYS)).unwrap_or_default());
     let end = now + chrono::Duration::minutes(AHEAD);
-    let is_inside = |at: Option<&Stamp>| at.and_then(Stamp::instant).is_some_and(|at| at >= start && at <= end);
+    let span = start.timestamp_micros()..=end.timestamp_micros();
+    let is_inside = |line: &&Trace| line.at.is_some_and(|at| span.contains(&at));
     let mut counts = TicketsRecent {
         window_days: window.days,
         max_events: window.max_events as u64,
@@ -38,23 +38,16 @@ pub(super) fn count(results: &[(u64, &[u8])], receipts: &[(u64, &[u8])], now: Ks
         ..TicketsRecent::default()
     };
     let mut failed = Vec::new();
-    for (number, line) in results {
-        let Ok(event) = serde_json::from_slice::<ResultEvent>(line) else { continue };
-        if !is_inside(event.processed_at.as_ref()) {
-            continue;
-        }
-        match event.status {
-            TicketStatus::InProgress => counts.in_progress += 1,
-            TicketStatus::Done => counts.done += 1,
-            TicketStatus::Failed if is_cleanup(&event.message, window) => counts.excluded_cleanup_failed += 1,
-            TicketStatus::Failed => failed.push(*number),
+    for line in results.iter().filter(is_inside) {
+        match line.status {
+            None => {}
+            Some(TicketStatus::InProgress) => counts.in_progress += 1,
+            Some(TicketStatus::Done) => counts.done += 1,
+            Some(TicketStatus::Failed) if is_cleanup(&line.message, window) => counts.excluded_cleanup_failed += 1,
+            Some(TicketStatus::Failed) => failed.push(line.number),
         }
     }
-    let blocked: Vec<u64> = receipts
-        .iter()
-        .filter(|(_, line)| serde_json::from_slice::<ReceiptTime>(line).is_ok_and(|receipt| is_inside(receipt.at())))
-        .map(|(number, _)| *number)
-        .collect();
+    let blocked: Vec<u64> = receipts.iter().filter(is_inside).map(|line| line.number).collect();
     counts.failed = failed.len() as u64;
     counts.blocked = blocked.len() as u64;
     counts.failed_line_refs = newest(&failed, layout::TICKET_RESULTS);
@@ -72,18 +65,25 @@ fn newest(lines: &[u64], file: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::ticket_file::Source;
+    use crate::ops::ticket_file::TicketFile;
+    use crate::store::Durability;
+    use crate::store::Store;
 
     const NOW: &str = "2026-11-20T09:05:00+09:00";
 
     fn counted(results: &[String], receipts: &[String], window: &RiskWindow) -> Recent {
-        let numbered = |lines: &[String]| -> Vec<(u64, Vec<u8>)> {
-            lines.iter().enumerate().map(|(i, line)| (i as u64 + 1, line.clone().into_bytes())).collect()
+        let traces = |source: Source, lines: &[String]| -> Vec<Trace> {
+            let store = tempfile::tempdir().expect("a directory");
+            let store = (Store::new(store.path()), store);
+            for line in lines {
+                store.0.append(source.file(), line, Durability::Buffered).expect("written");
+            }
+            let mut file = TicketFile::new(source, 100);
+            file.read(&store.0, &mut |_| ());
+            file.recent(100)
         };
-        let (results, receipts) = (numbered(results), numbered(receipts));
-        let slices = |lines: &'_ [(u64, Vec<u8>)]| -> Vec<(u64, Vec<u8>)> { lines.to_vec() };
-        let (results, receipts) = (slices(&results), slices(&receipts));
-        let results: Vec<(u64, &[u8])> = results.iter().map(|(n, line)| (*n, line.as_slice())).collect();
-        let receipts: Vec<(u64, &[u8])> = receipts.iter().map(|(n, line)| (*n, line.as_slice())).collect();
+        let (results, receipts) = (traces(Source::Results, results), traces(Source::Receipts, receipts));
         count(&results, &receipts, Stamp::from(NOW).instant().expect("a time"), window)
     }
 

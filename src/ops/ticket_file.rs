@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 
 use crate::contracts::json::sha256;
 use crate::contracts::ticket::ReceiptLine;
+use crate::contracts::ticket::ReceiptTime;
 use crate::contracts::ticket::RequestLine;
+use crate::contracts::ticket::ResultEvent;
 use crate::contracts::ticket::ResultLine;
 use crate::contracts::ticket::TicketStatus;
 use crate::store::Store;
@@ -13,7 +15,10 @@ use crate::store::jsonl::MAX_LINE;
 use crate::store::jsonl::Place;
 use crate::store::jsonl::Tail;
 use crate::store::layout;
+use crate::time::Stamp;
 
+/// Characters that are kept of the message of a failed ticket.
+const PREFIX: usize = 200;
 /// Events handed over at a time.
 const BATCH: usize = 4096;
 
@@ -74,24 +79,60 @@ enum Line {
     Event(Key, Effect),
 }
 
-/// The last lines of a file with their numbers. The buffers are used again, so that a long file costs no allocations.
+/// What the recent window needs to know of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Trace {
+    /// The number of the line.
+    pub(super) number: u64,
+    /// When it was written, in microseconds.
+    pub(super) at: Option<i64>,
+    /// Of a result only.
+    pub(super) status: Option<TicketStatus>,
+    /// How the message of a failed one begins.
+    pub(super) message: String,
+}
+
+impl Trace {
+    /// `None` for a line that cannot matter to the recent window.
+    pub(super) fn of(number: u64, effect: Effect, line: &[u8]) -> Option<Self> {
+        let line = unmarked(line);
+        match effect {
+            Effect::Status { status, at } => {
+                let message = if status == TicketStatus::Failed { message_of(line) } else { String::new() };
+                Some(Self { number, at, status: Some(status), message })
+            }
+            Effect::Receipt { blocked: true } => {
+                let receipt = serde_json::from_slice::<ReceiptTime>(line).unwrap_or_default();
+                let at = receipt.at().and_then(Stamp::instant).map(|at| at.timestamp_micros());
+                Some(Self { number, at, status: None, message: String::new() })
+            }
+            Effect::Requested { .. } | Effect::Receipt { blocked: false } => None,
+        }
+    }
+}
+
+/// How a message begins. A longer beginning than this marks no clean-up.
+fn message_of(line: &[u8]) -> String {
+    let message = serde_json::from_slice::<ResultEvent>(line).map(|event| event.message).unwrap_or_default();
+    message.chars().take(PREFIX).collect()
+}
+
+/// The last lines of a file as far as they count: a long line costs no more than a short one.
 #[derive(Debug, Default)]
 struct Ring {
     capacity: usize,
-    lines: VecDeque<(u64, Vec<u8>)>,
+    lines: VecDeque<Trace>,
 }
 
 impl Ring {
-    fn push(&mut self, number: u64, line: &[u8]) {
+    fn push(&mut self, trace: Trace) {
         if self.capacity == 0 {
             return;
         }
-        let full = self.lines.len() >= self.capacity;
-        let oldest = if full { self.lines.pop_front() } else { None };
-        let mut buffer = oldest.map(|(_, buffer)| buffer).unwrap_or_default();
-        buffer.clear();
-        buffer.extend_from_slice(line);
-        self.lines.push_back((number, buffer));
+        if self.lines.len() >= self.capacity {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(trace);
     }
 }
 
@@ -131,8 +172,8 @@ impl Reading<'_> {
             Line::Blank | Line::PassedOver => {}
             Line::Bad => *self.bad_lines += 1,
             Line::Event(key, effect) => {
-                if is_recent_event(effect) {
-                    self.ring.push(at.number, line);
+                if let Some(trace) = Trace::of(at.number, effect, line) {
+                    self.ring.push(trace);
                 }
                 self.events.push(Event { key, offset: at.offset, effect });
                 if self.events.len() >= BATCH {
@@ -207,19 +248,11 @@ impl TicketFile {
     }
 
     /// The last `count` lines, oldest first: every result, or the receipts that say BLOCKED.
-    pub(super) fn recent(&self, count: usize) -> Vec<(u64, &[u8])> {
-        let pending = self.pending.iter().filter(|_| self.pending().is_some_and(|event| is_recent_event(event.effect)));
-        let mut all: Vec<_> = self.ring.lines.iter().map(|(n, line)| (*n, line.as_slice())).collect();
-        all.extend(pending.map(|(at, line)| (at.number, line.as_slice())));
-        all[all.len().saturating_sub(count)..].to_vec()
-    }
-}
-
-/// Whether a line can matter to the recent window.
-fn is_recent_event(effect: Effect) -> bool {
-    match effect {
-        Effect::Status { .. } | Effect::Receipt { blocked: true } => true,
-        Effect::Requested { .. } | Effect::Receipt { blocked: false } => false,
+    pub(super) fn recent(&self, count: usize) -> Vec<Trace> {
+        let pending = self.pending.as_ref().zip(self.pending());
+        let pending = pending.and_then(|((at, line), event)| Trace::of(at.number, event.effect, line));
+        let skipped = (self.ring.lines.len() + usize::from(pending.is_some())).saturating_sub(count);
+        self.ring.lines.iter().cloned().chain(pending).skip(skipped).collect()
     }
 }
 
@@ -287,6 +320,24 @@ mod tests {
         keys.dedup();
         assert_eq!(keys.len(), others.len() + 1);
         assert_eq!(key_of(""), None);
+    }
+
+    #[test]
+    fn the_last_lines_are_kept_by_what_counts_whatever_their_length() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::new(dir.path());
+        let long = "x".repeat(1 << 20);
+        for status in ["DONE", "FAILED", "FAILED"] {
+            let line = format!(r#"{{"request_id":"a","status":"{status}","message":"REAPER_{long}","x":"{long}"}}"#);
+            store.append(layout::TICKET_RESULTS, &line, crate::store::Durability::Buffered).expect("written");
+        }
+        let mut file = TicketFile::new(Source::Results, 2);
+        file.read(&store, &mut |_| ());
+        let kept = file.recent(5);
+        assert_eq!(kept.iter().map(|trace| trace.number).collect::<Vec<_>>(), [2, 3]);
+        assert!(kept.iter().all(|trace| trace.message.starts_with("REAPER_xx") && trace.message.len() == PREFIX));
+        assert!(kept.iter().all(|trace| trace.status == Some(TicketStatus::Failed) && trace.at.is_none()));
+        assert!(file.ring.lines.iter().all(|trace| trace.message.capacity() < 1024), "nothing else is held");
     }
 
     #[test]

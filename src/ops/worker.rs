@@ -15,6 +15,7 @@ use super::Ops;
 use super::OpsFault;
 use super::resolves;
 use super::ticket_file::Source;
+use super::tickets::Desk;
 use super::tickets::Safety;
 use super::tickets::Spot;
 use super::tickets::TAKEN;
@@ -53,6 +54,8 @@ use crate::time::kst;
 
 /// How long a worker may hold its lock before others call it overdue.
 const LIMIT: Duration = Duration::from_secs(600);
+/// Seconds that the file of another program may have been written ahead of this clock.
+const AHEAD: i64 = 60;
 /// Where the outputs of every kind lie.
 const LATEST_DIR: &str = "reports/phase_c/latest/";
 /// Why real execution is refused when nothing else stands against it.
@@ -141,18 +144,17 @@ impl Ops {
     }
 
     fn take_oldest(&self, actor: &Actor) -> Result<Option<Taken>, OpsFault> {
-        let mut desk = self.ticket_desk()?;
+        let desk = self.ticket_desk()?;
         let oldest = desk.book(|book| book.oldest(TicketState::Open, 1))?;
         if oldest.is_empty() {
             return Ok(None);
         }
-        let request = request_rows(&self.store, &oldest)?.into_iter().next().flatten();
+        let request = request_rows(&self.store, &oldest, |row| row)?.into_iter().next().flatten();
         let request =
             request.ok_or_else(|| OpsFault::Unreadable(format!("a line of {} is gone", layout::TICKET_REQUESTS)))?;
         let processor = format!("worker_{}", std::process::id());
         let line = desk.result(&request.request_id, TicketStatus::InProgress, &processor, TAKEN);
-        desk.append_result(&line)?;
-        desk.record("ticket.work", actor, TicketState::Open, &line)?;
+        desk.change("ticket.work", actor, TicketState::Open, &line)?;
         let kind = request.request_type.as_deref().and_then(RequestType::parse);
         Ok(Some(Taken { request, kind, line }))
     }
@@ -194,7 +196,7 @@ impl Ops {
         receipt: &ExecutionReceipt,
         actor: &Actor,
     ) -> Result<TicketStep, OpsFault> {
-        let mut desk = self.ticket_desk()?;
+        let desk = self.ticket_desk()?;
         let spot = desk.find(&taken.request.request_id)?;
         let mut step = TicketStep {
             attempted: true,
@@ -206,14 +208,16 @@ impl Ops {
             return Ok(step);
         }
         let number = desk.next_line(Source::Receipts);
-        desk.append(Source::Receipts, receipt)?;
         let status = if ended.decision == Decision::Executed { TicketStatus::Done } else { TicketStatus::Failed };
         let result = TicketResult {
             artifacts: ended.artifacts,
             ..desk.result(&taken.request.request_id, status, &taken.line.processor_id, &ended.message)
         };
-        desk.append_result(&result)?;
-        desk.record("ticket.work", actor, spot.state, &result)?;
+        let change = Desk::change_of("ticket.work", spot.state, &result);
+        desk.recorded(actor, change, || {
+            desk.append(Source::Receipts, receipt)?;
+            desk.append(Source::Results, &result)
+        })?;
         step.decision = "PROCESSED";
         step.reason = match ended.block_reasons.first() {
             None => "TICKET_PROCESSED_OK".to_owned(),
@@ -282,8 +286,9 @@ fn foreign_holder(store: &Store, now: KstTime) -> Result<Option<String>, StoreFa
     }
     let age = modified(store, layout::WORKER_LOCK).map(|at| (now - at).num_seconds());
     let limit = i64::try_from(LIMIT.as_secs()).unwrap_or(i64::MAX);
-    Ok(age.is_none_or(|age| age <= limit).then(|| {
-        let age = age.map_or_else(|| "unknown".to_owned(), |age| format!("{age}s"));
+    // A file from the future would hold for ever.
+    Ok(age.is_none_or(|age| (-AHEAD..=limit).contains(&age)).then(|| {
+        let age = age.map_or_else(|| "unknown".to_owned(), |age| format!("{}s", age.max(0)));
         format!("WORKER_LOCKED: by another program for {age}")
     }))
 }
@@ -295,7 +300,7 @@ fn modified(store: &Store, file: &str) -> Option<KstTime> {
 
 /// Whether the newest line of a ticket is still the one that took it.
 fn is_ours(store: &Store, spot: Spot, line: &TicketResult) -> Result<bool, StoreFault> {
-    let newest = result_rows(store, &[spot])?.into_iter().next().flatten();
+    let newest = result_rows(store, &[spot], |row| row)?.into_iter().next().flatten();
     Ok(spot.state == TicketState::Has(TicketStatus::InProgress)
         && newest.is_some_and(|newest| newest.result_id.as_ref() == Some(&line.result_id)))
 }

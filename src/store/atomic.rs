@@ -85,28 +85,33 @@ pub(super) fn write_private(path: &Path, bytes: &[u8], target: Target) -> io::Re
     outcome
 }
 
-/// Appends one line under a lock of the file. A half line that a killed writer left is ended first, so that it stays a
-/// bad line of its own and does not swallow this one.
-pub(super) fn append(
+/// Appends lines under a lock of the file. A half line that a killed writer left is ended first, so that it stays a
+/// bad line of its own and does not swallow the first of these.
+pub(super) fn append<L: AsRef<str>>(
     path: &Path,
-    line: &str,
+    lines: &[L],
     (durability, patience): (Durability, Duration),
     step: &dyn Fn(&Path),
 ) -> io::Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
     let parent = parent(path)?;
     std::fs::create_dir_all(parent)?;
     let is_new = !path.exists();
     let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
     lock::lock_within(&file, patience)?;
-    let mut text = String::with_capacity(line.len() + 2);
+    let mut text = String::with_capacity(lines.iter().map(|line| line.as_ref().len() + 1).sum::<usize>() + 1);
     let end = file.seek(SeekFrom::End(0))?;
     if ends_within_a_line(&mut file, end)? {
         text.push('\n');
     }
-    text.push_str(line);
-    text.push('\n');
+    for line in lines {
+        text.push_str(line.as_ref());
+        text.push('\n');
+    }
     if let Err(fault) = file.write_all(text.as_bytes()) {
-        // A full disk takes the first part of a line only: half a record would stay wrong for ever.
+        // A full disk takes the first part only: half a record would stay wrong for ever.
         file.set_len(end).ok();
         return Err(fault);
     }

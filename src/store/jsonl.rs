@@ -226,14 +226,18 @@ pub struct Place {
     pub offset: u64,
 }
 
-/// The lines that start at some offsets of a file, without their ends; `None` where the file has no line or one longer
+/// What `read` makes of the lines that start at some offsets of a file, without their ends; `None` where the file has no line or one longer
 /// than [`MAX_LINE`].
 ///
 /// # Errors
 /// The file cannot be read.
-pub(super) fn lines_at(path: &Path, offsets: &[u64]) -> io::Result<Vec<Option<Vec<u8>>>> {
-    let Some(mut file) = open::regular(path)? else { return Ok(vec![None; offsets.len()]) };
-    offsets.iter().map(|offset| line_at(&mut file, *offset)).collect()
+pub(super) fn lines_at<T>(
+    path: &Path,
+    offsets: &[u64],
+    read: impl Fn(&[u8]) -> Option<T>,
+) -> io::Result<Vec<Option<T>>> {
+    let Some(mut file) = open::regular(path)? else { return Ok(offsets.iter().map(|_| None).collect()) };
+    offsets.iter().map(|offset| Ok(line_at(&mut file, *offset)?.and_then(|line| read(&line)))).collect()
 }
 
 /// Most lines of a record fit this many bytes.
@@ -506,7 +510,7 @@ mod tests {
         let (mut tail, mut places) = (Tail::default(), Vec::new());
         tail.read(&path, &mut || (), &mut |at, _| places.push(at.offset)).expect("readable");
         places.extend([tail.next().offset, 1 << 40]);
-        let lines = lines_at(&path, &places).expect("readable");
+        let lines = lines_at(&path, &places, |line| Some(line.to_vec())).expect("readable");
         let told: Vec<_> = lines.iter().map(|line| line.as_ref().map(Vec::len)).collect();
         assert_eq!(told, [Some(7), Some(7), Some(7), Some(SHORT * 3), None, Some(4), None]);
         assert_eq!(lines[1].as_deref(), Some(b"{\"n\":2}".as_slice()));

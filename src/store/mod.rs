@@ -264,7 +264,21 @@ impl Store {
     /// # Errors
     /// The file cannot be written, or somebody else holds it all the time.
     pub fn append_within(&self, relative: &str, line: &str, how: (Durability, Duration)) -> Result<(), StoreFault> {
-        atomic::append(&self.path(relative), line, how, &|path| self.observe(path))
+        atomic::append(&self.path(relative), &[line], how, &|path| self.observe(path))
+            .map_err(StoreFault::new("append to", relative))
+    }
+
+    /// Appends some lines together: all of them or, when that fails, none. A crash leaves whole lines only, perhaps not all.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn append_all<L: AsRef<str>>(
+        &self,
+        relative: &str,
+        lines: &[L],
+        durability: Durability,
+    ) -> Result<(), StoreFault> {
+        atomic::append(&self.path(relative), lines, (durability, atomic::PATIENCE), &|path| self.observe(path))
             .map_err(StoreFault::new("append to", relative))
     }
 
@@ -284,12 +298,18 @@ impl Store {
         atomic::end_line(&self.path(relative)).map_err(StoreFault::new("write", relative))
     }
 
-    /// The lines that start at some offsets of a JSONL file, as [`jsonl::Tail`] tells them. A missing file has no line.
+    /// What `read` makes of the lines that start at some offsets of a JSONL file, as [`jsonl::Tail`] tells them, one line in
+    /// memory at a time. A missing file has no line.
     ///
     /// # Errors
     /// The file exists and cannot be read.
-    pub fn lines_at(&self, relative: &str, offsets: &[u64]) -> Result<Vec<Option<Vec<u8>>>, StoreFault> {
-        jsonl::lines_at(&self.path(relative), offsets).map_err(StoreFault::new("read", relative))
+    pub fn lines_at<T>(
+        &self,
+        relative: &str,
+        offsets: &[u64],
+        read: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<Option<T>>, StoreFault> {
+        jsonl::lines_at(&self.path(relative), offsets, read).map_err(StoreFault::new("read", relative))
     }
 
     /// Removes a file; `false` when there was none.

@@ -182,6 +182,32 @@ fn of_many_at_once_one_sends() {
 }
 
 #[test]
+fn what_cannot_be_recorded_is_neither_sent_nor_delivered() {
+    let fake = yes();
+    let site = site(&fake);
+    std::fs::create_dir_all(site.store.path(layout::AUDIT)).expect("made");
+    let before = read(&site.store, layout::OUTBOX.latest);
+    assert_eq!(site.post(SEND, None).status, 500);
+    assert_eq!(site.post("/api/push/delivery/run", None).status, 500);
+    assert_eq!((fake.seen().len(), read(&site.store, layout::OUTBOX.latest)), (0, before));
+    assert!(lines(&site.store, layout::SEND_RECEIPTS).is_empty());
+}
+
+#[test]
+fn the_audit_entry_of_an_attempt_stands_before_its_call() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::new(dir.path());
+    open(&store);
+    let trail = store.clone();
+    let fake = Fake::http(move |_| {
+        let told = lines(&trail, layout::AUDIT).iter().any(|l| l["after"]["decision"] == "ATTEMPTED");
+        Act::status(if told { 200 } else { 400 }, "", r#"{"ok":true}"#)
+    });
+    let sent = ops(&fake, &store, None).run_send(&Actor::program("test")).expect("decided");
+    assert_eq!(sent.receipt.http_status, Some(200));
+}
+
+#[test]
 fn a_switch_that_closes_after_the_checks_keeps_the_message_back() {
     let stop = r#"{"schema":"EMERGENCY_STOP_V1","enabled":true,"reason":"drill"}"#;
     let gate = r#"{"schema":"EXECUTION_GATE_V1","mode":"MOCK_ONLY"}"#;

@@ -33,7 +33,7 @@ fn a_ticket_is_refused_by_the_name_of_what_is_wrong() {
     let site = site();
     let kind = |kind: &str, payload: &str| format!(r#"{{"request_type":"{kind}","payload":{payload}}}"#);
     // name, body, status, pointer, value
-    let cases: [(&str, String, u16, &str, Value); 12] = [
+    let cases: [(&str, String, u16, &str, Value); 13] = [
         ("no body", String::new(), 422, "/detail/0/loc", json!(["body"])),
         ("no type", r#"{"payload":{}}"#.into(), 422, "/detail/0/loc", json!(["body", "request_type"])),
         ("no payload", r#"{"request_type":"ACKNOWLEDGE"}"#.into(), 422, "/detail/0/loc", json!(["body", "payload"])),
@@ -50,6 +50,16 @@ fn a_ticket_is_refused_by_the_name_of_what_is_wrong() {
             422,
             "/detail/0/type",
             json!("json_invalid"),
+        ),
+        (
+            "trace too long",
+            format!(
+                r#"{{"request_type":"ACKNOWLEDGE","payload":{{"message_id":"m"}},"trace_id":"{}"}}"#,
+                "x".repeat(201)
+            ),
+            400,
+            "/field",
+            json!("trace_id"),
         ),
         (
             "trace a number",
@@ -232,7 +242,9 @@ fn the_reaper_answers_when_there_is_nothing_something_and_damage() {
         let answer = site.get(&format!("/api/evidence/resolve?ref={}", path.as_str().expect("text")));
         assert_eq!((answer.status, &answer.json()["status"]), (200, &json!("ready")), "{path}");
     }
-    for body in [r#"{"threshold_seconds":-1}"#, r#"{"max_clean":"5"}"#, r#"{"max_clean":1.5}"#, "[]"] {
+    for body in
+        [r#"{"threshold_seconds":-1}"#, r#"{"max_clean":"5"}"#, r#"{"max_clean":1.5}"#, r#"{"max_clean":1001}"#, "[]"]
+    {
         assert_eq!(run(Some(body)).0, 422, "{body}");
     }
     site.store.write(layout::REAPER.latest, b"{").expect("written");

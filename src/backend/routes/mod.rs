@@ -14,6 +14,8 @@ mod recon;
 mod safety;
 mod secrets;
 mod status;
+#[cfg(test)]
+mod tests;
 mod tickets;
 mod watch;
 
@@ -697,38 +699,4 @@ fn failed(app: &App) -> Reply {
 /// The reply when a document could not be made.
 fn not_made(fault: &dyn std::error::Error) -> Reply {
     Fields::new().with("result", "FAILED").with("reason", &fault.to_string()).wrapped(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn every_route_is_listed_once_and_explained() {
-        let mut seen = BTreeSet::new();
-        for route in ROUTES {
-            assert!(
-                seen.insert((route.verb.as_str(), route.path)),
-                "{} {} is listed twice",
-                route.verb.as_str(),
-                route.path
-            );
-            assert!(!route.summary.is_empty() && route.path.starts_with('/'), "{}", route.path);
-            assert!(route.verb == Verb::Get || route.watched.is_empty(), "a change is never kept: {}", route.path);
-            assert!(route.verb == Verb::Post || route.role == Role::Viewer, "everybody reads: {}", route.path);
-        }
-    }
-
-    #[test]
-    fn what_stops_everything_never_waits_for_a_turn() {
-        let slow: BTreeSet<&str> = ROUTES.iter().filter(|route| route.slow).map(|route| route.path).collect();
-        for word in ["emergency_stop", "execution_gate", "real_sender_enable", "window", "approvals", "latest"] {
-            assert!(!slow.iter().any(|path| path.contains(word)), "{word}");
-        }
-        for word in ["send/run", "live_fire/run", "daily_status/send", "incident/send", "spike/run", "holding/run"] {
-            assert!(slow.iter().any(|path| path.contains(word)), "{word}");
-        }
-        assert!(ROUTES.iter().all(|route| route.verb == Verb::Post || !route.slow), "readers never wait");
-    }
 }

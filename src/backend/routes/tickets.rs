@@ -32,7 +32,9 @@ const ROWS: u64 = 200;
 const MAX_ROWS: u64 = 1000;
 /// What the reaper does when the request does not say.
 const THRESHOLD: u64 = 86_400;
-const MAX_CLEAN: u64 = 50;
+const MAX_CLEAN: usize = 50;
+/// The most that one run fails: it holds the lock of the tickets meanwhile.
+const MOST_CLEAN: i64 = 1000;
 const BOARD: &str = "TICKETS_BOARD_V1";
 const NOTHING: Option<&str> = None;
 
@@ -105,12 +107,14 @@ pub(super) fn board(app: &App, call: &Call) -> Result<Reply, Reply> {
 
 pub(super) fn reaper_run(app: &App, call: &Call) -> Result<Reply, Reply> {
     let body = RequestBody::optional(&call.body)?;
-    let count = |key: &str, default: u64| match &body {
-        Some(body) => Ok(body.count_or_default(key)?.unwrap_or(default)),
-        None => Ok(default),
+    let (threshold, max) = match &body {
+        Some(body) => {
+            (body.count_or_default("threshold_seconds")?, body.whole_or_default("max_clean", 0..=MOST_CLEAN)?)
+        }
+        None => (None, None),
     };
-    let (threshold, max) = (count("threshold_seconds", THRESHOLD)?, count("max_clean", MAX_CLEAN)?);
-    let max = usize::try_from(max).unwrap_or(usize::MAX);
+    let threshold = threshold.unwrap_or(THRESHOLD);
+    let max = max.and_then(|max| usize::try_from(max).ok()).unwrap_or(MAX_CLEAN);
     let done = app.ops.reap_tickets(threshold, max, &call.actor).map_err(|fault| failed(&fault))?;
     Ok(ok()
         .with("decision", &done.decision)
@@ -188,9 +192,7 @@ fn unchanged(fault: &TicketFault) -> Reply {
         TicketFault::Conflict { state, .. } => {
             fail("CONFLICT", &text).with("current_status", state.as_str()).reply(StatusCode::CONFLICT)
         }
-        TicketFault::Store(_) | TicketFault::Unaudited(_) => {
-            fail("FAILED", &text).reply(StatusCode::INTERNAL_SERVER_ERROR)
-        }
+        TicketFault::Store(_) => fail("FAILED", &text).reply(StatusCode::INTERNAL_SERVER_ERROR),
     }
 }
 

@@ -24,6 +24,21 @@ use crate::time::Stamp;
 /// Names of a receipt's schema; lines of any other version are passed over.
 const RECEIPTS: [&str; 3] = ["EXECUTION_RECEIPT_V1", "EXECUTION_RECEIPT_V2", "EXECUTION_RECEIPT_V3"];
 
+/// Characters that are shown of a text.
+const SHOWN: usize = 500;
+
+/// A text with a mark where it was cut.
+fn cut(text: String) -> String {
+    match text.char_indices().nth(SHOWN) {
+        None => text,
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}
+
+fn cut_stamp(stamp: Stamp) -> Stamp {
+    if stamp.as_str().len() <= SHOWN { stamp } else { Stamp::from(cut(stamp.as_str().to_owned()).as_str()) }
+}
+
 /// Where a ticket stands after a result row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -197,7 +212,32 @@ impl RequestRow {
     }
 }
 
+impl RequestRow {
+    /// The row as it is shown: long texts cut, a payload beyond the limits left out.
+    #[must_use]
+    pub fn shown(self) -> Self {
+        Self {
+            request_id: cut(self.request_id),
+            requested_at: self.requested_at.map(cut_stamp),
+            request_type: self.request_type.map(cut),
+            payload: self.payload.filter(|payload| payload::is_small(payload.get()).is_ok()),
+            trace_id: self.trace_id.map(cut),
+        }
+    }
+}
+
 impl ResultRow {
+    /// The row as it is shown: long texts cut.
+    #[must_use]
+    pub fn shown(self) -> Self {
+        Self {
+            request_id: cut(self.request_id),
+            result_id: self.result_id.map(cut),
+            message: self.message.map(cut),
+            processed_at: self.processed_at.map(cut_stamp),
+        }
+    }
+
     /// Reads a line that counts as a result. Of one whose members cannot be shown, the id is left.
     #[must_use]
     pub fn read(line: &[u8]) -> Option<Self> {
@@ -360,6 +400,32 @@ mod tests {
         let row = RequestRow::read(br#"{"request_id":"a","payload":{"b": [1.50]},"trace_id":7}"#).expect("a row");
         assert_eq!(row.payload.as_deref().map(RawValue::get), Some(r#"{"b": [1.50]}"#));
         assert_eq!(row.trace_id, None);
+    }
+
+    #[test]
+    fn a_shown_row_holds_short_texts_and_a_small_payload() {
+        let long = "가".repeat(700);
+        let text = |payload: &str| {
+            format!(
+                r#"{{"request_id":"{long}","requested_at":"{long}","request_type":"{long}","trace_id":"{long}",
+                "processed_at":"{long}","message":"{long}","result_id":"{long}","payload":{payload}}}"#
+            )
+        };
+        let cut = format!("{}…", "가".repeat(500));
+        let small = text(r#"{"a":[1.50]}"#);
+        let row = RequestRow::read(small.as_bytes()).expect("a row").shown();
+        assert_eq!([Some(row.request_id), row.request_type, row.trace_id], [(); 3].map(|()| Some(cut.clone())));
+        assert_eq!(row.requested_at.map(|at| at.as_str().to_owned()), Some(cut.clone()));
+        assert_eq!(row.payload.as_deref().map(RawValue::get), Some(r#"{"a":[1.50]}"#));
+        let row = ResultRow::read(small.as_bytes()).expect("a row").shown();
+        assert_eq!([Some(row.request_id), row.result_id, row.message], [(); 3].map(|()| Some(cut.clone())));
+        assert_eq!(row.processed_at.map(|at| at.as_str().to_owned()), Some(cut));
+        for (name, payload) in
+            [("long", format!("\"{}\"", "x".repeat(20_000))), ("deep", format!("{}{}", "[".repeat(20), "]".repeat(20)))]
+        {
+            let row = RequestRow::read(text(&payload).as_bytes()).expect(name).shown();
+            assert!(row.payload.is_none(), "{name}");
+        }
     }
 
     #[test]

@@ -4,6 +4,10 @@ use crate::contracts::Json;
 
 /// Longest text of a payload, in characters.
 const MAX_TEXT: usize = 200;
+/// Longest payload as it is written, in bytes.
+const MAX_BYTES: usize = 16 << 10;
+/// Deepest nesting of a payload.
+const MAX_DEPTH: usize = 16;
 
 /// A kind of ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +76,52 @@ impl RequestType {
     }
 }
 
+/// Whether a text has at most so many characters.
+///
+/// # Errors
+/// It is longer; the fault names the member.
+pub fn limited(field: &'static str, text: &str, most: usize) -> Result<(), PayloadFault> {
+    // No text has more characters than bytes, so a long one is counted only when it may be too long.
+    if text.len() <= most || text.chars().nth(most).is_none() {
+        return Ok(());
+    }
+    Err(fault(field, format!("must be at most {most} characters")))
+}
+
+/// Whether a payload, as JSON text, is small enough to be stored and shown: 16 KiB, and 16 levels deep.
+///
+/// # Errors
+/// It is not.
+pub fn is_small(text: &str) -> Result<(), PayloadFault> {
+    if text.len() > MAX_BYTES {
+        return Err(fault("payload", format!("must be at most {MAX_BYTES} bytes")));
+    }
+    if depth(text) > MAX_DEPTH {
+        return Err(fault("payload", format!("must be at most {MAX_DEPTH} levels deep")));
+    }
+    Ok(())
+}
+
+/// How deep lists and objects of a JSON text stand inside each other.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_text, mut escaped) = (false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
 fn fault(field: &'static str, why: impl Into<String>) -> PayloadFault {
     PayloadFault { field, why: why.into() }
 }
@@ -99,6 +149,26 @@ fn short_text(payload: &Json, key: &str, field: &'static str) -> Result<(), Payl
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_payload_is_small_by_its_bytes_and_its_depth() {
+        let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        let cases = [
+            ("empty", "{}".to_owned(), true),
+            ("16 KiB", format!("\"{}\"", "x".repeat(MAX_BYTES - 2)), true),
+            ("a byte more", format!("\"{}\"", "x".repeat(MAX_BYTES - 1)), false),
+            ("16 deep", nested(16), true),
+            ("17 deep", nested(17), false),
+            ("17 deep, of objects", format!("{}1{}", r#"{"a":"#.repeat(17), "}".repeat(17)), false),
+            ("side by side", format!("[{}1]", "[],".repeat(40)), true),
+            ("brackets in a text", format!(r#"["{}\"{}\\"]"#, "[".repeat(40), "{".repeat(40)), true),
+        ];
+        for (name, text, want) in cases {
+            assert_eq!(is_small(&text).is_ok(), want, "{name}");
+        }
+        assert!(limited("x", &"가".repeat(200), 200).is_ok());
+        assert_eq!(limited("x", &"가".repeat(201), 200).map_err(|fault| fault.field), Err("x"));
+    }
 
     #[test]
     fn each_kind_asks_for_its_members_by_name() {

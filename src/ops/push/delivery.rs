@@ -90,22 +90,32 @@ impl Ops {
         if damage.is_some() {
             receipt.routing.blocked_reason = Some("PUSH_FILE_UNREADABLE".to_owned());
         }
-        let outbox = self.publish_outbox(&receipt, &routed, now)?;
-        receipt.outbox_latest_path = Some(outbox.latest_ref.to_owned());
-        receipt.outbox_snapshot_path = Some(outbox.snapshot_ref.clone());
-        receipt.preview_ref = Some(self.publish_outbox_preview(now)?.snapshot_ref);
-        self.store.write_document(layout::CONSOLE_OUT, &console_out(&receipt, &routed))?;
-        self.store.append(layout::DELIVERY_RECEIPTS, &line_of(&receipt)?, Durability::Durable)?;
-        self.store.write_document(layout::DELIVERY, &receipt)?;
         let change = Change {
             action: "push.delivery",
-            target: outbox.snapshot_ref.clone(),
+            target: layout::OUTBOX.latest.to_owned(),
             reason: receipt.routing.blocked_reason.clone().unwrap_or_default(),
             before: serde_json::Value::Null,
             after: serde_json::json!({"delivery_run_id": receipt.delivery_run_id, "messages": routed.len()}),
         };
-        Gates::new(&self.store).record(actor, change, now)?;
-        Ok(DeliveryOutcome { receipt, outbox, damage })
+        let made = Gates::new(&self.store).recorded(actor, change, now, || self.deliver_routed(receipt, &routed, now));
+        made.map(|(receipt, outbox)| DeliveryOutcome { receipt, outbox, damage })
+    }
+
+    /// Writes outbox, preview, console and receipt.
+    fn deliver_routed(
+        &self,
+        mut receipt: DeliveryReceipt,
+        routed: &[Routed],
+        now: KstTime,
+    ) -> Result<(DeliveryReceipt, Published), StoreFault> {
+        let outbox = self.publish_outbox(&receipt, routed, now)?;
+        receipt.outbox_latest_path = Some(outbox.latest_ref.to_owned());
+        receipt.outbox_snapshot_path = Some(outbox.snapshot_ref.clone());
+        receipt.preview_ref = Some(self.publish_outbox_preview(now)?.snapshot_ref);
+        self.store.write_document(layout::CONSOLE_OUT, &console_out(&receipt, routed))?;
+        self.store.append(layout::DELIVERY_RECEIPTS, &line_of(&receipt)?, Durability::Durable)?;
+        self.store.write_document(layout::DELIVERY, &receipt)?;
+        Ok((receipt, outbox))
     }
 
     fn messages_of_pc(&self) -> Found {

@@ -1,6 +1,7 @@
 //! PUSH_SEND_RECEIPT_V1: one message leaves, if everything allows it, and at most once.
 //!
-//! Before the channel is called the windows are used up and a line with decision ATTEMPTED is on the disk. A process that
+//! Before the channel is called the windows are used up, and an audit entry and a line with decision ATTEMPTED are on the
+//! disk. A process that
 //! is killed during the call therefore neither sends again nor forgets that it may have sent.
 
 use super::FORMATTER;
@@ -115,7 +116,10 @@ impl Ops {
         if let Err(refused) = window::use_up(&self.store, &ready.window_id, sending.actor, &reason, now)? {
             return Ok(Attempt { receipt: refused_late(receipt, refused), windows: Windows::Kept });
         }
-        self.store.append(layout::SEND_RECEIPTS, &line_of(&receipt)?, Durability::Durable)?;
+        let line = line_of(&receipt)?;
+        Gates::new(&self.store).recorded(sending.actor, change_of(&receipt), now, || {
+            self.store.append(layout::SEND_RECEIPTS, &line, Durability::Durable)
+        })?;
         // Somebody may have closed a switch while this was written.
         if let Err(refused) = switches_allow(&Gates::new(&self.store).switches()) {
             return Ok(Attempt { receipt: refused_late(receipt, refused), windows: Windows::Used });
@@ -141,9 +145,22 @@ impl Ops {
         }
     }
 
-    /// Stores a receipt: the line first, then snapshot and latest, then the audit entry.
+    /// Stores a receipt. A refusal is recorded before; what became of an attempt is kept in any case, as the attempt itself
+    /// was recorded before its call.
     pub(super) fn publish_send(&self, receipt: SendReceipt, actor: &Actor) -> Result<SendOutcome, StoreFault> {
         let now = self.clock.now();
+        let change = change_of(&receipt);
+        let gates = Gates::new(&self.store);
+        if !receipt.decision.is_some_and(SendDecision::is_attempt) {
+            return gates.recorded(actor, change, now, || self.keep_send(receipt, now));
+        }
+        let kept = self.keep_send(receipt, now)?;
+        gates.record(actor, change, now)?;
+        Ok(kept)
+    }
+
+    /// Writes the line first, then snapshot and latest.
+    fn keep_send(&self, receipt: SendReceipt, now: KstTime) -> Result<SendOutcome, StoreFault> {
         let preview = layout::PREVIEW.latest;
         let receipt = SendReceipt {
             preview_ref: resolves(&self.store, preview).then(|| preview.to_owned()),
@@ -163,18 +180,21 @@ impl Ops {
             snapshot_ref: Some(snapshot_ref.to_owned()),
             ..receipt.clone()
         })?;
-        let change = Change {
-            action: "push.send",
-            target: published.snapshot_ref.clone(),
-            reason: receipt.blocked_reason.clone().unwrap_or_default(),
-            before: serde_json::Value::Null,
-            after: serde_json::json!({
-                "send_id": receipt.send_id, "decision": receipt.decision, "message_id": receipt.message_id,
-                "http_status": receipt.http_status, "error_class": receipt.error_class,
-            }),
-        };
-        Gates::new(&self.store).record(actor, change, now)?;
         Ok(SendOutcome { receipt, published })
+    }
+}
+
+/// What a receipt says, for the audit trail.
+fn change_of(receipt: &SendReceipt) -> Change {
+    Change {
+        action: "push.send",
+        target: layout::SEND.latest.to_owned(),
+        reason: receipt.blocked_reason.clone().unwrap_or_default(),
+        before: serde_json::Value::Null,
+        after: serde_json::json!({
+            "send_id": receipt.send_id, "decision": receipt.decision, "message_id": receipt.message_id,
+            "http_status": receipt.http_status, "error_class": receipt.error_class,
+        }),
     }
 }
 

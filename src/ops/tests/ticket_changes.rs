@@ -231,11 +231,13 @@ proptest! {
 }
 
 #[test]
-fn a_ticket_line_that_cannot_be_written_is_recorded_nowhere() {
+fn a_ticket_line_that_cannot_be_written_is_recorded_as_a_failure() {
     let site = Site::empty();
     std::fs::create_dir_all(site.store.path(layout::TICKET_REQUESTS)).expect("made");
     assert!(matches!(site.ops().create_ticket(&draft(), &actor()), Err(TicketFault::Store(_))));
-    assert_eq!(lines(&site, layout::AUDIT), 0);
+    let trail = String::from_utf8(site.store.read(layout::AUDIT).expect("read").expect("there")).expect("text");
+    let failed: Vec<bool> = trail.lines().map(|line| line.contains(r#""outcome":"FAILED""#)).collect();
+    assert_eq!(failed, [false, true], "{trail}");
 }
 
 #[test]
@@ -250,12 +252,64 @@ fn a_ticket_whose_results_cannot_be_read_is_not_taken() {
 }
 
 #[test]
-fn a_change_that_cannot_be_audited_says_so_and_its_line_stands() {
+fn a_change_that_cannot_be_recorded_is_not_made() {
     let site = Site::empty();
     let ops = site.ops();
     std::fs::create_dir_all(site.store.path(layout::AUDIT)).expect("made");
-    assert!(matches!(ops.create_ticket(&draft(), &actor()), Err(TicketFault::Unaudited(_))));
-    assert_eq!(states(&ops).len(), 1);
+    assert!(matches!(ops.create_ticket(&draft(), &actor()), Err(TicketFault::Store(_))));
+    assert_eq!(states(&ops).len(), 0, "nothing on the board");
+    for id in ["open", "taken"] {
+        let line = format!(r#"{{"request_id":"{id}","requested_at":"2026-11-01T20:00:00+09:00"}}"#);
+        site.line(layout::TICKET_REQUESTS, &line);
+    }
+    let line = r#"{"request_id":"taken","status":"IN_PROGRESS","processed_at":"2026-11-01T20:00:00+09:00"}"#;
+    site.line(layout::TICKET_RESULTS, line);
+    let end = Completion { message: "m".to_owned(), ..Completion::default() };
+    assert!(ops.consume_ticket("open", "p", &actor()).is_err());
+    assert!(ops.complete_ticket("taken", &end, &actor()).is_err());
+    assert!(ops.reap_tickets(0, 1, &actor()).is_err() && ops.work_one_ticket(&actor()).is_err());
+    assert_eq!([state_of(&ops, "open"), state_of(&ops, "taken")], [TicketState::Open, IN_PROGRESS]);
+    assert_eq!((lines(&site, layout::TICKET_RESULTS), lines(&site, layout::TICKET_RECEIPTS)), (1, 0));
+}
+
+#[test]
+fn a_text_that_is_too_long_is_refused_by_the_name_of_its_member() {
+    let site = Site::empty();
+    let ops = site.ops();
+    let text = |length: usize| "가".repeat(length);
+    let name = |fault: TicketFault| if let TicketFault::Payload(fault) = fault { fault.field } else { "none" };
+    let with = |payload: String| TicketDraft {
+        payload: Json::parse(format!(r#"{{"mode":"FULL","x":{payload}}}"#).as_bytes()).expect("JSON"),
+        ..draft()
+    };
+    let traced = |length| TicketDraft { trace_id: Some(text(length)), ..draft() };
+    for (draft, want) in [
+        (traced(201), "trace_id"),
+        (with(format!("\"{}\"", "x".repeat(17 << 10))), "payload"),
+        (with(format!("{}{}", "[".repeat(16), "]".repeat(16))), "payload"),
+    ] {
+        assert_eq!(ops.create_ticket(&draft, &actor()).map_err(name).err(), Some(want));
+    }
+    assert_eq!((lines(&site, layout::TICKET_REQUESTS), lines(&site, layout::AUDIT)), (0, 0));
+    let id = ops.create_ticket(&traced(200), &actor()).expect("made").request_id;
+    assert_eq!(ops.consume_ticket(&text(201), "p", &actor()).map_err(name).err(), Some("request_id"));
+    assert_eq!(ops.consume_ticket(&id, &text(201), &actor()).map_err(name).err(), Some("processor_id"));
+    ops.consume_ticket(&id, &text(200), &actor()).expect("taken");
+    let fits = Completion {
+        message: text(2000),
+        processor: text(200),
+        artifacts: vec![text(512); 64],
+        ..Completion::default()
+    };
+    for (end, want) in [
+        (Completion { message: text(2001), ..fits.clone() }, "message"),
+        (Completion { processor: text(201), ..fits.clone() }, "processor_id"),
+        (Completion { artifacts: vec![text(513)], ..fits.clone() }, "artifacts"),
+        (Completion { artifacts: vec![text(1); 65], ..fits.clone() }, "artifacts"),
+    ] {
+        assert_eq!(ops.complete_ticket(&id, &end, &actor()).map_err(name).err(), Some(want));
+    }
+    ops.complete_ticket(&id, &fits, &actor()).expect("finished");
 }
 
 #[test]
@@ -311,7 +365,28 @@ impl ParseRef for str {
 }
 
 #[test]
-fn a_ticket_without_any_time_is_stale_and_one_from_the_future_is_not() {
+fn one_run_of_the_reaper_fails_a_thousand_at_most_with_one_entry_and_one_write() {
+    let writes = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let seen = writes.clone();
+    let site = Site::empty();
+    let ops = site.ops_observed(std::sync::Arc::new(move |path: &std::path::Path| {
+        let is_result = path.to_string_lossy().ends_with("ticket_results.jsonl");
+        seen.fetch_add(usize::from(is_result), std::sync::atomic::Ordering::SeqCst);
+    }));
+    let at = "2026-11-01T20:00:00+09:00";
+    let all = |more: &str| (0..1003).map(|n| format!("{{\"request_id\":\"t{n}\",{more}}}\n")).collect::<String>();
+    let taken = format!(r#""status":"IN_PROGRESS","processed_at":"{at}""#);
+    site.store.write(layout::TICKET_REQUESTS, all(&format!(r#""requested_at":"{at}""#)).as_bytes()).expect("written");
+    site.store.write(layout::TICKET_RESULTS, all(&taken).as_bytes()).expect("written");
+    let done = ops.reap_tickets(0, usize::MAX, &actor()).expect("reaped");
+    assert_eq!((done.stale_count, done.cleaned_count), (1003, 1000));
+    assert_eq!((lines(&site, layout::TICKET_RESULTS), lines(&site, layout::AUDIT)), (2003, 1));
+    assert_eq!(writes.load(std::sync::atomic::Ordering::SeqCst), 1);
+    assert_eq!(ops.reap_tickets(0, usize::MAX, &actor()).expect("reaped").cleaned_count, 3);
+}
+
+#[test]
+fn a_ticket_without_any_time_is_stale_and_one_from_the_future_has_none() {
     let site = Site::empty();
     let ops = site.ops();
     for (id, requested, processed) in [
@@ -319,6 +394,8 @@ fn a_ticket_without_any_time_is_stale_and_one_from_the_future_is_not() {
         ("only-asked", "2026-11-18T20:00:00+09:00", "y"),
         ("asked-now", "2026-11-20T20:00:00+09:00", "y"),
         ("future", "2026-11-18T20:00:00+09:00", "2027-01-01T00:00:00+09:00"),
+        ("all future", "2027-01-01T00:00:00+09:00", "2027-01-01T00:00:00+09:00"),
+        ("a little ahead", "2026-11-18T20:00:00+09:00", "2026-11-20T20:04:59+09:00"),
         ("old form", "2026-11-18T20:00:00", "2026-11-18T20:00:00.123456"),
     ] {
         site.line(layout::TICKET_REQUESTS, &format!(r#"{{"request_id":"{id}","requested_at":"{requested}"}}"#));
@@ -326,12 +403,14 @@ fn a_ticket_without_any_time_is_stale_and_one_from_the_future_is_not() {
         site.line(layout::TICKET_RESULTS, &line);
     }
     let done = ops.reap_tickets(86_400, 50, &actor()).expect("reaped");
-    assert_eq!((done.stale_count, done.cleaned_count), (3, 3));
+    assert_eq!((done.stale_count, done.cleaned_count), (5, 5));
     for (id, want) in [
         ("no-time", FAILED),
         ("only-asked", FAILED),
         ("asked-now", IN_PROGRESS),
-        ("future", IN_PROGRESS),
+        ("future", FAILED),
+        ("all future", FAILED),
+        ("a little ahead", IN_PROGRESS),
         ("old form", FAILED),
     ] {
         assert_eq!(state_of(&ops, id), want, "{id}");

@@ -304,6 +304,7 @@ fn a_second_worker_waits_for_nobody_and_takes_nothing() {
         ("unreadable", "{", 590, "SKIPPED"),
         ("another program, too old", r#"{"run_id":"x","locked_at":"2026-11-20T20:00:00"}"#, 660, "NONE"),
         ("unreadable, too old", "{", 660, "NONE"),
+        ("from the future", r#"{"run_id":"x"}"#, -70, "NONE"),
         ("a dead worker of ours", r#"{"pid":4000000,"run_id":"x"}"#, 0, "NONE"),
         ("let go", "", 0, "NONE"),
     ] {

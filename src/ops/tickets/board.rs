@@ -73,24 +73,36 @@ impl Ops {
     }
 }
 
-/// The request lines behind some tickets; `None` for one whose line is no longer where it was.
-pub(in crate::ops) fn request_rows(store: &Store, spots: &[Spot]) -> Result<Vec<Option<RequestRow>>, StoreFault> {
+/// What `keep` leaves of the request lines behind some tickets; `None` for one whose line is no longer where it was.
+pub(in crate::ops) fn request_rows(
+    store: &Store,
+    spots: &[Spot],
+    keep: impl Fn(RequestRow) -> RequestRow,
+) -> Result<Vec<Option<RequestRow>>, StoreFault> {
     let offsets: Vec<u64> = spots.iter().map(|spot| spot.request).collect();
-    let lines = store.lines_at(layout::TICKET_REQUESTS, &offsets)?;
-    Ok(lines.into_iter().map(|line| RequestRow::read(unmarked(&line?))).collect())
+    store.lines_at(layout::TICKET_REQUESTS, &offsets, |line| RequestRow::read(unmarked(line)).map(&keep))
 }
 
-/// The newest result lines behind some tickets; `None` for a ticket without one.
-pub(in crate::ops) fn result_rows(store: &Store, spots: &[Spot]) -> Result<Vec<Option<ResultRow>>, StoreFault> {
+/// What `keep` leaves of the newest result lines behind some tickets; `None` for a ticket without one.
+pub(in crate::ops) fn result_rows(
+    store: &Store,
+    spots: &[Spot],
+    keep: impl Fn(ResultRow) -> ResultRow,
+) -> Result<Vec<Option<ResultRow>>, StoreFault> {
     let offsets: Vec<u64> = spots.iter().filter_map(|spot| spot.result).collect();
-    let lines = if offsets.is_empty() { Vec::new() } else { store.lines_at(layout::TICKET_RESULTS, &offsets)? };
-    let mut found = lines.into_iter().map(|line| ResultRow::read(unmarked(&line?)));
+    if offsets.is_empty() {
+        return Ok(vec![None; spots.len()]);
+    }
+    let read = |line: &[u8]| ResultRow::read(unmarked(line)).map(&keep);
+    let mut found = store.lines_at(layout::TICKET_RESULTS, &offsets, read)?.into_iter();
     Ok(spots.iter().map(|spot| spot.result.and_then(|_| found.next().flatten())).collect())
 }
 
 /// The rows of the board; `None` when a line is no longer where it was, as after a file was replaced.
 fn rows(store: &Store, spots: &[Spot]) -> Result<Option<Vec<BoardRow>>, StoreFault> {
-    let (requests, results) = (request_rows(store, spots)?, result_rows(store, spots)?);
+    // A foreign line may hold megabytes: each row is cut before the next line is read.
+    let requests = request_rows(store, spots, RequestRow::shown)?;
+    let results = result_rows(store, spots, ResultRow::shown)?;
     let rows = spots.iter().zip(requests).zip(results).map(|((spot, request), result)| {
         let request = request?;
         if spot.result.is_some() && result.as_ref().is_none_or(|result| result.request_id != request.request_id) {

@@ -1,8 +1,8 @@
 //! Changing tickets: one caller at a time over all processes, and the appended line is the truth.
 //!
 //! Whoever holds the lock of the tickets has read every line before it decides, so of many that take one ticket exactly
-//! one wins. The audit entry follows the line: what could not be written is never recorded as done. An entry that cannot
-//! be written after its line is a fault of its own, and the line stands.
+//! one wins. The audit entry comes before the line: a change that cannot be recorded is not made. A line that cannot be
+//! written after its entry gets a second entry that says so.
 
 use std::sync::MutexGuard;
 
@@ -19,8 +19,10 @@ use crate::contracts::ticket::TicketState;
 use crate::contracts::ticket::TicketStatus;
 use crate::contracts::ticket::documents::TicketRequest;
 use crate::contracts::ticket::documents::TicketResult;
+use crate::contracts::ticket::payload;
 use crate::contracts::ticket::payload::PayloadFault;
 use crate::contracts::ticket::payload::RequestType;
+use crate::contracts::ticket::payload::limited;
 use crate::gates::Change;
 use crate::gates::Gates;
 use crate::ops::Memory;
@@ -35,10 +37,17 @@ use crate::store::layout;
 use crate::time::KstTime;
 use crate::time::Stamp;
 
+/// Longest id or name, message and artifact, in characters, and most artifacts: every text that is stored is read again
+/// for each board.
+const MAX_NAME: usize = 200;
+const MAX_MESSAGE: usize = 2000;
+const MAX_ARTIFACT: usize = 512;
+const MAX_ARTIFACTS: usize = 64;
+
 /// A ticket was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum TicketFault {
-    /// A member of the payload is missing or wrong.
+    /// A member of the request or of its payload is missing, wrong or too long.
     #[error(transparent)]
     Payload(#[from] PayloadFault),
     /// Nobody asked for such a ticket.
@@ -55,9 +64,6 @@ pub enum TicketFault {
     /// A file cannot be read or written; whether the line was written is not known.
     #[error(transparent)]
     Store(#[from] StoreFault),
-    /// The line was written, its audit entry was not.
-    #[error("the ticket's line stands, but the audit trail was not written: {0}")]
-    Unaudited(#[source] StoreFault),
 }
 
 /// A ticket that somebody asks for.
@@ -117,13 +123,16 @@ impl Ops {
     /// Opens a ticket. Its line is on the disk when this returns.
     ///
     /// # Errors
-    /// The payload is wrong, or a line cannot be written.
+    /// The payload is wrong, a text is too long, or a line cannot be written.
     pub fn create_ticket(&self, draft: &TicketDraft, actor: &Actor) -> Result<TicketRequest, TicketFault> {
         draft.kind.check(&draft.payload)?;
+        limited("trace_id", draft.trace_id.as_deref().unwrap_or_default(), MAX_NAME)?;
+        let written = draft.payload.canonical(Text::Raw);
+        payload::is_small(&written)?;
         let _held = self.store.exclusive(layout::TICKETS_LOCK)?;
         // The time under the lock, so that the order of the lines is the order of their times.
         let now = self.clock.now();
-        let payload = RawValue::from_string(draft.payload.canonical(Text::Raw)).map_err(unrendered)?;
+        let payload = RawValue::from_string(written).map_err(unrendered)?;
         let request = TicketRequest {
             schema: "TICKET_REQUEST_V1".to_owned(),
             request_id: uuid::Uuid::new_v4().to_string(),
@@ -133,7 +142,7 @@ impl Ops {
             status: TicketState::Open.as_str().to_owned(),
             trace_id: draft.trace_id.clone(),
         };
-        self.store.append(layout::TICKET_REQUESTS, &line_of(&request)?, Durability::Durable)?;
+        let line = line_of(&request)?;
         let reason = draft.payload.get("reason").and_then(Json::as_str).unwrap_or_default().to_owned();
         let change = Change {
             action: "ticket.create",
@@ -142,7 +151,8 @@ impl Ops {
             before: serde_json::Value::Null,
             after: json!({"status": request.status, "request_type": request.request_type}),
         };
-        Gates::new(&self.store).record(actor, change, now).map_err(TicketFault::Unaudited)?;
+        Gates::new(&self.store)
+            .recorded(actor, change, now, || self.store.append(layout::TICKET_REQUESTS, &line, Durability::Durable))?;
         Ok(request)
     }
 
@@ -151,14 +161,15 @@ impl Ops {
     /// # Errors
     /// There is no such ticket, it is not open, or a file cannot be read or written.
     pub fn consume_ticket(&self, id: &str, processor: &str, actor: &Actor) -> Result<TicketResult, TicketFault> {
-        let mut desk = self.ticket_desk()?;
+        limited("request_id", id, MAX_NAME)?;
+        limited("processor_id", processor, MAX_NAME)?;
+        let desk = self.ticket_desk()?;
         let spot = desk.find(id)?;
         if spot.state != TicketState::Open {
             return Err(TicketFault::Conflict { verb: "consume", state: spot.state });
         }
         let result = desk.result(id, TicketStatus::InProgress, processor, TAKEN);
-        desk.append_result(&result)?;
-        desk.record("ticket.consume", actor, spot.state, &result)?;
+        desk.change("ticket.consume", actor, spot.state, &result)?;
         Ok(result)
     }
 
@@ -167,7 +178,9 @@ impl Ops {
     /// # Errors
     /// There is no such ticket, it is not in progress, or a file cannot be read or written.
     pub fn complete_ticket(&self, id: &str, end: &Completion, actor: &Actor) -> Result<TicketResult, TicketFault> {
-        let mut desk = self.ticket_desk()?;
+        limited("request_id", id, MAX_NAME)?;
+        end.check()?;
+        let desk = self.ticket_desk()?;
         let spot = desk.find(id)?;
         if spot.state != TicketState::Has(TicketStatus::InProgress) {
             return Err(TicketFault::Conflict { verb: "complete", state: spot.state });
@@ -176,8 +189,7 @@ impl Ops {
             artifacts: end.artifacts.clone(),
             ..desk.result(id, end.done.status(), &end.processor, &end.message)
         };
-        desk.append_result(&result)?;
-        desk.record("ticket.complete", actor, spot.state, &result)?;
+        desk.change("ticket.complete", actor, spot.state, &result)?;
         Ok(result)
     }
 
@@ -185,6 +197,17 @@ impl Ops {
     pub(in crate::ops) fn ticket_desk(&self) -> Result<Desk<'_>, StoreFault> {
         let held = self.store.exclusive(layout::TICKETS_LOCK)?;
         Ok(Desk { ops: self, now: self.clock.now(), _held: held })
+    }
+}
+
+impl Completion {
+    fn check(&self) -> Result<(), PayloadFault> {
+        limited("processor_id", &self.processor, MAX_NAME)?;
+        limited("message", &self.message, MAX_MESSAGE)?;
+        if self.artifacts.len() > MAX_ARTIFACTS {
+            return Err(PayloadFault { field: "artifacts", why: format!("must be at most {MAX_ARTIFACTS} texts") });
+        }
+        self.artifacts.iter().try_for_each(|artifact| limited("artifacts", artifact, MAX_ARTIFACT))
     }
 }
 
@@ -211,7 +234,7 @@ impl Desk<'_> {
     }
 
     /// The ticket of an id.
-    pub(in crate::ops) fn find(&mut self, id: &str) -> Result<Spot, TicketFault> {
+    pub(in crate::ops) fn find(&self, id: &str) -> Result<Spot, TicketFault> {
         let key = key_of(id).ok_or(TicketFault::NotFound)?;
         self.book(|book| book.find(&key))?.ok_or(TicketFault::NotFound)
     }
@@ -241,24 +264,31 @@ impl Desk<'_> {
         }
     }
 
-    pub(in crate::ops) fn append_result(&mut self, result: &TicketResult) -> Result<(), StoreFault> {
-        self.append(Source::Results, result)
-    }
-
     /// Appends a line that is on the disk when this returns.
-    pub(in crate::ops) fn append<T: Serialize>(&mut self, source: Source, line: &T) -> Result<(), StoreFault> {
-        self.store().append(source.file(), &line_of(line)?, Durability::Durable)
+    pub(in crate::ops) fn append<T: Serialize>(&self, source: Source, line: &T) -> Result<(), StoreFault> {
+        self.append_all(source, std::slice::from_ref(line))
     }
 
-    /// Records a change of one ticket.
-    pub(in crate::ops) fn record(
+    /// Appends some lines together, with one wait for the disk.
+    pub(in crate::ops) fn append_all<T: Serialize>(&self, source: Source, lines: &[T]) -> Result<(), StoreFault> {
+        let lines = lines.iter().map(line_of).collect::<Result<Vec<String>, StoreFault>>()?;
+        self.store().append_all(source.file(), &lines, Durability::Durable)
+    }
+
+    /// Records a change of one ticket, then appends the result line that makes it.
+    pub(in crate::ops) fn change(
         &self,
         action: &'static str,
         actor: &Actor,
         before: TicketState,
         after: &TicketResult,
-    ) -> Result<(), TicketFault> {
-        let change = Change {
+    ) -> Result<(), StoreFault> {
+        self.recorded(actor, Self::change_of(action, before, after), || self.append(Source::Results, after))
+    }
+
+    /// What a result line changes.
+    pub(in crate::ops) fn change_of(action: &'static str, before: TicketState, after: &TicketResult) -> Change {
+        Change {
             action,
             target: after.request_id.clone(),
             reason: after.message.clone(),
@@ -268,13 +298,17 @@ impl Desk<'_> {
                 "result_id": after.result_id,
                 "processor_id": after.processor_id,
             }),
-        };
-        self.audit(actor, change)
+        }
     }
 
-    /// Records any change made under this lock.
-    pub(in crate::ops) fn audit(&self, actor: &Actor, change: Change) -> Result<(), TicketFault> {
-        Gates::new(self.store()).record(actor, change, self.now).map(drop).map_err(TicketFault::Unaudited)
+    /// Records any change, then makes it under this lock.
+    pub(in crate::ops) fn recorded(
+        &self,
+        actor: &Actor,
+        change: Change,
+        act: impl FnOnce() -> Result<(), StoreFault>,
+    ) -> Result<(), StoreFault> {
+        Gates::new(self.store()).recorded(actor, change, self.now, act)
     }
 }
 

@@ -9,6 +9,7 @@ use super::change::TicketFault;
 use crate::contracts::Document as _;
 use crate::contracts::GateMode;
 use crate::contracts::Json;
+use crate::contracts::Text;
 use crate::contracts::actor::Actor;
 use crate::contracts::ticket::documents::Check;
 use crate::contracts::ticket::documents::CheckStatus;
@@ -16,6 +17,7 @@ use crate::contracts::ticket::documents::Checks;
 use crate::contracts::ticket::documents::Preflight;
 use crate::contracts::ticket::documents::SafetyChecks;
 use crate::contracts::ticket::payload::RequestType;
+use crate::contracts::ticket::payload::is_small;
 use crate::gates::Change;
 use crate::gates::Gates;
 use crate::ops::Ops;
@@ -166,6 +168,7 @@ impl Ops {
         actor: &Actor,
     ) -> Result<(Preflight, String), TicketFault> {
         kind.check(payload)?;
+        is_small(&payload.canonical(Text::Raw))?;
         let now = self.clock.now();
         let safety = Safety::read(&self.store, Some(kind), now);
         let (preflight, path) = self.preflight(id, kind, &safety, now)?.ok_or(TicketFault::NotFound)?;
@@ -176,7 +179,7 @@ impl Ops {
             before: serde_json::Value::Null,
             after: json!({"decision": preflight.decision}),
         };
-        Gates::new(&self.store).record(actor, change, now).map_err(TicketFault::Unaudited)?;
+        Gates::new(&self.store).record(actor, change, now)?;
         Ok((preflight, path))
     }
 
