@@ -188,7 +188,7 @@ fn what_cannot_be_recorded_is_neither_sent_nor_delivered() {
     std::fs::create_dir_all(site.store.path(layout::AUDIT)).expect("made");
     let before = read(&site.store, layout::OUTBOX.latest);
     assert_eq!(site.post(SEND, None).status, 500);
-    assert_eq!(site.post("/api/push/delivery/run", None).status, 500);
+    assert_eq!(site.post("/api/push/delivery/run?confirm=true", None).status, 500);
     assert_eq!((fake.seen().len(), read(&site.store, layout::OUTBOX.latest)), (0, before));
     assert!(lines(&site.store, layout::SEND_RECEIPTS).is_empty());
 }
