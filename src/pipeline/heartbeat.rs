@@ -66,14 +66,14 @@ pub(super) fn started(store: &Store, record: &RunRecord, now: KstTime) -> Result
     heartbeat.exit_code = None;
     heartbeat.reason = None;
     heartbeat.next_due_at = next_due(now).map(Stamp::of);
-    store.write_document(layout::HEARTBEAT, &heartbeat)
+    store.write_document_view(layout::HEARTBEAT, &heartbeat)
 }
 
 /// Writes how a run has ended, and says how the runs stand since.
 pub(super) fn ended(store: &Store, record: &RunRecord, now: KstTime) -> Result<Heartbeat, StoreFault> {
     let mut heartbeat = after(store, record, now);
     heartbeat.next_due_at = next_due(now).map(Stamp::of);
-    store.write_document(layout::HEARTBEAT, &heartbeat)?;
+    store.write_document_view(layout::HEARTBEAT, &heartbeat)?;
     Ok(heartbeat)
 }
 

@@ -251,6 +251,15 @@ impl Store {
         self.write(relative, &bytes)
     }
 
+    /// Replaces a document that only repeats what a record holds: atomically, but without waiting for the disk.
+    ///
+    /// # Errors
+    /// The document cannot be rendered or the file not be written.
+    pub fn write_document_view<D: Document>(&self, relative: &str, document: &D) -> Result<(), StoreFault> {
+        let bytes = document.to_bytes().map_err(|fault| StoreFault::new("render", relative)(unrendered(&fault)))?;
+        self.write_view(relative, &bytes)
+    }
+
     /// Appends one line.
     ///
     /// # Errors
