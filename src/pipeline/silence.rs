@@ -95,7 +95,7 @@ pub fn check_heartbeat(check: &SilenceCheck<'_>, control: &Control) -> Alarm {
         why,
         since,
         bad_runs: heartbeat.consecutive_failures,
-        lines: last_lines(&beside(check), layout::SUMMARY_LOG),
+        lines: beside(check).map(|store| last_lines(&store, layout::SUMMARY_LOG)).unwrap_or_default(),
         next: "daily_ops explain".to_owned(),
     };
     let text = format!("{}\n{}", alert.title, alert.text(check.lang));
@@ -103,11 +103,12 @@ pub fn check_heartbeat(check: &SilenceCheck<'_>, control: &Control) -> Alarm {
     Alarm { exit_code, line, alert: text.lines().map(str::to_owned).collect(), notified }
 }
 
-/// The workspace whose log belongs to the heartbeat: the one around the file, when it lies in a `state` directory.
-fn beside(check: &SilenceCheck<'_>) -> Store {
-    let HeartbeatSource::File(path) = &check.source else { return check.store.clone() };
+/// The workspace whose log belongs to the heartbeat: the one around the file, when it lies in a `state` directory. Of a
+/// backend or a lone copy nothing is shown: the log that lies here is that of another machine.
+fn beside(check: &SilenceCheck<'_>) -> Option<Store> {
+    let HeartbeatSource::File(path) = &check.source else { return None };
     let around = path.parent().filter(|state| state.ends_with("state")).and_then(std::path::Path::parent);
-    around.map_or_else(|| check.store.clone(), Store::new)
+    around.map(Store::new)
 }
 
 fn tell(check: &SilenceCheck<'_>, control: &Control, (title, text): (&str, &str), messenger: &Messenger) -> String {
