@@ -103,6 +103,7 @@ pub mod notify;
 pub mod ops;
 pub mod pc;
 pub mod pipeline;
+pub mod rehearsal;
 pub mod release;
 pub mod settings;
 pub mod store;

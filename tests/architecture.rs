@@ -30,6 +30,7 @@ const ALL: &[&str] = &[
     "pipeline",
     "pc",
     "backend",
+    "rehearsal",
     "cli",
 ];
 
@@ -38,7 +39,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("contracts", &["time"]),
     ("settings", &["contracts", "time"]),
-    ("telemetry", &["contracts", "time"]),
+    ("telemetry", &["contracts", "time", "store"]),
     ("store", &["contracts", "time"]),
     ("gates", &["contracts", "time", "store"]),
     // A service beside the gates: whether a message may leave is asked before it comes here.
@@ -55,7 +56,12 @@ const TABLE: &[(&str, &[&str])] = &[
     ("pipeline", &["contracts", "time", "store", "settings", "gates", "notify", "sync"]),
     // Publishing is git's work; bars, instruments, fees and indicators are shared with trading.
     ("pc", &["contracts", "time", "store", "settings", "sync", "trading"]),
-    ("backend", &["contracts", "time", "store", "settings", "gates", "notify", "ops", "release", "trading"]),
+    (
+        "backend",
+        &["contracts", "time", "store", "settings", "telemetry", "gates", "notify", "ops", "release", "trading"],
+    ),
+    // A visitor of the dashboard: it knows contracts and addresses, nothing of the server that it looks at.
+    ("rehearsal", &["contracts", "time", "store", "settings"]),
     ("cli", ALL),
 ];
 
@@ -85,13 +91,14 @@ const OWNED: &[(&str, &[&str], Tests)] = &[
     ("async fn", &["src/backend/"], Tests::Bound),
     ("async move", &["src/backend/"], Tests::Bound),
     (".await", &["src/backend/"], Tests::Bound),
-    ("ureq::", &["src/pipeline/", "src/trading/quotes/", "src/notify/"], Tests::Bound),
+    ("ureq::", &["src/pipeline/", "src/trading/quotes/", "src/notify/", "src/rehearsal/"], Tests::Bound),
+    ("tungstenite::", &["src/rehearsal/"], Tests::Bound),
     ("lettre::", &["src/notify/"], Tests::Bound),
     ("clap::", &["src/cli/"], Tests::Bound),
     ("anyhow::", &["src/cli/"], Tests::Bound),
     ("parquet::", &["src/pc/prices/"], Tests::Bound),
     ("plotters::", &["src/pc/chart/"], Tests::Bound),
-    ("maud::", &["src/pc/"], Tests::Bound),
+    ("maud::", &["src/pc/", "src/backend/"], Tests::Bound),
     ("indicatif::", &["src/cli/"], Tests::Bound),
     ("rayon::", &["src/pc/"], Tests::Bound),
     ("rusqlite", &[], Tests::Bound),

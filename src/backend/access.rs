@@ -25,15 +25,19 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Peers whose wrong tokens are counted at once.
 const PEERS: usize = 4096;
 
+/// Older names of the header; they hold the token alone.
+const PLAIN_HEADERS: [&str; 2] = ["x-ops-token", "x-admin-api-key"];
+
 const UNKNOWN_TOKEN: Refusal = Refusal {
     status: StatusCode::UNAUTHORIZED,
     code: "TOKEN_INVALID",
     message: "the token is not valid; make one with `daily_ops token create`",
 };
-const NO_TOKEN: Refusal = Refusal {
+/// There is no token, and one is needed.
+pub(super) const NO_TOKEN: Refusal = Refusal {
     status: StatusCode::UNAUTHORIZED,
     code: "TOKEN_REQUIRED",
-    message: "this server is open to other machines: send Authorization: Bearer <token>",
+    message: "a token is needed here: send Authorization: Bearer <token>",
 };
 const TOO_MANY: Refusal = Refusal {
     status: StatusCode::TOO_MANY_REQUESTS,
@@ -70,6 +74,11 @@ impl Access {
         Ok(self.extra.is_some() || gates.tokens()?.in_force().next().is_some())
     }
 
+    /// Whether a request shows a token at all, right or wrong.
+    pub(super) fn shows_token(&self, headers: &HeaderMap) -> bool {
+        headers.contains_key(header::AUTHORIZATION) || PLAIN_HEADERS.iter().any(|name| headers.contains_key(*name))
+    }
+
     /// Who asks, by the token of the request or by the machine that it comes from. `since` is a time that never jumps.
     pub(super) fn actor(
         &self,
@@ -79,7 +88,7 @@ impl Access {
         since: Duration,
     ) -> Result<Actor, Refusal> {
         let from = format!("http {peer}");
-        if !headers.contains_key(header::AUTHORIZATION) {
+        if !self.shows_token(headers) {
             return match self.reach {
                 Reach::Loopback => Ok(Actor::new("local_api", Role::Admin, from)),
                 Reach::Remote => Err(NO_TOKEN),
@@ -145,8 +154,16 @@ fn counted_as(peer: IpAddr) -> IpAddr {
     }
 }
 
-/// The token of exactly one well-formed `Authorization: Bearer` header.
+/// The token of exactly one well-formed header.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let plain: Vec<_> = PLAIN_HEADERS.iter().flat_map(|name| headers.get_all(*name)).collect();
+    if !headers.contains_key(header::AUTHORIZATION) {
+        let [only] = plain.as_slice() else { return None };
+        return only.to_str().ok().map(str::trim).filter(|token| !token.is_empty());
+    }
+    if !plain.is_empty() {
+        return None;
+    }
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next()?.to_str().ok()?;
     if values.next().is_some() {

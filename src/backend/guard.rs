@@ -64,6 +64,16 @@ pub(crate) fn host(headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {
     }
 }
 
+/// Whether the request names one of the hosts that the settings add, and no other.
+pub(crate) fn is_allowed(headers: &HeaderMap, uri: &Uri, allowed: &[String]) -> bool {
+    let listed = |authority: &str| {
+        let name = authority.split_once(':').map_or(authority, |(name, _port)| name);
+        allowed.iter().any(|host| host.eq_ignore_ascii_case(name))
+    };
+    let Some(named) = only(headers, header::HOST).filter(|named| listed(named)) else { return false };
+    uri.authority().is_none_or(|authority| authority.as_str().eq_ignore_ascii_case(named))
+}
+
 /// Checks that a change comes from a page of this server, or from no page at all.
 pub(crate) fn origin(headers: &HeaderMap) -> Result<(), Refusal> {
     if !headers.contains_key(header::ORIGIN) {

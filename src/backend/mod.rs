@@ -7,13 +7,17 @@
 mod access;
 mod body;
 mod cache;
+mod dash;
 mod guard;
 mod query;
 mod reply;
 mod routes;
 mod server;
 
+pub use dash::DashOptions;
+pub use dash::Keeping;
 pub use routes::Confirm;
+pub use routes::DASH_ROUTES;
 pub use routes::Kind;
 pub use routes::Member;
 pub use routes::ROUTES;

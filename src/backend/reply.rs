@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::body::Bytes;
+use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use axum::http::StatusCode;
 use axum::http::header;
@@ -28,6 +29,8 @@ pub(crate) struct Reply {
     pub(crate) body: Bytes,
     /// Where in the body the time of the request stands, when it stands there.
     pub(crate) stamped_at: Option<usize>,
+    /// Headers beside those of every JSON reply; they win.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// A JSON object whose keys keep the order in which they were given.
@@ -97,7 +100,7 @@ impl Fields {
 
     pub(crate) fn reply(self, status: StatusCode) -> Reply {
         let stamped_at = self.stamped_at;
-        Reply { status, body: Bytes::from(self.finish()), stamped_at }
+        Reply { stamped_at, ..Reply::new(status, Bytes::from(self.finish())) }
     }
 
     pub(crate) fn ok(self) -> Reply {
@@ -107,7 +110,7 @@ impl Fields {
     /// Wraps the object once more in `detail`, as the reference does with the errors it raises.
     pub(crate) fn wrapped(self, status: StatusCode) -> Reply {
         let body = format!("{{\"detail\":{}}}", self.finish());
-        Reply { status, body: Bytes::from(body), stamped_at: None }
+        Reply::new(status, Bytes::from(body))
     }
 
     /// The object as a value of another one.
@@ -131,6 +134,17 @@ impl Fields {
 }
 
 impl Reply {
+    /// A body of JSON.
+    pub(crate) fn new(status: StatusCode, body: Bytes) -> Self {
+        Self { status, body, stamped_at: None, headers: Vec::new() }
+    }
+
+    /// With one more header; a value that no header can hold is left out.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: &str) -> Self {
+        self.headers.extend(HeaderValue::from_str(value).ok().map(|value| (name, value)));
+        self
+    }
+
     /// An error in the shape of everything that the reference does not have.
     pub(crate) fn problem(status: StatusCode, code: &str, message: &str, now: KstTime) -> Self {
         Fields::new()
@@ -165,7 +179,11 @@ impl Reply {
 
     /// The reply as the server sends it.
     pub(crate) fn into_response(self) -> Response {
-        response(self.status, self.body)
+        let mut response = response(self.status, self.body);
+        for (name, value) in self.headers {
+            response.headers_mut().insert(name, value);
+        }
+        response
     }
 }
 

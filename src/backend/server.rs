@@ -28,6 +28,8 @@ use tokio::sync::watch;
 
 use super::access::Access;
 use super::access::Reach;
+use super::dash::Dash;
+use super::dash::DashOptions;
 use super::routes;
 use super::routes::Bounds;
 use super::routes::Peer;
@@ -48,7 +50,7 @@ const BLOCKING_THREADS: usize = 8;
 const LIFE_CHECK: Duration = Duration::from_millis(500);
 
 /// Where and how to serve.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ServeOptions {
     /// The address; any but a loopback one only with [`ServeOptions::remote`].
     pub host: IpAddr,
@@ -62,6 +64,8 @@ pub struct ServeOptions {
     pub remote: bool,
     /// The hash of one more operator token, beside those of the workspace.
     pub operator_token: Option<TokenHash>,
+    /// The live side.
+    pub dash: DashOptions,
 }
 
 impl Default for ServeOptions {
@@ -73,6 +77,7 @@ impl Default for ServeOptions {
             workers: 2,
             remote: false,
             operator_token: None,
+            dash: DashOptions::default(),
         }
     }
 }
@@ -174,8 +179,9 @@ impl Server {
         let address = listener.local_addr().map_err(ServeFault::Threads)?;
         let runtime = runtime(options.workers).map_err(ServeFault::Threads)?;
         let bounds = Bounds { bytes: options.body_limit, time: limits.body, turn: limits.turn };
-        let router = routes::router(ops, access, bounds);
         let (stop, stopped) = watch::channel(false);
+        let dash = Dash::new(ops.shared_clock(), options.dash.clone(), stopped.clone());
+        let router = routes::router(ops, dash, access, bounds);
         let thread = std::thread::Builder::new()
             .name("backend".to_owned())
             .spawn(move || {

@@ -8,6 +8,8 @@ use super::context::Context;
 use super::exit::Failure;
 use super::output::Output;
 use super::quotes;
+use crate::backend::DashOptions;
+use crate::backend::Keeping;
 use crate::backend::ServeFault;
 use crate::backend::ServeOptions;
 use crate::backend::Server;
@@ -26,14 +28,20 @@ use crate::time::Clock as _;
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
 
 pub(super) fn serve(context: &mut Context, args: &ServeArgs, output: &Output) -> Result<u8, Failure> {
-    context.apply(&[("serve.port", args.port.map(|port| port.to_string())), ("serve.host", args.host.clone())])?;
+    let bind = context.settings.serve.bind;
+    let host = args.host.clone().unwrap_or_else(|| bind.ip().to_string());
+    let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host };
+    let asked = args.host.is_some() || args.port.is_some();
+    let wanted = asked.then(|| format!("{host}:{}", args.port.unwrap_or_else(|| bind.port())));
+    context.apply(&[("serve.bind", wanted)])?;
     for warning in &context.settings.warnings {
         output.story(&format!("⚠️ {warning}"));
     }
     context.heed_signals()?;
     init_logging();
     let serve = &context.settings.serve;
-    let options = ServeOptions { remote: serve.remote, ..options(&context.settings, serve.host, serve.port, 2)? };
+    let options =
+        ServeOptions { remote: serve.remote, ..options(&context.settings, serve.bind.ip(), serve.bind.port(), 2)? };
     let server = Server::start(ops(context), &options).map_err(told)?;
     let url = server.url();
     let root = context.store.root();
@@ -63,7 +71,13 @@ fn options(settings: &Settings, host: IpAddr, port: u16, workers: usize) -> Resu
     let token = settings.operator_token().map_err(|faults| Failure::Usage(faults.to_string()))?;
     let operator_token = token.map(|token| TokenHash::of(token.expose()));
     let body_limit = usize::try_from(settings.serve.body_limit).unwrap_or(usize::MAX);
-    Ok(ServeOptions { host, port, body_limit, workers, remote: false, operator_token })
+    let dash = DashOptions {
+        settings: settings.dashboard.clone(),
+        lang: settings.output.lang,
+        journal: Keeping::Memory,
+        config_warnings: settings.warnings.clone(),
+    };
+    Ok(ServeOptions { host, port, body_limit, workers, remote: false, operator_token, dash })
 }
 
 /// The domain behind a backend; its policy is read again for every use, so that a new key counts at once.

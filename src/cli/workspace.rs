@@ -42,6 +42,8 @@ const IGNORED: &str = "\
 /reports/phase_c/snapshots/
 /state/locks/
 /state/secrets/
+/state/ops_token
+/state/kill_switch.json
 /state/portfolio/
 /state/settings/
 /state/watchlist/

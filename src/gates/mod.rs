@@ -13,6 +13,7 @@
 mod approval;
 mod audit;
 mod head;
+mod kill;
 mod once;
 mod real;
 mod safer;
@@ -27,6 +28,8 @@ pub use crate::contracts::audit::AuditEntry;
 pub use approval::ApprovalFault;
 pub use approval::LatestApproval;
 pub use audit::Change;
+pub use kill::KillReading;
+pub use kill::STATE_UNREADABLE;
 pub use once::OnceADay;
 pub use real::RealEnable;
 pub use safer::Shortfall;

@@ -229,6 +229,12 @@ impl Ops {
         &*self.clock
     }
 
+    /// The clock, to be kept by somebody else as well.
+    #[must_use]
+    pub fn shared_clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
     /// The newest recommendation as stored. One of no known decision, or with another content than it states, is damaged.
     #[must_use]
     pub fn latest_reco(&self) -> Stored<RecoReport> {

@@ -40,8 +40,14 @@ pub enum Kind {
     Branch,
     /// The name of a git remote.
     Remote,
-    /// An address to listen on.
+    /// An address and a port to listen on.
     Listener,
+    /// A path below the workspace.
+    InWorkspace,
+    /// Origins of web pages, separated by commas.
+    Origins,
+    /// Names of hosts, separated by commas.
+    Hosts,
     /// Yes or no.
     Switch,
     /// `1` is yes; every other text is no.
@@ -120,7 +126,10 @@ impl fmt::Display for Kind {
             Self::Date => f.write_str("a day YYYY-MM-DD"),
             Self::Branch => f.write_str("the name of a branch"),
             Self::Remote => f.write_str("the name of a git remote, not its address"),
-            Self::Listener => f.write_str("an IP address; other than loopback only with serve.remote"),
+            Self::Listener => f.write_str("an address IP:PORT; other than loopback only with serve.remote"),
+            Self::InWorkspace => f.write_str("a path below the workspace, without .."),
+            Self::Origins => f.write_str("origins such as http://localhost:3000, separated by commas"),
+            Self::Hosts => f.write_str("names of hosts without a port, separated by commas"),
             Self::Switch => f.write_str("true or false"),
             Self::OnlyOne => f.write_str("exactly 1, in the file true; anything else is no"),
             Self::Word(words) => write!(f, "one of {}", words.join(", ")),

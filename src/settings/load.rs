@@ -240,15 +240,15 @@ impl Loading {
     /// An address that other machines reach is a decision of its own.
     fn listener(&mut self) {
         let serve = &self.settings.serve;
-        if serve.host.is_loopback() || serve.remote {
+        if serve.bind.ip().is_loopback() || serve.remote {
             return;
         }
         let rule = "must be a loopback address unless serve.remote is true";
-        let (host, key) = (serve.host.to_string(), "serve.host".to_owned());
+        let (host, key) = (serve.bind.to_string(), "serve.bind".to_owned());
         let index = knobs().iter().position(|knob| knob.key == key);
         let place = match index.and_then(|index| self.settings.applied.get(index)).map(|applied| applied.origin) {
             Some(Origin::File { line }) => Place::File { line: Some(line), key: Some(key) },
-            Some(Origin::Env) => Place::Env { name: "DAILY_OPS_HOST".to_owned() },
+            Some(Origin::Env) => Place::Env { name: "OPS_BIND".to_owned() },
             Some(Origin::Flag) => Place::Flag { key },
             Some(Origin::Default) | None => Place::Default { key },
         };
@@ -311,7 +311,7 @@ fn distance(from: &str, to: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
-    use std::net::IpAddr;
+    use std::net::SocketAddr;
     use std::time::Duration;
 
     use tempfile::TempDir;
@@ -362,7 +362,7 @@ mod tests {
         assert_eq!(settings.pipeline.max_late, Duration::from_secs(6 * 3600));
         assert_eq!(settings.pipeline.cycle_limit, Duration::from_secs(120));
         assert_eq!(settings.pipeline.trigger, None);
-        assert_eq!(settings.serve.host, IpAddr::from([127, 0, 0, 1]));
+        assert_eq!(settings.serve.bind, SocketAddr::from(([127, 0, 0, 1], 8000)));
         assert_eq!(settings.serve.body_limit, 1 << 20);
         assert_eq!(settings.bundle.staleness, Staleness::Sessions);
         assert_eq!(settings.bundle.algorithms, [Algorithm::HmacSha256, Algorithm::Ed25519]);
@@ -405,7 +405,7 @@ mod tests {
             [output]
             lang = "en"
             [serve]
-            port = 0
+            bind = "127.0.0.1:0"
             body_limit = "64KiB"
             [bundle]
             algorithms = ["ed25519"]
@@ -421,7 +421,7 @@ mod tests {
         assert_eq!(settings.pipeline.git_policy, GitPolicy::Strict);
         assert!(settings.pipeline.no_git_pull);
         assert_eq!(settings.pipeline.trigger, Some(Trigger::Test));
-        assert_eq!((settings.serve.port, settings.serve.body_limit), (0, 65_536));
+        assert_eq!((settings.serve.bind.port(), settings.serve.body_limit), (0, 65_536));
         assert_eq!(settings.bundle.algorithms, [Algorithm::Ed25519]);
         assert_eq!(settings.bundle.hmac_key_file.len(), 2);
         assert!(settings.ops.ticket_fail_exclude_prefixes.is_empty());
@@ -434,7 +434,7 @@ mod tests {
             "[pipeline]\nbranhc = \"main\"\ngit_policy = \"loose\"\nstrict_delivery = \"true\"\n[serv]\nport = 1\n";
         let variables = [
             ("DAILY_OPS_BRANHC", "hidden-value"),
-            ("DAILY_OPS_HOST", "0.0.0.0"),
+            ("OPS_BIND", "0.0.0.0:8000"),
             ("KRX_API_URL", "https://me:hidden-password@host"),
             ("OPS_LANGUAGE", "en"),
             ("PATH", "/usr/bin"),
@@ -450,7 +450,7 @@ mod tests {
 not https
   environment OPS_LANGUAGE: no such variable
   flag pipeline.nothing: no such key
-  environment DAILY_OPS_HOST = \"0.0.0.0\": must be a loopback address unless serve.remote is true";
+  environment OPS_BIND = \"0.0.0.0:8000\": must be a loopback address unless serve.remote is true";
         assert_eq!(text, want);
     }
 
@@ -522,25 +522,26 @@ not https
     fn variables_of_later_parts_are_accepted_and_named() {
         let variables = [
             ("OPS_TOKEN", "hidden-token-value"),
-            ("OPS_SSE_MAX", "5"),
-            ("OPS_BUS_QMAX", "200"),
+            ("DAILY_OPS_ACTOR", "5"),
             ("DAILY_OPS_ROOT", "/srv/site"),
             ("DAILY_OPS_BIN", "/usr/bin/daily_ops"),
             ("PORTFOLIO_CASH", "1"),
             ("OPSGENIE_KEY", "other"),
         ];
         let settings = load("", &variables, &[]).expect("settings");
-        assert_eq!(settings.warnings.len(), 2, "{:?}", settings.warnings);
+        assert_eq!(settings.warnings.len(), 1, "{:?}", settings.warnings);
         assert!(!settings.warnings.concat().contains("hidden"));
     }
 
     #[test]
     fn other_machines_are_let_in_on_purpose_only() {
-        let open = ("DAILY_OPS_HOST", "0.0.0.0");
+        let open = ("OPS_BIND", "0.0.0.0:8000");
         assert!(load("", &[open], &[]).is_err());
-        assert!(load("[serve]\nhost = \"10.0.0.5\"\n", &[], &[]).expect_err("refused").to_string().contains("toml:2"));
+        assert!(
+            load("[serve]\nbind = \"10.0.0.5:8000\"\n", &[], &[]).expect_err("refused").to_string().contains("toml:2")
+        );
         let settings = load("", &[open, ("OPS_ALLOW_REMOTE", "true")], &[]).expect("settings");
-        assert!(settings.serve.remote && settings.serve.host.is_unspecified());
+        assert!(settings.serve.remote && settings.serve.bind.ip().is_unspecified());
     }
 
     #[test]

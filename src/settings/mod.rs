@@ -33,6 +33,7 @@ pub use load::SettingRow;
 pub use message::MESSAGE_SECRETS;
 pub use message::MessageSecrets;
 pub use model::BundleSettings;
+pub use model::DashboardSettings;
 pub use model::GitPolicy;
 pub use model::HeartbeatSettings;
 pub use model::Lang;

@@ -1,7 +1,7 @@
 //! The settings as the program uses them: plain fields, already checked.
 
-use std::net::IpAddr;
 use std::net::Ipv4Addr;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ pub struct Settings {
     pub output: OutputSettings,
     /// The backend.
     pub serve: ServeSettings,
+    /// The event bus and the dashboard.
+    pub dashboard: DashboardSettings,
     /// Which strategy bundles are accepted.
     pub bundle: BundleSettings,
     /// The research PC.
@@ -101,13 +103,44 @@ pub struct OutputSettings {
     pub log_format: LogFormat,
 }
 
+/// `[dashboard]`
+#[derive(Clone, Debug, Default)]
+pub struct DashboardSettings {
+    /// Events that wait for one subscriber.
+    pub queue: usize,
+    /// Events that are kept for subscribers that come back.
+    pub replay: usize,
+    /// Subscribers at once.
+    pub streams: usize,
+    /// Seconds between two heartbeats of a stream.
+    pub heartbeat_seconds: u64,
+    /// Milliseconds after which a browser comes back.
+    pub retry_ms: u64,
+    /// Seconds after which a subscriber that takes nothing is cut off.
+    pub slow_disconnect_seconds: u64,
+    /// Seconds between two samples of the counters.
+    pub sample_seconds: u64,
+    /// The observation log, below the workspace.
+    pub log: String,
+    /// The size at which the observation log is put aside.
+    pub log_max_bytes: u64,
+    /// Observation logs that are kept beside the newest.
+    pub log_keep: usize,
+    /// Pages of other origins that are let in.
+    pub cors_origins: Vec<String>,
+    /// Names beside localhost by which the server may be called.
+    pub allowed_hosts: Vec<String>,
+    /// Whether the endpoints for rehearsals exist.
+    pub dev: bool,
+    /// The browser of the demo's screenshots; at most one.
+    pub browser: Vec<PathBuf>,
+}
+
 /// `[serve]`
 #[derive(Clone, Debug)]
 pub struct ServeSettings {
-    /// The address to listen on; loopback unless `remote` is set.
-    pub host: IpAddr,
-    /// The port; 0 lets the system choose.
-    pub port: u16,
+    /// Where to listen; loopback unless `remote` is set. Port 0 lets the system choose.
+    pub bind: SocketAddr,
     /// The largest request body, in bytes.
     pub body_limit: u64,
     /// Whether other machines may ask.
@@ -316,13 +349,13 @@ impl Settings {
             pipeline: PipelineSettings::default(),
             output: OutputSettings::default(),
             serve: ServeSettings {
-                host: IpAddr::V4(Ipv4Addr::LOCALHOST),
-                port: 0,
+                bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
                 body_limit: 0,
                 remote: false,
                 token: None,
                 token_file: Vec::new(),
             },
+            dashboard: DashboardSettings::default(),
             bundle: BundleSettings {
                 max_age_seconds: 0,
                 staleness: Staleness::Age,

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
+use std::net::SocketAddr;
 
 /// The backend's address without slashes at its end.
 pub(super) fn api_url(text: &str) -> Result<String, String> {
@@ -91,14 +92,49 @@ fn is_host(host: &str) -> bool {
     }
 }
 
-/// An address to listen on. Whether others than loopback are allowed is decided when all settings are read.
-pub(super) fn listener(text: &str) -> Result<IpAddr, String> {
-    let ip = if text.eq_ignore_ascii_case("localhost") {
-        Some(IpAddr::V4(Ipv4Addr::LOCALHOST))
-    } else {
-        text.trim_start_matches('[').trim_end_matches(']').parse().ok()
+/// An address and a port to listen on. Whether others than loopback are allowed is decided when all settings are read.
+pub(super) fn listener(text: &str) -> Result<SocketAddr, String> {
+    let text = text.trim();
+    let is_local = |host: &str| host.eq_ignore_ascii_case("localhost");
+    let bind = match text.rsplit_once(':') {
+        Some((host, port)) if is_local(host) => rank(port).map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+        _ => text.parse().ok(),
     };
-    ip.ok_or_else(|| "must be an IP address such as 127.0.0.1".to_owned())
+    bind.ok_or_else(|| "must be an address and a port such as 127.0.0.1:8000".to_owned())
+}
+
+fn rank(port: &str) -> Option<u16> {
+    port.bytes().all(|b| b.is_ascii_digit()).then(|| port.parse().ok()).flatten()
+}
+
+/// A path below the workspace: plain parts, none of them hidden or upwards.
+pub(super) fn in_workspace(text: &str) -> Result<String, String> {
+    let is_plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains(['\\', ':', '\0']);
+    if text.split('/').all(is_plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be a path below the workspace, such as metrics/live_obs.jsonl".to_owned())
+    }
+}
+
+/// The exact origin of a web page, as a browser writes it.
+pub(super) fn origin(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    match rest {
+        Some(rest) if !rest.is_empty() && rest.chars().all(is_plain) => Ok(text.to_owned()),
+        _ => Err(format!("{text:?} must be an origin such as http://localhost:3000, in small letters, without a path")),
+    }
+}
+
+/// The name of a host, without a port.
+pub(super) fn host_name(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    if !text.is_empty() && text.chars().all(is_plain) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err(format!("{text:?} must be the name of a host without a port"))
+    }
 }
 
 /// The name of a branch, by git's rules for the names of references.
@@ -223,13 +259,56 @@ mod tests {
     }
 
     #[test]
-    fn the_backend_listens_on_an_address_not_on_a_name() {
-        for (text, local) in
-            [("127.0.0.1", true), ("localhost", true), ("[::1]", true), ("0.0.0.0", false), ("::", false)]
-        {
-            assert_eq!(listener(text).map(|ip| ip.is_loopback()), Ok(local), "{text}");
+    fn a_listener_is_an_address_and_a_port() {
+        for (text, local) in [
+            ("127.0.0.1:8000", true),
+            ("localhost:0", true),
+            ("LOCALHOST:65535", true),
+            ("[::1]:8001", true),
+            ("0.0.0.0:8000", false),
+            ("[::]:8000", false),
+            ("10.0.0.5:80", false),
+        ] {
+            assert_eq!(listener(text).map(|bind| bind.ip().is_loopback()), Ok(local), "{text}");
         }
-        assert!(listener("example.com").is_err_and(|rule| rule.contains("127.0.0.1")));
+        for text in
+            ["", "127.0.0.1", "localhost", "::1", "localhost:", "localhost:+1", "localhost:65536", "host:80", ":80"]
+        {
+            assert!(listener(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_an_origin_and_a_host_are_plain() {
+        for (text, ok) in [
+            ("metrics/live_obs.jsonl", true),
+            ("a", true),
+            ("", false),
+            ("/etc/x", false),
+            ("a//b", false),
+            ("../x", false),
+            ("a/../x", false),
+            (".git/x", false),
+            ("C:x", false),
+        ] {
+            assert_eq!(in_workspace(text).is_ok(), ok, "{text:?}");
+        }
+        for (text, ok) in [
+            ("http://localhost:3000", true),
+            ("https://ops.example", true),
+            ("http://[::1]:3000", true),
+            ("http://localhost:3000/", false),
+            ("http://Localhost", false),
+            ("localhost:3000", false),
+            ("null", false),
+            ("*", false),
+            ("http://", false),
+        ] {
+            assert_eq!(origin(text).is_ok(), ok, "{text:?}");
+        }
+        for (text, ok) in [("ops.example", true), ("OPS", true), ("ops:80", false), ("", false), ("a b", false)] {
+            assert_eq!(host_name(text).is_ok(), ok, "{text:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! From a raw value to the type of its field.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -108,6 +108,8 @@ impl Value for String {
             rules::web_url(text)
         } else if matches!(kind, Kind::Remote) {
             rules::remote(text)
+        } else if matches!(kind, Kind::InWorkspace) {
+            rules::in_workspace(text)
         } else {
             rules::branch(text)
         }
@@ -228,7 +230,7 @@ impl Value for Duration {
     }
 }
 
-impl Value for IpAddr {
+impl Value for SocketAddr {
     fn read(raw: &Raw, kind: &Kind) -> Result<Self, String> {
         raw.text().ok_or_else(|| must_be(kind)).and_then(rules::listener)
     }
@@ -244,7 +246,14 @@ impl Value for Vec<String> {
         // A list of the file may be empty on purpose; a text of nothing but commas is a slip.
         let is_slip = items.is_empty() && !matches!(raw, Raw::List(_));
         let is_clean = items.iter().all(|item| !item.contains(char::is_control));
-        if is_slip || !is_clean { Err(must_be(kind)) } else { Ok(items) }
+        if is_slip || !is_clean {
+            return Err(must_be(kind));
+        }
+        match kind {
+            Kind::Origins => items.iter().map(|item| rules::origin(item)).collect(),
+            Kind::Hosts => items.iter().map(|item| rules::host_name(item)).collect(),
+            _ => Ok(items),
+        }
     }
 
     fn shown(&self, _kind: &Kind) -> String {

@@ -304,6 +304,16 @@ pub const TICKET_ARTIFACTS: &str = "reports/tickets";
 pub const DEPS_SNAPSHOT: &str = "state/deps/installed_deps_snapshot.json";
 /// Names and values that messages need, one file for all; mode 600.
 pub const MESSAGE_SECRETS: &str = "state/secrets/telegram.env";
+/// KILL_SWITCH_V1: the GLOBAL kill switch.
+pub const KILL_SWITCH: &str = "state/kill_switch.json";
+/// The lock of the kill switch.
+pub const KILL_LOCK: &str = "state/locks/kill.lock";
+/// Every use of the kill switch, one line each.
+pub const KILL_AUDIT: &str = "metrics/kill_audit.jsonl";
+/// Events that could not be posted, for the server to take over.
+pub const EVENT_SPOOL: &str = "metrics/spool.jsonl";
+/// The operator token that the server makes when none is configured; mode 600.
+pub const OPS_TOKEN: &str = "state/ops_token";
 /// HEARTBEAT_V1: when the daily run last started and ended.
 pub const HEARTBEAT: &str = "state/heartbeat.json";
 /// MESSAGE_KEYS_V1: which messages of which day have left the backend, or may have.

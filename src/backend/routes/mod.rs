@@ -2,6 +2,7 @@
 
 mod approvals;
 mod cycle;
+mod dash;
 mod deps;
 mod evidence;
 mod handoff;
@@ -40,12 +41,16 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 
 use super::access::Access;
+use super::access::NO_TOKEN;
 use super::access::ROLE_TOO_LOW;
 use super::access::Reach;
+pub use dash::DASH_ROUTES;
 pub use table::ROUTES;
 
 use super::body::RequestBody;
 use super::cache::Cache;
+use super::dash::Dash;
+use super::dash::refusal;
 use super::guard;
 use super::guard::Refusal;
 use super::query::Query;
@@ -110,7 +115,35 @@ pub struct Route {
     slow: bool,
     /// The files that its reply depends on, when it depends on nothing else.
     watched: &'static [&'static str],
+    /// How it answers.
+    answer: Answer,
+    /// What is special about a row of the dashboard; none for the operations API.
+    dash: Option<DashRow>,
     handler: Handler,
+}
+
+/// How a route answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    /// With what its handler makes.
+    Reply,
+    /// With server-sent events.
+    Events,
+    /// By becoming a WebSocket.
+    Socket,
+}
+
+/// What is special about a row of the dashboard.
+#[derive(Clone, Copy, Debug)]
+struct DashRow {
+    /// Whether it needs a token on this machine too.
+    token: bool,
+    /// Whether it exists for rehearsals only.
+    dev: bool,
+    /// The address that replaces this one.
+    successor: Option<&'static str>,
+    /// Largest request body, in bytes.
+    body_limit: usize,
 }
 
 /// Where a confirmation may stand.
@@ -153,6 +186,34 @@ pub enum Kind {
 }
 
 impl Route {
+    /// Whether it belongs to the dashboard.
+    #[must_use]
+    pub const fn is_dash(&self) -> bool {
+        self.dash.is_some()
+    }
+
+    /// Whether it needs a token on this machine too.
+    #[must_use]
+    pub const fn needs_token(&self) -> bool {
+        matches!(self.dash, Some(row) if row.token)
+    }
+
+    /// Whether it exists for rehearsals only.
+    #[must_use]
+    pub const fn is_rehearsal(&self) -> bool {
+        matches!(self.dash, Some(row) if row.dev)
+    }
+
+    /// Whether its answer is a stream that does not end by itself.
+    #[must_use]
+    pub const fn is_stream(&self) -> bool {
+        !matches!(self.answer, Answer::Reply)
+    }
+
+    const fn answered(self, answer: Answer) -> Self {
+        Self { answer, ..self }
+    }
+
     const fn watching(self, watched: &'static [&'static str]) -> Self {
         Self { watched, ..self }
     }
@@ -193,6 +254,7 @@ impl Route {
 #[derive(Debug)]
 struct App {
     ops: Arc<Ops>,
+    dash: Arc<Dash>,
     cache: Cache,
     access: Access,
     bounds: Bounds,
@@ -240,12 +302,21 @@ struct Call {
     tail: String,
 }
 
-/// Builds the router from the table.
-pub(super) fn router(ops: Arc<Ops>, access: Access, bounds: Bounds) -> Router {
-    let cache = Cache::new(ops.store().root(), ROUTES.iter().map(|route| route.watched));
-    let app = Arc::new(App { ops, cache, access, bounds, slow: Arc::new(Semaphore::new(SLOW)) });
+/// Every row of both tables; a row is known by its place here.
+fn rows() -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().chain(DASH_ROUTES)
+}
+
+fn row(at: usize) -> Option<&'static Route> {
+    ROUTES.get(at).or_else(|| DASH_ROUTES.get(at - ROUTES.len()))
+}
+
+/// Builds the router from the tables.
+pub(super) fn router(ops: Arc<Ops>, dash: Arc<Dash>, access: Access, bounds: Bounds) -> Router {
+    let cache = Cache::new(ops.store().root(), rows().map(|route| route.watched));
+    let app = Arc::new(App { ops, dash, cache, access, bounds, slow: Arc::new(Semaphore::new(SLOW)) });
     let mut router = Router::new();
-    for (at, route) in ROUTES.iter().enumerate() {
+    for (at, route) in rows().enumerate() {
         let app = Arc::clone(&app);
         let filter = match route.verb {
             Verb::Get => MethodFilter::GET,
@@ -263,27 +334,41 @@ pub(super) fn router(ops: Arc<Ops>, access: Access, bounds: Bounds) -> Router {
 
 async fn nowhere(app: Arc<App>, request: Request, status: StatusCode, text: &'static str) -> Response {
     match named(&app, &request).and_then(|()| who(&app, &request)) {
+        Ok(_) if dash::is_known(request.uri().path()) => {
+            let code = if status == StatusCode::NOT_FOUND { "NOT_FOUND" } else { "METHOD_NOT_ALLOWED" };
+            secured(refusal::refuse((status, code), text, None, app.now()).into_response())
+        }
         Ok(_) => Reply::detail(status, text).into_response(),
-        Err(refusal) => turned_away(&app, refusal),
+        Err(refusal) => turned_away(&app, None, refusal),
     }
 }
 
 async fn answer(app: Arc<App>, at: usize, request: Request) -> Response {
-    let Some(route) = ROUTES.get(at) else { return failed(&app).into_response() };
+    let Some(route) = row(at) else { return failed(&app, None).into_response() };
+    let origin = dash::allowed_origin(&app, route, request.headers());
     let actor = match admit(&app, route, &request) {
         Ok(actor) => actor,
-        Err(refusal) => return turned_away(&app, refusal),
+        Err(refusal) => return dash::shared(turned_away(&app, Some(route), refusal), route, origin),
     };
+    let response = match route.answer {
+        Answer::Events => dash::events(Arc::clone(&app), request).await,
+        Answer::Socket => dash::socket(Arc::clone(&app), request).await,
+        Answer::Reply => reply(&app, (at, route), request, actor).await,
+    };
+    dash::shared(response, route, origin)
+}
+
+async fn reply(app: &Arc<App>, (at, route): (usize, &'static Route), request: Request, actor: Actor) -> Response {
     // A server that is open to other machines answers their pages only when they are its own.
-    let readable = *request.method() != Method::POST && app.access.reach == Reach::Loopback;
+    let readable = *request.method() != Method::POST && app.access.reach == Reach::Loopback && !route.is_dash();
     let reply = match app.cache.fresh(at, || app.now()) {
         Some(kept) => kept,
-        None => match read(&app, route, request, actor).await {
-            Ok(call) => match turn(&app, route).await {
-                Ok(turn) => run(app, (at, turn), call).await,
-                Err(refusal) => return turned_away(&app, refusal),
+        None => match read(app, route, request, actor).await {
+            Ok(call) => match turn(app, route).await {
+                Ok(turn) => run(Arc::clone(app), (at, turn), call).await,
+                Err(refusal) => return turned_away(app, Some(route), refusal),
             },
-            Err(refusal) => refused(&app, refusal),
+            Err(refusal) => refused(app, Some(route), refusal),
         },
     };
     let mut response = reply.into_response();
@@ -299,24 +384,38 @@ fn admit(app: &App, route: &Route, request: &Request) -> Result<Actor, Refusal> 
     if !is_health {
         named(app, request)?;
     }
-    if route.verb == Verb::Post {
+    let is_change = route.verb == Verb::Post;
+    if (is_change || route.answer == Answer::Socket) && !dash::is_listed(app, route, request.headers()) {
         match app.access.reach {
             Reach::Loopback => guard::origin(request.headers())?,
             Reach::Remote => guard::same_origin(request.headers())?,
         }
-        guard::length(request.headers(), app.bounds.bytes)?;
+    }
+    if is_change {
+        guard::length(request.headers(), limit(app, route))?;
     }
     let asks_openly = is_health && !request.headers().contains_key(header::AUTHORIZATION);
     if asks_openly {
         return Ok(Actor::new("anybody", Role::Viewer, "http"));
     }
     let actor = who(app, request)?;
-    if actor.role < route.role { Err(ROLE_TOO_LOW) } else { Ok(actor) }
+    if route.needs_token() && !app.access.shows_token(request.headers()) {
+        return Err(NO_TOKEN);
+    }
+    let least = if route.needs_token() { route.role.max(Role::Operator) } else { route.role };
+    if actor.role < least { Err(ROLE_TOO_LOW) } else { Ok(actor) }
+}
+
+/// The largest body that a route reads.
+fn limit(app: &App, route: &Route) -> usize {
+    route.dash.map_or(app.bounds.bytes, |row| row.body_limit)
 }
 
 /// Checks by which name this server was called.
 fn named(app: &App, request: &Request) -> Result<(), Refusal> {
+    let allowed = &app.dash.options.settings.allowed_hosts;
     match app.access.reach {
+        Reach::Loopback if guard::is_allowed(request.headers(), request.uri(), allowed) => Ok(()),
         Reach::Loopback => guard::host(request.headers(), request.uri()),
         Reach::Remote => guard::any_host(request.headers(), request.uri()),
     }
@@ -330,8 +429,8 @@ fn who(app: &App, request: &Request) -> Result<Actor, Refusal> {
 }
 
 /// The reply to a request that was not let in. What 401, 429 and 503 ask for stands in its head.
-fn turned_away(app: &App, refusal: Refusal) -> Response {
-    let mut response = refused(app, refusal).into_response();
+fn turned_away(app: &App, route: Option<&Route>, refusal: Refusal) -> Response {
+    let mut response = refused(app, route, refusal).into_response();
     let headers = response.headers_mut();
     if refusal.status == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -347,21 +446,21 @@ fn turned_away(app: &App, refusal: Refusal) -> Response {
 
 /// Refuses in a handler what the role of the route allows and this change does not.
 fn needs(app: &App, call: &Call, role: Role) -> Result<(), Reply> {
-    if call.actor.role < role { Err(refused(app, ROLE_TOO_LOW)) } else { Ok(()) }
+    if call.actor.role < role { Err(refused(app, None, ROLE_TOO_LOW)) } else { Ok(()) }
 }
 
 async fn read(app: &App, route: &Route, request: Request, actor: Actor) -> Result<Call, Refusal> {
     let (parts, body) = request.into_parts();
     let body = match route.verb {
         Verb::Get => Bytes::new(),
-        Verb::Post => collect(body, app).await?,
+        Verb::Post => collect(body, app, limit(app, route)).await?,
     };
     let tail = parts.uri.path().rsplit('/').next().unwrap_or_default().to_owned();
     Ok(Call { query: Query::parse(parts.uri.query()), headers: parts.headers, body, actor, tail })
 }
 
-async fn collect(body: Body, app: &App) -> Result<Bytes, Refusal> {
-    match tokio::time::timeout(app.bounds.time, axum::body::to_bytes(body, app.bounds.bytes)).await {
+async fn collect(body: Body, app: &App, limit: usize) -> Result<Bytes, Refusal> {
+    match tokio::time::timeout(app.bounds.time, axum::body::to_bytes(body, limit)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         // The other fault is a client that went away, and it reads no reply.
         Ok(Err(_too_large)) => Err(guard::TOO_LARGE),
@@ -386,7 +485,7 @@ async fn run(app: Arc<App>, (at, turn): (usize, Option<OwnedSemaphorePermit>), c
     let done = tokio::task::spawn_blocking(move || {
         // The handler works on when its client has gone away, so the permit is the handler's.
         let _turn = turn;
-        let route = ROUTES.get(at)?;
+        let route = row(at)?;
         let before = inner.cache.before(at);
         let reply = confirmed(route, &call).and_then(|()| (route.handler)(&inner, &call)).unwrap_or_else(|no| no);
         match (route.verb, before) {
@@ -398,12 +497,12 @@ async fn run(app: Arc<App>, (at, turn): (usize, Option<OwnedSemaphorePermit>), c
     });
     match done.await {
         Ok(Some(reply)) => reply,
-        Ok(None) => failed(&app),
+        Ok(None) => failed(&app, None),
         Err(fault) => {
-            tracing::error!(route = ROUTES.get(at).map(|r| r.path), %fault, "a handler ended by a panic");
+            tracing::error!(route = row(at).map(|r| r.path), %fault, "a handler ended by a panic");
             // What the handler wrote before it ended counts.
             app.cache.forget();
-            failed(&app)
+            failed(&app, row(at))
         }
     }
 }
@@ -419,13 +518,27 @@ fn confirmed(route: &Route, call: &Call) -> Result<(), Reply> {
     if call.query.flag("confirm")? || in_body { Ok(()) } else { Err(Reply::unconfirmed(confirm.id)) }
 }
 
-fn refused(app: &App, refusal: Refusal) -> Reply {
+fn refused(app: &App, route: Option<&Route>, refusal: Refusal) -> Reply {
+    if route.is_some_and(Route::is_dash) {
+        let code = refusal::code_of(refusal.code);
+        return refusal::refuse((refusal.status, code), refusal.message, None, app.now());
+    }
     Reply::problem(refusal.status, refusal.code, refusal.message, app.now())
 }
 
-fn failed(app: &App) -> Reply {
+fn failed(app: &App, route: Option<&Route>) -> Reply {
     let message = "the request could not be answered, see the server's log";
-    Reply::problem(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", message, app.now())
+    let refusal = Refusal { status: StatusCode::INTERNAL_SERVER_ERROR, code: "INTERNAL_ERROR", message };
+    refused(app, route, refusal)
+}
+
+/// What keeps a browser from taking a reply for something else, or from showing it inside another page.
+fn secured(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    response
 }
 
 /// The reply when a document could not be made.

@@ -26,7 +26,7 @@ pub(super) const PATH: &str = "/api/openapi.json";
 static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(described(ROUTES).to_string()));
 
 pub(super) fn document(_app: &App, _call: &Call) -> Result<Reply, Reply> {
-    Ok(Reply { status: StatusCode::OK, body: DOCUMENT.clone(), stamped_at: None })
+    Ok(Reply::new(StatusCode::OK, DOCUMENT.clone()))
 }
 
 /// The OpenAPI document of a route table.

@@ -127,7 +127,7 @@ fn spread(document: &RawValue, extra: &[(&str, String)]) -> Reply {
         body.push_str(&format!("\"{key}\":{value}"));
     }
     body.push('}');
-    Reply { status: StatusCode::OK, body: Bytes::from(body), stamped_at: None }
+    Reply::new(StatusCode::OK, Bytes::from(body))
 }
 
 #[cfg(test)]

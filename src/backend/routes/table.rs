@@ -1,5 +1,6 @@
 //! The rows of the route table. A second row of the same method and path does not compile.
 
+use super::Answer;
 use super::HEALTH;
 use super::Handler;
 use super::Kind;
@@ -25,15 +26,15 @@ use super::watch;
 use crate::contracts::actor::Role;
 use crate::store::layout;
 
-const fn need(name: &'static str, kind: Kind, about: &'static str) -> Member {
+pub(super) const fn need(name: &'static str, kind: Kind, about: &'static str) -> Member {
     Member { name, kind, needed: true, about }
 }
 
-const fn may(name: &'static str, kind: Kind, about: &'static str) -> Member {
+pub(super) const fn may(name: &'static str, kind: Kind, about: &'static str) -> Member {
     Member { name, kind, needed: false, about }
 }
 
-const fn get(path: &'static str, schema: &'static str, summary: &'static str, handler: Handler) -> Route {
+pub(super) const fn get(path: &'static str, schema: &'static str, summary: &'static str, handler: Handler) -> Route {
     Route {
         verb: Verb::Get,
         path,
@@ -46,17 +47,19 @@ const fn get(path: &'static str, schema: &'static str, summary: &'static str, ha
         refusals: &[],
         slow: false,
         watched: &[],
+        answer: Answer::Reply,
+        dash: None,
         handler,
     }
 }
 
-const fn post(path: &'static str, schema: &'static str, summary: &'static str, handler: Handler) -> Route {
+pub(super) const fn post(path: &'static str, schema: &'static str, summary: &'static str, handler: Handler) -> Route {
     Route { verb: Verb::Post, role: Role::Operator, ..get(path, schema, summary, handler) }
 }
 
 const REASON: Member = may("reason", Kind::Text, "why");
 
-/// Every route of the backend, once. A second row of the same method and path does not compile.
+/// Every route of the operations API, once; those of the dashboard are in `dash`. A second row of the same method and path does not compile.
 #[rustfmt::skip]
 pub const ROUTES: &[Route] = &[
     get(HEALTH, "DAILY_OPS_HEALTH_V1", "whether the backend, its disk and its workspace work", ops::health).refusing(&[503]),
@@ -263,7 +266,7 @@ pub const ROUTES: &[Route] = &[
 ];
 
 /// Whether two rows have the same method and path.
-const fn has_twins(routes: &[Route]) -> bool {
+pub(super) const fn has_twins(routes: &[Route]) -> bool {
     let mut a = 0;
     while a < routes.len() {
         let mut b = a + 1;

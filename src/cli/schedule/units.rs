@@ -82,7 +82,7 @@ After=network.target
 [Service]
 Type=simple
 {place}\
-Environment=DAILY_OPS_HOST=127.0.0.1
+Environment=OPS_BIND=127.0.0.1:8000
 ExecStart={serve}
 Restart=always
 RestartSec=5
@@ -258,7 +258,7 @@ mod tests {
                     "RestartSec=5",
                     "StandardOutput=append:/home/ubuntu/daily-ops/logs/backend.log",
                     "EnvironmentFile=-/home/ubuntu/daily-ops/state/secrets/daily_ops.env",
-                    "Environment=DAILY_OPS_HOST=127.0.0.1",
+                    "Environment=OPS_BIND=127.0.0.1:8000",
                     "ExecStart=/usr/local/bin/daily_ops serve",
                     "WantedBy=multi-user.target",
                 ],

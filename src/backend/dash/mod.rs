@@ -1,0 +1,91 @@
+//! The live side of the backend: the bus, those who listen to it, and what the dashboard's endpoints share.
+
+mod health;
+pub(crate) mod refusal;
+
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use tokio::sync::watch;
+
+use crate::settings::DashboardSettings;
+use crate::settings::Lang;
+use crate::telemetry::Bus;
+use crate::telemetry::BusLimits;
+use crate::telemetry::JournalStatus;
+use crate::telemetry::Subscription;
+use crate::time::Clock;
+
+/// How the live side of a backend works.
+#[derive(Clone, Debug)]
+pub struct DashOptions {
+    /// The settings, checked.
+    pub settings: DashboardSettings,
+    /// The language of the page.
+    pub lang: Lang,
+    /// Whether this process keeps the observation log of the workspace; only one process may.
+    pub journal: Keeping,
+    /// What was odd about the configuration, for the metrics.
+    pub config_warnings: Vec<String>,
+}
+
+/// Whether events are kept on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeping {
+    /// They are written to the observation log, and ids go on where the last process stopped.
+    Log,
+    /// They live as long as the process, as in a backend inside a run.
+    Memory,
+}
+
+impl Default for DashOptions {
+    fn default() -> Self {
+        let settings = DashboardSettings {
+            queue: 200,
+            replay: 1000,
+            streams: 2000,
+            heartbeat_seconds: 5,
+            retry_ms: 2000,
+            slow_disconnect_seconds: 30,
+            sample_seconds: 5,
+            log: "metrics/live_obs.jsonl".to_owned(),
+            log_max_bytes: 64 << 20,
+            log_keep: 7,
+            ..DashboardSettings::default()
+        };
+        Self { settings, lang: Lang::Ko, journal: Keeping::Memory, config_warnings: Vec::new() }
+    }
+}
+
+/// What the dashboard's endpoints work on.
+#[derive(Debug)]
+pub(crate) struct Dash {
+    pub(crate) bus: Arc<Bus>,
+    pub(crate) options: DashOptions,
+    /// Changes with every publish; streams wait for it.
+    pub(crate) news: watch::Sender<()>,
+    /// Becomes true when the server stops; streams end then.
+    pub(crate) stopping: watch::Receiver<bool>,
+    /// Subscribers that never read, for rehearsals.
+    pub(crate) hung: Mutex<Vec<Subscription>>,
+}
+
+impl Dash {
+    /// Makes the bus and what hangs on it.
+    pub(crate) fn new(clock: Arc<dyn Clock>, options: DashOptions, stopping: watch::Receiver<bool>) -> Arc<Self> {
+        let settings = &options.settings;
+        let limits = BusLimits { queue: settings.queue, replay: settings.replay, subscribers: settings.streams };
+        let bus = Bus::new(clock, limits, Vec::new(), 0);
+        let news = watch::Sender::new(());
+        let wake = news.clone();
+        bus.on_publish(move || {
+            wake.send_replace(());
+        });
+        Arc::new(Self { bus, options, news, stopping, hung: Mutex::default() })
+    }
+
+    /// How the observation log is doing.
+    pub(crate) fn journal_status(&self) -> JournalStatus {
+        JournalStatus::default()
+    }
+}

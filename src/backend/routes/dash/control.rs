@@ -1,0 +1,1 @@
+//! `/api/control/kill-switch`: the dashboard's door to the kill switch.

@@ -1,0 +1,1 @@
+//! `/api/ops/export`: events as evidence, unmodified, with their hash.

@@ -1,0 +1,1 @@
+//! `/api/ops/test-event` and `/api/ops/events`: how events come in.

@@ -1,0 +1,1 @@
+//! `/api/ops/metrics` and `/metrics`: what is counted, for people and for Prometheus.

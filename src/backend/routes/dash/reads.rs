@@ -1,0 +1,1 @@
+//! Events, history and traces, as they are read.

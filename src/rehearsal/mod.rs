@@ -1,0 +1,4 @@
+//! The dashboard as its visitor sees it: the two-minute demo, the diagnosis of its three failures, and the browser.
+//!
+//! Everything here goes through the front door, by HTTP, server-sent events, WebSocket and a real browser. Nothing is
+//! shared with the server but contracts.
