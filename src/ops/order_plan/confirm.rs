@@ -164,8 +164,8 @@ impl Ops {
             before: Value::Null,
             after: json!({"state": PREP_READY, "payload_sha256": line.payload_sha256, "operator_id": line.operator_id}),
         };
-        Gates::new(&self.store).record(&actor.named(Some(said.operator_id)), change, now)?;
-        self.store.append(layout::PLAN_CONFIRMATIONS, &text, Durability::Durable)?;
+        let append = || self.store.append(layout::PLAN_CONFIRMATIONS, &text, Durability::Durable);
+        Gates::new(&self.store).recorded(&actor.named(Some(said.operator_id)), change, now, append)?;
         Ok(Confirmed { line, before: false })
     }
 
