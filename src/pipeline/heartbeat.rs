@@ -174,6 +174,7 @@ fn call(address: &str) -> Result<(), String> {
 }
 
 /// Why a call failed, in words of this program: the fault's own text could hold the address.
+#[expect(clippy::wildcard_enum_match_arm, reason = "everything not named is a call that broke off")]
 fn cause(fault: &ureq::Error) -> String {
     match fault {
         ureq::Error::StatusCode(status) => format!("the address answered HTTP {status}"),
