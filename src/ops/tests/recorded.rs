@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use crate::contracts::Json;
+use crate::contracts::order_plan::OrderPlan;
 use crate::contracts::push::LiveFireReceipt;
 use crate::contracts::ticket::payload::RequestType;
+use crate::ops::Ops;
 use crate::ops::OpsFault;
 use crate::ops::PortfolioChange;
 use crate::ops::PortfolioRefusal;
@@ -30,20 +32,30 @@ fn what_cannot_be_recorded_does_not_happen() {
     for is_gone in [true, false] {
         break_trail(&site, is_gone);
         let before = everything(&site);
-        let change = PortfolioChange::Replace { cash: 777, holdings: Vec::new(), updated_by: "api".to_owned() };
-        assert!(matches!(ops.upsert_portfolio(change, &person()), Err(PortfolioRefusal::Store(_))));
-        assert!(matches!(ops.regenerate_order_plan(Remake::Always, &person()), Err(OpsFault::Store(_))));
-        assert!(confirm(&ops, &made, "kim").is_err());
-        assert!(matches!(ops.snapshot_bundle(&person()), Err(SnapshotRefusal::Store(_))));
-        assert!(ops.run_self_test(&person()).is_err());
-        assert!(ops.regenerate_postmortem(&person()).is_err());
-        assert!(ops.run_live_fire(&person()).is_err());
-        assert!(ops.write_deps(&person()).is_err());
-        let payload = Json::parse(br#"{"message_id":"m-1"}"#).expect("JSON");
-        let asked = ops.preflight_ticket("a-1", (RequestType::Acknowledge, &payload), &person());
-        assert!(matches!(asked, Err(TicketFault::Store(_))), "{asked:?}");
+        for (name, is_refused) in tried(&ops, &made) {
+            assert!(is_refused, "{name}");
+        }
         assert_eq!(everything(&site), before, "nothing is replaced, no snapshot is made");
     }
+}
+
+/// Each change, and whether it was refused because of a file.
+fn tried(ops: &Ops, made: &OrderPlan) -> [(&'static str, bool); 9] {
+    let person = &person();
+    let change = PortfolioChange::Replace { cash: 777, holdings: Vec::new(), updated_by: "api".to_owned() };
+    let payload = Json::parse(br#"{"message_id":"m-1"}"#).expect("JSON");
+    let asked = ops.preflight_ticket("a-1", (RequestType::Acknowledge, &payload), person);
+    [
+        ("portfolio", matches!(ops.upsert_portfolio(change, person), Err(PortfolioRefusal::Store(_)))),
+        ("plan", matches!(ops.regenerate_order_plan(Remake::Always, person), Err(OpsFault::Store(_)))),
+        ("confirmation", confirm(ops, made, "kim").is_err()),
+        ("bundle", matches!(ops.snapshot_bundle(person), Err(SnapshotRefusal::Store(_)))),
+        ("self-test", ops.run_self_test(person).is_err()),
+        ("postmortem", ops.regenerate_postmortem(person).is_err()),
+        ("live fire", ops.run_live_fire(person).is_err()),
+        ("dependencies", ops.write_deps(person).is_err()),
+        ("preflight", matches!(asked, Err(TicketFault::Store(_)))),
+    ]
 }
 
 #[test]
