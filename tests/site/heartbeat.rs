@@ -204,7 +204,15 @@ fn another_machine_tells_fresh_from_silent_and_no_data_is_never_a_pass() {
     for args in [&["--max-age", "soon"][..], &["--url", "ftp://h"], &["--file", "a", "--url", "http://h"]] {
         assert_eq!(check(&other, args).code, Some(64), "{args:?}");
     }
-    let mut old = good;
+}
+
+#[test]
+fn a_heartbeat_that_is_only_old_is_stale_and_says_its_age() {
+    let (host, other) = (Host::new(), Host::new());
+    host.daily(&Fake::new(), &[]);
+    let file = host.root().join(layout::HEARTBEAT);
+    let file = file.to_str().expect("text");
+    let mut old = beat(&host);
     old["last_success_at"] = json!(site::stamp(90));
     host.write(layout::HEARTBEAT, &old.to_string());
     let ran = check(&other, &["--file", file, "--max-age", "1h"]);
