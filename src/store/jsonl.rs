@@ -329,6 +329,12 @@ impl Tail {
         self.lines
     }
 
+    /// How far the file was read, the unfinished last line included.
+    #[must_use]
+    pub fn reached(&self) -> u64 {
+        self.reached
+    }
+
     /// Where the unfinished last line stands, or the next line will.
     #[must_use]
     pub fn next(&self) -> Place {
@@ -554,6 +560,32 @@ mod tests {
         assert_eq!(told, [Some(7), Some(7), Some(7), Some(SHORT * 3), None, Some(4), None]);
         assert_eq!(lines[1].as_deref(), Some(b"{\"n\":2}".as_slice()));
         assert_eq!(tail.next().number, 6);
+    }
+
+    #[test]
+    fn lines_that_are_read_together_come_in_the_order_asked_for() {
+        let (_dir, path) = file_of(0);
+        let near = usize::try_from(NEAR).expect("small");
+        let lengths = [0, 3, 200, 900, SHORT - 1, SHORT, near - 1, near, near * 2];
+        let lines: Vec<String> = (0..400).map(|n| format!("{n:<width$}", width = lengths[n % lengths.len()])).collect();
+        append(&path, &lines.iter().map(|line| format!("{line}\n")).collect::<String>());
+        let mut places = Vec::new();
+        Tail::default().read(&path, &mut || (), &mut |at, _| places.push(at.offset)).expect("readable");
+        let all: Vec<usize> = (0..lines.len()).collect();
+        let orders = [
+            all.clone(),
+            all.iter().rev().copied().collect(),
+            all.iter().map(|n| n * 7 % 400).collect(),
+            all.iter().copied().filter(|n| n % 5 == 0).collect(),
+            vec![399, 0, 399, 1, 0],
+            vec![],
+        ];
+        for order in orders {
+            let asked: Vec<u64> = order.iter().map(|n| places[*n]).collect();
+            let read = lines_at(&path, &asked, |line| Some(String::from_utf8_lossy(line).into_owned()));
+            let read: Vec<String> = read.expect("readable").into_iter().flatten().collect();
+            assert_eq!(read, order.iter().map(|n| lines[*n].clone()).collect::<Vec<_>>());
+        }
     }
 
     #[test]

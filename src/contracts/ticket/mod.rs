@@ -415,6 +415,13 @@ mod tests {
         let row = RequestRow::read(br#"{"request_id":"a","payload":{"b": [1.50]},"trace_id":7}"#).expect("a row");
         assert_eq!(row.payload.as_deref().map(RawValue::get), Some(r#"{"b": [1.50]}"#));
         assert_eq!(row.trace_id, None);
+        let line =
+            br#"{"request_id":"a","requested_at":[1],"request_type":"\u0061b","trace_id":null,"message":{"b":[]},
+            "processed_at":"x","result_id":1.5}"#;
+        let row = RequestRow::read(line).expect("a row");
+        assert_eq!((row.requested_at, row.request_type.as_deref(), row.trace_id), (None, Some("ab"), None));
+        let row = ResultRow::read(line).expect("a row");
+        assert_eq!((row.message, row.result_id, row.processed_at), (None, None, Some(Stamp::from("x"))));
     }
 
     #[test]
