@@ -199,6 +199,8 @@ pub struct PushSettings {
     pub smtp_port: u16,
     /// How the mail server is spoken to.
     pub smtp_tls: SmtpTls,
+    /// Files of certificates in PEM form that the mail server may prove itself by, beside those of the system.
+    pub smtp_ca_file: Vec<PathBuf>,
     /// How long one message may take.
     pub limit: Duration,
 }

@@ -1,6 +1,5 @@
 //! LIVE_FIRE_OPS_RECEIPT_V1: one real message, after which window and sender are closed whatever became of it.
 
-use super::checks::CHANNEL;
 use super::send::SenderAfter;
 use super::send::Sending;
 use super::send::Windows;
@@ -43,7 +42,7 @@ impl Ops {
             schema: LiveFireReceipt::SCHEMA.to_owned(),
             run_id: Some(uuid::Uuid::new_v4().to_string()),
             precheck_summary: checked.precheck,
-            channel: Some(CHANNEL.as_str().to_owned()),
+            channel: Some(checked.named.names()),
             ..LiveFireReceipt::default()
         };
         let message = match checked.verdict {
@@ -52,12 +51,14 @@ impl Ops {
                 format!("{}: {}", refused.decision.as_str(), refused.text)
             }
             Ok(ready) => {
-                let sending = Sending { messenger: &messenger, actor, after: SenderAfter::Disabled };
+                let sending =
+                    Sending { messenger: &messenger, actor, named: checked.named, after: SenderAfter::Disabled };
                 let made = self.attempt(&sending, ready)?;
                 let sent = self.publish_send(made.receipt, actor)?;
                 receipt.attempted = sent.receipt.decision.is_some_and(SendDecision::is_attempt);
                 receipt.blocked_reason.clone_from(&sent.receipt.blocked_reason);
                 receipt.send_http_status = sent.receipt.http_status;
+                receipt.channel.clone_from(&sent.receipt.channel);
                 receipt.message_id.clone_from(&sent.receipt.message_id);
                 if made.windows == Windows::Used {
                     // A switch that was closed in between kept the message back, but not the sender open.
