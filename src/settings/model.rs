@@ -310,6 +310,14 @@ pub enum LogFormat {
 }
 
 impl Settings {
+    /// How messages leave, with paths that start at the workspace.
+    #[must_use]
+    pub fn messages(&self) -> PushSettings {
+        let mut push = self.push.clone();
+        push.smtp_ca_file.iter_mut().for_each(|path| *path = self.root.join(&*path));
+        push
+    }
+
     /// Settings before the table has been applied; every field is then set from a default of the table.
     pub(super) fn blank(root: PathBuf) -> Self {
         Self {
