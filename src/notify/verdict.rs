@@ -71,8 +71,7 @@ fn row((channel, sent): &(Channel, Sent)) -> ChannelRow {
     ChannelRow::new(*channel, decided(sent), reason)
 }
 
-/// Judges what the calls of one message came to. `delivered` is the word for a message that each channel took, when
-/// Telegram was not called alone or the caller has a word of its own.
+/// Judges what the calls of one message came to. `delivered` is the caller's word for a message that each channel took.
 #[must_use]
 pub fn judge(called: &[(Channel, Sent)], skipped: &[ChannelRow], delivered: DeliveryActual, begun: Stamp) -> Attempt {
     let count = |decision| called.iter().filter(|(_, sent)| decided(sent) == decision).count();

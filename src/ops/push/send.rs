@@ -205,7 +205,7 @@ fn change_of(receipt: &SendReceipt) -> Change {
         reason: receipt.blocked_reason.clone().unwrap_or_default(),
         before: serde_json::Value::Null,
         after: serde_json::json!({
-            "send_id": receipt.send_id, "decision": receipt.decision, "message_id": receipt.message_id,
+            "send_id": receipt.send_id, "channel": receipt.channel, "decision": receipt.decision, "message_id": receipt.message_id,
             "http_status": receipt.http_status, "error_class": receipt.error_class,
         }),
     }
