@@ -1,5 +1,6 @@
 //! The live side of the backend: the bus, those who listen to it, and what the dashboard's endpoints share.
 
+pub(crate) mod exposition;
 mod health;
 pub(crate) mod http_counts;
 pub(crate) mod params;

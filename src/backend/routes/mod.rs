@@ -211,6 +211,15 @@ impl Route {
         matches!(self.dash, Some(row) if row.dev)
     }
 
+    /// The address that replaces this one.
+    #[must_use]
+    pub const fn successor(&self) -> Option<&'static str> {
+        match self.dash {
+            Some(row) => row.successor,
+            None => None,
+        }
+    }
+
     /// Whether its answer is a stream that does not end by itself.
     #[must_use]
     pub const fn is_stream(&self) -> bool {
@@ -271,6 +280,8 @@ struct App {
     ingest: Rate,
     /// Requests that were answered.
     counts: HttpCounts,
+    /// One permit for a storm of events.
+    storm: Arc<Semaphore>,
 }
 
 /// How much of a body is read, and how long is waited.
@@ -325,9 +336,9 @@ fn row(at: usize) -> Option<&'static Route> {
 /// Builds the router from the tables.
 pub(super) fn router(ops: Arc<Ops>, dash: Arc<Dash>, access: Access, bounds: Bounds) -> Router {
     let cache = Cache::new(ops.store().root(), rows().map(|route| route.watched));
-    let slow = Arc::new(Semaphore::new(SLOW));
+    let (slow, storm) = (Arc::new(Semaphore::new(SLOW)), Arc::new(Semaphore::new(1)));
     let (ingest, counts) = (Rate::default(), HttpCounts::default());
-    let app = Arc::new(App { ops, dash, cache, access, bounds, slow, ingest, counts });
+    let app = Arc::new(App { ops, dash, cache, access, bounds, slow, ingest, counts, storm });
     let mut router = Router::new();
     for (at, route) in rows().enumerate() {
         let app = Arc::clone(&app);
@@ -355,6 +366,8 @@ async fn nowhere(app: Arc<App>, request: Request, status: StatusCode, text: &'st
 fn no_row(app: &App, request: &Request, status: StatusCode, text: &'static str) -> Response {
     match named(app, request).and_then(|()| who(app, request)) {
         Ok(_) if dash::is_known(request.uri().path()) => {
+            let is_hidden = dash::is_hidden(app, request.uri().path());
+            let status = if is_hidden { StatusCode::NOT_FOUND } else { status };
             let code = if status == StatusCode::NOT_FOUND { "NOT_FOUND" } else { "METHOD_NOT_ALLOWED" };
             secured(refusal::refuse((status, code), text, None, app.now()).into_response())
         }
@@ -415,6 +428,9 @@ fn admit(app: &App, route: &Route, request: &Request) -> Result<Actor, Refusal> 
     let is_health = route.path == HEALTH;
     if !is_health {
         named(app, request)?;
+    }
+    if dash::is_hidden(app, route.path) {
+        return Err(guard::NOT_FOUND);
     }
     let is_change = route.verb == Verb::Post;
     if (is_change || route.answer == Answer::Socket) && !dash::is_listed(app, route, request.headers()) {
