@@ -238,12 +238,7 @@ impl Gates<'_> {
     /// # Errors
     /// Another version was expected, the cause persists, or a file cannot be written. Switching on fails only when its
     /// file can neither be written nor emptied.
-    pub fn set_kill_switch(
-        &self,
-        order: &KillOrder,
-        asker: &Actor,
-        now: KstTime,
-    ) -> Result<KillOutcome, KillFault> {
+    pub fn set_kill_switch(&self, order: &KillOrder, asker: &Actor, now: KstTime) -> Result<KillOutcome, KillFault> {
         let is_on = order.position == KillPosition::On;
         let patience = if is_on { ON_PATIENCE } else { super::PATIENCE };
         let held = self.store.exclusive_within(layout::KILL_LOCK, patience);
