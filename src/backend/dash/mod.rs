@@ -2,6 +2,7 @@
 
 pub(crate) mod guardrail;
 mod health;
+pub(crate) mod observer;
 pub(crate) mod refusal;
 
 use std::sync::Arc;
@@ -75,6 +76,8 @@ pub(crate) struct Dash {
     pub(crate) drops: Drops,
     /// How often orders were let go again since the start.
     pub(crate) recoveries: AtomicU64,
+    /// What changed in the workspace.
+    pub(crate) observer: observer::Observer,
 }
 
 impl Dash {
@@ -96,6 +99,7 @@ impl Dash {
             hung: Mutex::default(),
             drops: Drops::default(),
             recoveries: AtomicU64::new(0),
+            observer: observer::Observer::default(),
         })
     }
 
