@@ -42,6 +42,7 @@ use tokio::sync::Semaphore;
 
 use super::access::Access;
 use super::access::NO_TOKEN;
+use super::access::NOT_CONFIGURED;
 use super::access::ROLE_TOO_LOW;
 use super::access::Reach;
 pub use dash::DASH_ROUTES;
@@ -333,6 +334,9 @@ pub(super) fn router(ops: Arc<Ops>, dash: Arc<Dash>, access: Access, bounds: Bou
 }
 
 async fn nowhere(app: Arc<App>, request: Request, status: StatusCode, text: &'static str) -> Response {
+    if let Some(response) = dash::preflight(&app, &request) {
+        return response;
+    }
     match named(&app, &request).and_then(|()| who(&app, &request)) {
         Ok(_) if dash::is_known(request.uri().path()) => {
             let code = if status == StatusCode::NOT_FOUND { "NOT_FOUND" } else { "METHOD_NOT_ALLOWED" };
@@ -348,7 +352,11 @@ async fn answer(app: Arc<App>, at: usize, request: Request) -> Response {
     let origin = dash::allowed_origin(&app, route, request.headers());
     let actor = match admit(&app, route, &request) {
         Ok(actor) => actor,
-        Err(refusal) => return dash::shared(turned_away(&app, Some(route), refusal), route, origin),
+        // A page that called this server by another name learns nothing, whatever its origin.
+        Err(refusal) => {
+            let origin = origin.filter(|_| named(&app, &request).is_ok());
+            return dash::shared(turned_away(&app, Some(route), refusal), route, origin);
+        }
     };
     let response = match route.answer {
         Answer::Events => dash::events(Arc::clone(&app), request).await,
@@ -397,6 +405,9 @@ fn admit(app: &App, route: &Route, request: &Request) -> Result<Actor, Refusal> 
     let asks_openly = is_health && !request.headers().contains_key(header::AUTHORIZATION);
     if asks_openly {
         return Ok(Actor::new("anybody", Role::Viewer, "http"));
+    }
+    if route.needs_token() && !app.access.has_tokens(&app.gates()).unwrap_or(false) {
+        return Err(NOT_CONFIGURED);
     }
     let actor = who(app, request)?;
     if route.needs_token() && !app.access.shows_token(request.headers()) {
@@ -489,7 +500,13 @@ async fn run(app: Arc<App>, (at, turn): (usize, Option<OwnedSemaphorePermit>), c
         let before = inner.cache.before(at);
         let reply = confirmed(route, &call).and_then(|()| (route.handler)(&inner, &call)).unwrap_or_else(|no| no);
         match (route.verb, before) {
-            (Verb::Post, _) => inner.cache.forget(),
+            (Verb::Post, _) => {
+                inner.cache.forget();
+                // The dashboard's own posts change no file that is watched, except those that tell of it themselves.
+                if !route.is_dash() {
+                    inner.dash.look(&inner.ops);
+                }
+            }
             (Verb::Get, Some(before)) => inner.cache.keep(at, before, &reply),
             (Verb::Get, None) => {}
         }
