@@ -6,11 +6,13 @@ mod export;
 mod ingest;
 mod metrics;
 mod pages;
+mod prometheus;
 mod reads;
 mod socket;
 mod state;
 mod stream;
 mod table;
+mod traces;
 
 pub(super) use socket::socket;
 pub(super) use stream::events;
@@ -39,6 +41,11 @@ pub(super) fn is_known(path: &str) -> bool {
         Some(start) => path.starts_with(start),
         None => route.path == path,
     })
+}
+
+/// Whether a path exists for rehearsals only, and this server is not for them.
+pub(super) fn is_hidden(app: &App, path: &str) -> bool {
+    !app.dash.options.settings.dev && DASH_ROUTES.iter().any(|route| route.is_rehearsal() && route.path == path)
 }
 
 /// Whether the page that asks is of an origin that the settings list. The operations API lists none.
