@@ -1,6 +1,7 @@
 //! The live side of the backend: the bus, those who listen to it, and what the dashboard's endpoints share.
 
 mod health;
+mod pace;
 pub(crate) mod refusal;
 
 use std::sync::Arc;
@@ -62,8 +63,10 @@ impl Default for DashOptions {
 pub(crate) struct Dash {
     pub(crate) bus: Arc<Bus>,
     pub(crate) options: DashOptions,
-    /// Changes with every publish; streams wait for it.
+    /// Changes with every publish.
     pub(crate) news: watch::Sender<()>,
+    /// Changes when the streams are to write; they wait for it.
+    pub(crate) rounds: watch::Sender<()>,
     /// Becomes true when the server stops; streams end then.
     pub(crate) stopping: watch::Receiver<bool>,
     /// Subscribers that never read, for rehearsals.
@@ -81,7 +84,7 @@ impl Dash {
         bus.on_publish(move || {
             wake.send_replace(());
         });
-        Arc::new(Self { bus, options, news, stopping, hung: Mutex::default() })
+        Arc::new(Self { bus, options, news, rounds: watch::Sender::new(()), stopping, hung: Mutex::default() })
     }
 
     /// How the observation log is doing.
