@@ -121,14 +121,8 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) fn over(stream: TcpStream) -> Self {
-        let mut events = Self {
-            stream,
-            head: String::new(),
-            is_chunked: false,
-            raw: Vec::new(),
-            body: Vec::new(),
-            is_over: false,
-        };
+        let mut events =
+            Self { stream, head: String::new(), is_chunked: false, raw: Vec::new(), body: Vec::new(), is_over: false };
         let end = loop {
             if let Some(at) = events.raw.windows(4).position(|four| four == b"\r\n\r\n") {
                 break at;
@@ -179,7 +173,8 @@ impl Events {
         self.raw.drain(..used);
     }
 
-    fn ready(&mut self) -> Option<Frame> {
+    /// The next frame, when it is here already.
+    pub(crate) fn ready(&mut self) -> Option<Frame> {
         let end = self.body.windows(2).position(|two| two == b"\n\n")?;
         let text: Vec<u8> = self.body.drain(..end + 2).collect();
         let text = String::from_utf8(text).expect("UTF-8");
