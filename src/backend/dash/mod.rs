@@ -1,8 +1,11 @@
 //! The live side of the backend: the bus, those who listen to it, and what the dashboard's endpoints share.
 
 pub(crate) mod exposition;
+pub(crate) mod guardrail;
 mod health;
 pub(crate) mod http_counts;
+pub(crate) mod observer;
+mod pace;
 pub(crate) mod params;
 pub(crate) mod past;
 pub(crate) mod process;
@@ -12,7 +15,9 @@ pub(crate) mod risk;
 
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
 
+use health::Drops;
 use tokio::sync::watch;
 
 use crate::settings::DashboardSettings;
@@ -69,12 +74,20 @@ impl Default for DashOptions {
 pub(crate) struct Dash {
     pub(crate) bus: Arc<Bus>,
     pub(crate) options: DashOptions,
-    /// Changes with every publish; streams wait for it.
+    /// Changes with every publish.
     pub(crate) news: watch::Sender<()>,
+    /// Changes when the streams are to write; they wait for it.
+    pub(crate) rounds: watch::Sender<()>,
     /// Becomes true when the server stops; streams end then.
     pub(crate) stopping: watch::Receiver<bool>,
     /// Subscribers that never read, for rehearsals.
     pub(crate) hung: Mutex<Vec<Subscription>>,
+    /// What was lost in the last minute.
+    pub(crate) drops: Drops,
+    /// How often orders were let go again since the start.
+    pub(crate) recoveries: AtomicU64,
+    /// What changed in the workspace.
+    pub(crate) observer: observer::Observer,
 }
 
 impl Dash {
@@ -88,7 +101,17 @@ impl Dash {
         bus.on_publish(move || {
             wake.send_replace(());
         });
-        Arc::new(Self { bus, options, news, stopping, hung: Mutex::default() })
+        Arc::new(Self {
+            bus,
+            options,
+            news,
+            rounds: watch::Sender::new(()),
+            stopping,
+            hung: Mutex::default(),
+            drops: Drops::default(),
+            recoveries: AtomicU64::new(0),
+            observer: observer::Observer::default(),
+        })
     }
 
     /// How the observation log is doing.

@@ -44,6 +44,7 @@ use tokio::sync::Semaphore;
 
 use super::access::Access;
 use super::access::NO_TOKEN;
+use super::access::NOT_CONFIGURED;
 use super::access::ROLE_TOO_LOW;
 use super::access::Reach;
 pub use dash::DASH_ROUTES;
@@ -364,6 +365,9 @@ async fn nowhere(app: Arc<App>, request: Request, status: StatusCode, text: &'st
 }
 
 fn no_row(app: &App, request: &Request, status: StatusCode, text: &'static str) -> Response {
+    if let Some(response) = dash::preflight(app, request) {
+        return response;
+    }
     match named(app, request).and_then(|()| who(app, request)) {
         Ok(_) if dash::is_known(request.uri().path()) => {
             let is_hidden = dash::is_hidden(app, request.uri().path());
@@ -388,7 +392,9 @@ async fn responded(app: &Arc<App>, (at, route): (usize, &'static Route), request
     let origin = dash::allowed_origin(app, route, request.headers());
     let actor = match admit(app, route, &request) {
         Ok(actor) => actor,
+        // A page that called this server by another name learns nothing, whatever its origin.
         Err(refusal) => {
+            let origin = origin.filter(|_| named(app, &request).is_ok());
             if refusal == guard::TOO_LARGE {
                 drain(app, request).await;
             }
@@ -445,6 +451,9 @@ fn admit(app: &App, route: &Route, request: &Request) -> Result<Actor, Refusal> 
     let asks_openly = is_health && !request.headers().contains_key(header::AUTHORIZATION);
     if asks_openly {
         return Ok(Actor::new("anybody", Role::Viewer, "http"));
+    }
+    if route.needs_token() && !app.access.has_tokens(&app.gates()).unwrap_or(false) {
+        return Err(NOT_CONFIGURED);
     }
     let actor = who(app, request)?;
     if route.needs_token() && !app.access.shows_token(request.headers()) {
@@ -566,7 +575,13 @@ async fn run(app: Arc<App>, (at, turn): (usize, Option<OwnedSemaphorePermit>), c
         let before = inner.cache.before(at);
         let reply = confirmed(route, &call).and_then(|()| (route.handler)(&inner, &call)).unwrap_or_else(|no| no);
         match (route.verb, before) {
-            (Verb::Post, _) => inner.cache.forget(),
+            (Verb::Post, _) => {
+                inner.cache.forget();
+                // The dashboard's own posts change no file that is watched, except those that tell of it themselves.
+                if !route.is_dash() {
+                    inner.dash.look(&inner.ops);
+                }
+            }
             (Verb::Get, Some(before)) => inner.cache.keep(at, before, &reply),
             (Verb::Get, None) => {}
         }
