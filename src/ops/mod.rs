@@ -6,6 +6,7 @@
 
 mod bundle;
 mod daily_report;
+mod daily_runs;
 mod deps;
 mod drill;
 mod evidence;
@@ -42,6 +43,8 @@ pub use bundle::BundleSnapshot;
 pub use bundle::BundleView;
 pub use bundle::SnapshotRefusal;
 pub use daily_report::DailyOutcome;
+pub use daily_runs::DailyRun;
+pub use daily_runs::DailyStage;
 pub use drill::DrillFault;
 pub use drill::DrillOutcome;
 pub use evidence::HealthOutcome;
