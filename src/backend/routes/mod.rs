@@ -19,9 +19,12 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod tickets;
+mod told;
 mod watch;
 
 use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -117,6 +120,8 @@ pub struct Route {
     watched: &'static [&'static str],
     /// How it answers.
     answer: Answer,
+    /// The type of the event that tells of it when it has changed something.
+    event: &'static str,
     /// What is special about a row of the dashboard; none for the operations API.
     dash: Option<DashRow>,
     handler: Handler,
@@ -221,6 +226,11 @@ impl Route {
     /// May wait for the network, or for somebody who does: few of these run at a time.
     const fn slow(self) -> Self {
         Self { slow: true, ..self }
+    }
+
+    /// The bus is told of it under this type.
+    const fn event(self, event: &'static str) -> Self {
+        Self { event, ..self }
     }
 
     const fn asked(self, query: &'static [Member]) -> Self {
@@ -345,6 +355,14 @@ async fn nowhere(app: Arc<App>, request: Request, status: StatusCode, text: &'st
 
 async fn answer(app: Arc<App>, at: usize, request: Request) -> Response {
     let Some(route) = row(at) else { return failed(&app, None).into_response() };
+    if !route.is_told() {
+        return answered(app, (at, route), request).await;
+    }
+    let trace = told::trace_of(request.headers());
+    told::traced(answered(app, (at, route), request).await, trace)
+}
+
+async fn answered(app: Arc<App>, (at, route): (usize, &'static Route), request: Request) -> Response {
     let origin = dash::allowed_origin(&app, route, request.headers());
     let actor = match admit(&app, route, &request) {
         Ok(actor) => actor,
@@ -486,14 +504,7 @@ async fn run(app: Arc<App>, (at, turn): (usize, Option<OwnedSemaphorePermit>), c
         // The handler works on when its client has gone away, so the permit is the handler's.
         let _turn = turn;
         let route = row(at)?;
-        let before = inner.cache.before(at);
-        let reply = confirmed(route, &call).and_then(|()| (route.handler)(&inner, &call)).unwrap_or_else(|no| no);
-        match (route.verb, before) {
-            (Verb::Post, _) => inner.cache.forget(),
-            (Verb::Get, Some(before)) => inner.cache.keep(at, before, &reply),
-            (Verb::Get, None) => {}
-        }
-        Some(reply)
+        Some(if route.is_told() { change(&inner, route, &call) } else { handle(&inner, (at, route), &call) })
     });
     match done.await {
         Ok(Some(reply)) => reply,
@@ -505,6 +516,39 @@ async fn run(app: Arc<App>, (at, turn): (usize, Option<OwnedSemaphorePermit>), c
             failed(&app, row(at))
         }
     }
+}
+
+/// Reads, or changes what belongs to the dashboard.
+fn handle(app: &App, (at, route): (usize, &Route), call: &Call) -> Reply {
+    let before = app.cache.before(at);
+    let reply = confirmed(route, call).and_then(|()| (route.handler)(app, call)).unwrap_or_else(|no| no);
+    match (route.verb, before) {
+        (Verb::Post, _) => app.cache.forget(),
+        (Verb::Get, Some(before)) => app.cache.keep(at, before, &reply),
+        (Verb::Get, None) => {}
+    }
+    reply
+}
+
+/// Does an operation and tells the bus how it ended, also when it ended by a panic.
+fn change(app: &App, route: &'static Route, call: &Call) -> Reply {
+    let trace = told::trace_of_call(call);
+    let reply = match confirmed(route, call) {
+        Err(no) => no,
+        Ok(()) => {
+            let since = app.ops.clock().monotonic();
+            let done = catch_unwind(AssertUnwindSafe(|| (route.handler)(app, call).unwrap_or_else(|no| no)));
+            let reply = done.unwrap_or_else(|_panic| {
+                tracing::error!(route = route.path, "a handler ended by a panic");
+                failed(app, Some(route))
+            });
+            let took = app.ops.clock().monotonic().saturating_sub(since);
+            told::tell(&app.dash.bus, (route, &trace), call, (&reply, took));
+            reply
+        }
+    };
+    app.cache.forget();
+    reply.with_header(told::TRACE_HEADER, &trace)
 }
 
 /// Asks for the confirmation that the route wants.
