@@ -76,7 +76,7 @@ fn an_operation_that_ended_is_an_event_of_its_own_type_in_the_trace_of_its_reque
         ("/api/ops/summary/regenerate", "ops_summary_regenerated", 200, "INFO"),
         ("/api/live/cycle/run", "live_cycle_finished", 200, "WARN"),
         ("/api/evidence/index/regenerate", "operation_finished", 200, "INFO"),
-        ("/api/tickets", "ticket_changed", 400, "WARN"),
+        ("/api/tickets", "ticket_changed", 422, "WARN"),
     ];
     for (path, kind, status, severity) in cases {
         let reply = change(&app, route(path), &call("confirm=true", &run, "{}"));
