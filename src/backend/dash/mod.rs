@@ -1,7 +1,13 @@
 //! The live side of the backend: the bus, those who listen to it, and what the dashboard's endpoints share.
 
 mod health;
+pub(crate) mod http_counts;
+pub(crate) mod params;
+pub(crate) mod past;
+pub(crate) mod process;
+pub(crate) mod rate;
 pub(crate) mod refusal;
+pub(crate) mod risk;
 
 use std::sync::Arc;
 use std::sync::Mutex;

@@ -45,10 +45,9 @@ fn desk() -> (tempfile::TempDir, App) {
     let ops = Arc::new(Ops::new(Store::new(dir.path()), clock, policy));
     let (_stop, stopped) = tokio::sync::watch::channel(false);
     let dash = Dash::new(ops.shared_clock(), crate::backend::DashOptions::default(), stopped);
-    let cache = Cache::new(ops.store().root(), rows().map(|route| route.watched));
     let bounds = Bounds { bytes: 4096, time: Duration::from_secs(5), turn: Duration::from_secs(5) };
     let access = Access::new(Reach::Loopback, None);
-    (dir, App { ops, dash, cache, access, bounds, slow: Arc::new(Semaphore::new(SLOW)) })
+    (dir, App::new((ops, dash), access, bounds))
 }
 
 fn call(query: &str, headers: &[(&'static str, &'static str)], body: &str) -> Call {
@@ -88,7 +87,7 @@ fn an_operation_that_ended_is_an_event_of_its_own_type_in_the_trace_of_its_reque
         assert_eq!(event.data["operation"], path);
         assert_eq!((&event.data["status"], &event.data["actor"]), (&status.into(), &"desk".into()), "{path}");
         assert!(event.data["duration_ms"].is_u64(), "{path}");
-        let shown = reply.headers.iter().find(|(name, _)| *name == told::TRACE_HEADER).map(|(_, value)| value);
+        let shown = reply.headers.iter().find(|(name, _)| *name == refusal::TRACE_HEADER).map(|(_, value)| value);
         assert_eq!(shown.and_then(|value| value.to_str().ok()), Some(run[0].1), "{path}");
     }
     let cycle = app.dash.bus.recent().into_iter().find(|frame| frame.event.kind == "live_cycle_finished");

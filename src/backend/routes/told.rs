@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::Call;
 use super::Route;
 use super::Verb;
+use crate::backend::dash::refusal::TRACE_HEADER;
 use crate::backend::reply::Reply;
 use crate::contracts::event::EventDraft;
 use crate::contracts::event::Severity;
@@ -24,9 +25,7 @@ use crate::contracts::event::trace_of_parent;
 use crate::telemetry::Bus;
 
 const SOURCE: &str = "backend";
-/// The trace of a request and of its reply.
-pub(super) const TRACE_HEADER: HeaderName = HeaderName::from_static("x-trace-id");
-/// The same as W3C writes it.
+/// The trace of a request as W3C writes it.
 const PARENT_HEADER: HeaderName = HeaderName::from_static("traceparent");
 /// What an operation is when its row says nothing else.
 pub(super) const OPERATION: &str = "operation_finished";
