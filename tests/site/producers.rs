@@ -15,6 +15,7 @@ use crate::fixture::Host;
 use crate::fixture::Publisher;
 use crate::fixture::Reply;
 use crate::fixture::Script;
+use crate::fixture::Served;
 
 const ALL: [&str; 12] = [
     "run_started",
@@ -275,4 +276,41 @@ fn the_token_goes_to_this_machine_and_no_secret_into_an_event() {
     for head in fake.heads() {
         assert!(secrets.iter().all(|secret| !head.contains(secret)), "only events need a token here: {head}");
     }
+}
+
+const TOKEN: &str = "token-of-the-desk-0123456789";
+
+/// The events of a trace as the server tells them, oldest first.
+fn told(served: &Served, trace: &str) -> Vec<Value> {
+    let reply = served.get(&format!("/api/ops/events?trace_id={trace}&order=asc&limit=1000"));
+    reply["events"].as_array().expect("a list").clone()
+}
+
+fn of_the_run(events: &[Value]) -> Vec<Value> {
+    events.iter().filter(|event| event["source"] == "daily_ops").cloned().collect()
+}
+
+#[test]
+fn from_the_publish_to_the_last_stage_everything_is_one_trace_on_the_server() {
+    let (publisher, _) = Publisher::new();
+    let publication = publisher.publish();
+    let host = &publisher.host;
+    let served = Served::with(host, &[("OPS_TOKEN", TOKEN)]);
+    let ran = host.daily_command(served.url(), &[]).env("OPS_TOKEN", TOKEN).output().expect("started");
+    let ran = site::finished(ran);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(spooled(host).is_empty(), "{}", host.read("logs/daily_ops.log"));
+    let events = told(&served, &publication.run_id);
+    let own = of_the_run(&events);
+    assert_eq!(names(&own), ALL);
+    assert_eq!(own[11]["data"]["run_id"], host.record()["run_id"]);
+    let kinds: Vec<_> = events.iter().filter_map(|event| event["type"].as_str()).collect();
+    for kind in ["ops_summary_regenerated", "live_cycle_finished", "push_finished"] {
+        assert_eq!(kinds.iter().filter(|found| **found == kind).count(), 1, "{kind}: {kinds:?}");
+    }
+    let cycle = events.iter().find(|event| event["type"] == "live_cycle_finished").expect("an event");
+    let data = &cycle["data"];
+    assert_eq!((&data["result"], &data["decision"]), (&"OK".into(), &"COMPLETED".into()), "{cycle}");
+    let shown = serde_json::to_string(&events).expect("JSON");
+    assert!(!shown.contains(TOKEN), "{shown}");
 }
