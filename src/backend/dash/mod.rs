@@ -1,11 +1,14 @@
 //! The live side of the backend: the bus, those who listen to it, and what the dashboard's endpoints share.
 
+pub(crate) mod guardrail;
 mod health;
 pub(crate) mod refusal;
 
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
 
+use health::Drops;
 use tokio::sync::watch;
 
 use crate::settings::DashboardSettings;
@@ -68,6 +71,10 @@ pub(crate) struct Dash {
     pub(crate) stopping: watch::Receiver<bool>,
     /// Subscribers that never read, for rehearsals.
     pub(crate) hung: Mutex<Vec<Subscription>>,
+    /// What was lost in the last minute.
+    pub(crate) drops: Drops,
+    /// How often orders were let go again since the start.
+    pub(crate) recoveries: AtomicU64,
 }
 
 impl Dash {
@@ -81,7 +88,15 @@ impl Dash {
         bus.on_publish(move || {
             wake.send_replace(());
         });
-        Arc::new(Self { bus, options, news, stopping, hung: Mutex::default() })
+        Arc::new(Self {
+            bus,
+            options,
+            news,
+            stopping,
+            hung: Mutex::default(),
+            drops: Drops::default(),
+            recoveries: AtomicU64::new(0),
+        })
     }
 
     /// How the observation log is doing.

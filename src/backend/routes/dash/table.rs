@@ -1,6 +1,8 @@
 //! The rows of the dashboard's family. A second row of the same method and path does not compile.
 
+use super::control;
 use super::later;
+use super::state;
 use crate::backend::routes::Answer;
 use crate::backend::routes::DashRow;
 use crate::backend::routes::Handler;
@@ -97,8 +99,10 @@ pub const DASH_ROUTES: &[Route] = &[
         .asked(&[LAST_EVENT_ID]).answered(Answer::Socket).refusing(&[503]),
     alias(read("/ws/events", "", "events by WebSocket", later)
         .asked(&[LAST_EVENT_ID]).answered(Answer::Socket).refusing(&[503]), "/api/ws/events"),
-    read("/api/ops/version", "OPS_VERSION_V1", "version, commit and boot id of this server", later),
-    read("/api/ops/overview", "OPS_OVERVIEW_V1", "what the dashboard's cards show: run, switches, kill switch, bundle", later),
+    read("/api/ops/version", "OPS_VERSION_V1", "version, commit and boot id of this server", state::version),
+    read("/api/ops/overview", "OPS_OVERVIEW_V1", "what the dashboard's cards show: run, switches, kill switch, bundle", state::overview),
+    read("/api/ops/runs", "OPS_RUNS_V1", "the daily runs in short, newest first", state::runs)
+        .asked(&[may("limit", Kind::Count, "30 by default, 1 to 500")]),
     read("/api/ops/metrics", "OPS_METRICS_V1", "what the bus counts, and the overall health", later)
         .asked(&[may("detail", Kind::Count, "1 lists each subscriber")]),
     read("/metrics", "", "the same and more for Prometheus", later),
@@ -116,24 +120,24 @@ pub const DASH_ROUTES: &[Route] = &[
     read("/api/ops/export", "OPS_EXPORT_V1", "events as evidence: unmodified, with the hash of the file", later).asked(FILTERS),
     read("/api/ops/alerts", "OPS_ALERTS_V1", "newest errors", later).asked(&[LIMIT]),
     read("/api/ops/runtime-events", "OPS_RUNTIME_EVENTS_V1", "newest events and observations together", later).asked(&[LIMIT]),
-    read("/api/ops/runtime-health", "OPS_RUNTIME_HEALTH_V1", "whether the engine lives", later),
-    alias(read("/api/v1/ops/health", "OPS_RUNTIME_HEALTH_V1", "whether the engine lives, wrapped", later), "/api/ops/runtime-health"),
-    read("/api/ops/risk-snapshot", "OPS_RISK_SNAPSHOT_V1", "risk level, mode and kill switch", later),
-    read("/api/v1/ops/state", "OPS_STATE_V1", "engine, kill switch, counters and their age", later),
-    alias(read("/api/state/engine", "OPS_STATE_V1", "engine, kill switch and counters", later), "/api/v1/ops/state"),
-    read("/api/v1/ops/positions", "OPS_POSITIONS_V1", "positions", later),
-    alias(read("/api/state/positions", "OPS_POSITIONS_V1", "positions", later), "/api/v1/ops/positions"),
+    read("/api/ops/runtime-health", "OPS_RUNTIME_HEALTH_V1", "whether the engine lives", state::runtime_health),
+    alias(read("/api/v1/ops/health", "OPS_RUNTIME_HEALTH_V1", "whether the engine lives, wrapped", state::runtime_health_wrapped), "/api/ops/runtime-health"),
+    read("/api/ops/risk-snapshot", "OPS_RISK_SNAPSHOT_V1", "risk level, mode and kill switch", state::risk_snapshot),
+    read("/api/v1/ops/state", "OPS_STATE_V1", "engine, kill switch, counters and their age", state::engine_state),
+    alias(read("/api/state/engine", "OPS_STATE_V1", "engine, kill switch and counters", state::engine_state_flat), "/api/v1/ops/state"),
+    read("/api/v1/ops/positions", "OPS_POSITIONS_V1", "positions", state::positions),
+    alias(read("/api/state/positions", "OPS_POSITIONS_V1", "positions", state::positions), "/api/v1/ops/positions"),
     read("/api/v1/ops/risks", "OPS_RISKS_V1", "newest risk events", later).asked(&[LIMIT]),
     alias(read("/api/history/risks", "OPS_RISKS_V1", "newest risk events", later).asked(&[LIMIT]), "/api/v1/ops/risks"),
-    locked(read("/api/ops/logs/stdout", "OPS_LOGS_V1", "last lines of the daily run's log", later)
+    locked(read("/api/ops/logs/stdout", "OPS_LOGS_V1", "last lines of the daily run's log", state::stdout)
         .asked(&[LIMIT, may("lines", Kind::Count, "the same as limit")])),
-    locked(read("/api/ops/logs/stderr", "OPS_LOGS_V1", "last lines of the error log", later)
+    locked(read("/api/ops/logs/stderr", "OPS_LOGS_V1", "last lines of the error log", state::stderr)
         .asked(&[LIMIT, may("lines", Kind::Count, "the same as limit")])),
-    locked(read("/log-tail", "", "last lines of the daily run's log as plain text", later)
+    locked(read("/log-tail", "", "last lines of the daily run's log as plain text", state::log_tail)
         .asked(&[LIMIT, may("lines", Kind::Count, "the same as limit")])),
-    read("/api/control/kill-switch", "KILL_SWITCH_V1", "the kill switch", later),
-    locked(write("/api/control/kill-switch", "", "sets the kill switch", later).told(KILL).refusing(&[409, 503])),
-    alias(locked(write("/api/ops/kill", "", "sets the kill switch; kill stands for is_on", later)
+    read("/api/control/kill-switch", "KILL_SWITCH_V1", "the kill switch", control::kill_switch),
+    locked(write("/api/control/kill-switch", "", "sets the kill switch", control::set_kill_switch).told(KILL).refusing(&[409, 503])),
+    alias(locked(write("/api/ops/kill", "", "sets the kill switch; kill stands for is_on", control::set_kill)
         .told(&[need("kill", Kind::Switch, "the new position"), need("reason", Kind::Text, "why")]).refusing(&[409, 503])),
         "/api/control/kill-switch"),
     rehearsal(write("/api/dev/emit-event", "", "publishes one event of any type", later)),
