@@ -288,6 +288,11 @@ impl Bus {
         hot.seats.values().map(|seat| seat.view(hot.last_id, self.limits.queue)).collect()
     }
 
+    /// Counts a subscriber that was cut off because it took nothing.
+    pub fn cut_off(&self) {
+        self.counts.slow_disconnect();
+    }
+
     /// Gives a place free. What it lost stays counted.
     pub(super) fn leave(&self, seat: &Seat) {
         let mut hot = self.hot.write().unwrap_or_else(PoisonError::into_inner);

@@ -2,6 +2,7 @@
 
 pub(crate) mod guardrail;
 mod health;
+mod pace;
 pub(crate) mod refusal;
 
 use std::sync::Arc;
@@ -65,8 +66,10 @@ impl Default for DashOptions {
 pub(crate) struct Dash {
     pub(crate) bus: Arc<Bus>,
     pub(crate) options: DashOptions,
-    /// Changes with every publish; streams wait for it.
+    /// Changes with every publish.
     pub(crate) news: watch::Sender<()>,
+    /// Changes when the streams are to write; they wait for it.
+    pub(crate) rounds: watch::Sender<()>,
     /// Becomes true when the server stops; streams end then.
     pub(crate) stopping: watch::Receiver<bool>,
     /// Subscribers that never read, for rehearsals.
@@ -92,6 +95,7 @@ impl Dash {
             bus,
             options,
             news,
+            rounds: watch::Sender::new(()),
             stopping,
             hung: Mutex::default(),
             drops: Drops::default(),

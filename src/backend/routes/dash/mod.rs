@@ -3,6 +3,7 @@
 mod control;
 mod dev;
 mod export;
+mod frames;
 mod ingest;
 mod metrics;
 mod pages;
