@@ -109,7 +109,7 @@ impl Context {
     /// The channels of messages with their secrets as they are now.
     pub(super) fn messenger(&self) -> Messenger {
         Messenger {
-            settings: self.settings.push.clone(),
+            settings: self.settings.messages(),
             secrets: MessageSecrets::read(&self.settings.root.join(layout::MESSAGE_SECRETS), &self.env),
         }
     }

@@ -95,7 +95,7 @@ pub(super) fn ops(context: &Context) -> Arc<Ops> {
             },
             lang: settings.output.lang,
             messenger: Messenger {
-                settings: settings.push.clone(),
+                settings: settings.messages(),
                 secrets: MessageSecrets::read(&settings.root.join(layout::MESSAGE_SECRETS), &env),
             },
             quotes: quotes::source(&settings),

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::Change;
 use super::Gates;
+use super::Shortfall;
 use crate::contracts::Document;
 use crate::contracts::actor::Actor;
 use crate::contracts::actor::Role;
@@ -40,9 +41,18 @@ pub enum TokenFault {
     /// The system has no randomness.
     #[error("no randomness for a token: {0}")]
     Randomness(getrandom::Error),
+    /// The token is revoked, and the audit trail could not be told.
+    #[error("{0}")]
+    NotRecorded(Shortfall),
     /// The file cannot be written.
     #[error(transparent)]
     Store(#[from] StoreFault),
+}
+
+impl From<Shortfall> for TokenFault {
+    fn from(short: Shortfall) -> Self {
+        Self::NotRecorded(short)
+    }
 }
 
 /// A token that was just made. Its text exists only here.
@@ -101,10 +111,11 @@ impl Gates<'_> {
         Ok(NewToken { row, text })
     }
 
-    /// Revokes a token, from the next request on. Revoking it once more changes nothing.
+    /// Revokes a token, from the next request on, whether or not that can be recorded. Revoking it once more changes nothing.
     ///
     /// # Errors
-    /// There is no such token, the file is not usable, or it cannot be written.
+    /// There is no such token, the file is not usable or cannot be written; or the token is revoked and the audit trail
+    /// could not be told.
     pub fn revoke_token(&self, name: &str, actor: &Actor, now: KstTime) -> Result<TokenRow, TokenFault> {
         let _held = self.store.exclusive_within(layout::TOKENS_LOCK, super::PATIENCE)?;
         let mut tokens = self.tokens()?;
@@ -117,7 +128,8 @@ impl Gates<'_> {
         row.revoked_at = Some(Stamp::of(now));
         let after = row.clone();
         let change = Change::new("token.revoke", format!("token {name}"), "").of(&before).to(&told(&after));
-        self.recorded(actor, change, now, || self.write_tokens(&tokens))?;
+        let done = format!("the token {name} is revoked");
+        self.made_first(done, (actor, change), now, || self.write_tokens(&tokens))?;
         Ok(after)
     }
 

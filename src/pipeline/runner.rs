@@ -55,6 +55,9 @@ use super::story::Keep;
 use super::story::Sink;
 use super::story::Story;
 
+/// Said when the end fails like the start did: the code and the cause stand above already.
+const PING_AGAIN: &str = "the dead man's switch could not be told of the end either";
+
 /// Where policies about bundles come from; asked anew for every run, because keys change.
 pub type BundleRules<'a> = &'a dyn Fn() -> Result<BundlePolicy, String>;
 
@@ -415,7 +418,7 @@ impl Run<'_> {
             self.warn(RunCode::HeartbeatFailed, fault.to_string());
         }
         if let Some(Err(why)) = self.ping(Ping::Start) {
-            self.warn(RunCode::PingFailed, why.to_owned());
+            self.warn(RunCode::PingFailed, why);
         }
     }
 
@@ -433,11 +436,13 @@ impl Run<'_> {
             _ => Ping::Fail,
         };
         if let Some(Err(why)) = self.ping(what) {
-            self.story.say(&format!("⚠️ {}: {why}", RunCode::PingFailed));
+            let known = self.record.warnings.contains(&warning(RunCode::PingFailed, why.clone()));
+            let text = if known { PING_AGAIN.to_owned() } else { format!("{}: {why}", RunCode::PingFailed) };
+            self.story.say(&format!("⚠️ {text}"));
         }
     }
 
-    fn ping(&self, what: Ping) -> Option<Result<(), &'static str>> {
+    fn ping(&self, what: Ping) -> Option<Result<(), String>> {
         self.site.outside.ping_url.as_ref().map(|url| heartbeat::ping(url, what, self.site.clock))
     }
 

@@ -187,6 +187,8 @@ static KNOBS: &[Knob] = &[
         "The port of the mail server that SMTP_HOST names."),
     knob!(push.smtp_tls, "DAILY_OPS_SMTP_TLS", Kind::Word(&["starttls", "tls", "none"]), "starttls", Fault,
         "How the mail server is spoken to; none only on this machine."),
+    knob!(push.smtp_ca_file, "DAILY_OPS_SMTP_CA_FILE", Kind::Paths, "", Fault,
+        "Files of certificates (PEM) that the mail server may prove itself by, beside those of the system."),
     knob!(push.limit, "DAILY_OPS_PUSH_LIMIT", LIMIT, "30s", Fault,
         "How long one message may take to leave."),
     knob!(heartbeat.ping_url, "DAILY_OPS_PING_URL", Kind::SecretUrl, "", Fault,

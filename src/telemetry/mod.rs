@@ -2,6 +2,7 @@
 
 mod bus;
 mod feed;
+mod filter;
 mod journal;
 mod logging;
 mod metrics;
@@ -15,6 +16,8 @@ pub use bus::Full;
 pub use bus::IdRange;
 pub use bus::Replay;
 pub use feed::Feed;
+pub use filter::EventFilter;
+pub use filter::TraceText;
 pub use journal::JournalStatus;
 pub use logging::init_logging;
 pub use metrics::Counters;

@@ -65,7 +65,10 @@ fn a_heartbeat_comes_on_time_on_an_idle_stream_and_on_a_busy_one() {
     let beat = idle.next().expect("a frame");
     assert!(beat.is("heartbeat") && beat.id.is_none() && beat.retry.is_none(), "{beat:?}");
     assert_eq!(keys(&beat.data), ["dropped", "last_id", "queue_depth", "ts"]);
-    assert_eq!((&beat.data["last_id"], &beat.data["queue_depth"], &beat.data["dropped"]), (&json!(0), &json!(0), &json!(0)));
+    assert_eq!(
+        (&beat.data["last_id"], &beat.data["queue_depth"], &beat.data["dropped"]),
+        (&json!(0), &json!(0), &json!(0))
+    );
     let mut busy = host.events("/events", "");
     busy.hello();
     let mut beats = 0;

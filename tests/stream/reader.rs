@@ -121,14 +121,8 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) fn over(stream: TcpStream) -> Self {
-        let mut events = Self {
-            stream,
-            head: String::new(),
-            is_chunked: false,
-            raw: Vec::new(),
-            body: Vec::new(),
-            is_over: false,
-        };
+        let mut events =
+            Self { stream, head: String::new(), is_chunked: false, raw: Vec::new(), body: Vec::new(), is_over: false };
         let end = loop {
             if let Some(at) = events.raw.windows(4).position(|four| four == b"\r\n\r\n") {
                 break at;

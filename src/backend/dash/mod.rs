@@ -2,8 +2,14 @@
 
 pub(crate) mod guardrail;
 mod health;
+pub(crate) mod http_counts;
 mod pace;
+pub(crate) mod params;
+pub(crate) mod past;
+pub(crate) mod process;
+pub(crate) mod rate;
 pub(crate) mod refusal;
+pub(crate) mod risk;
 
 use std::sync::Arc;
 use std::sync::Mutex;

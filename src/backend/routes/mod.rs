@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::body::BodyDataStream;
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::HeaderMap;
@@ -37,6 +38,7 @@ use axum::http::header;
 use axum::response::Response;
 use axum::routing::MethodFilter;
 use axum::routing::on;
+use futures_util::StreamExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 
@@ -50,6 +52,9 @@ pub use table::ROUTES;
 use super::body::RequestBody;
 use super::cache::Cache;
 use super::dash::Dash;
+use super::dash::http_counts::HttpCounts;
+use super::dash::http_counts::NO_ROUTE;
+use super::dash::rate::Rate;
 use super::dash::refusal;
 use super::guard;
 use super::guard::Refusal;
@@ -65,6 +70,8 @@ use crate::time::KstTime;
 
 /// Slow handlers at a time. They leave most threads to everything else, the emergency stop above all.
 const SLOW: usize = 2;
+/// Bytes that are read of a body that is refused for its length.
+const SWALLOWED: usize = 16 << 20;
 /// The one address that any Host may read.
 const HEALTH: &str = "/health";
 
@@ -260,6 +267,10 @@ struct App {
     bounds: Bounds,
     /// One permit for each slow handler at work.
     slow: Arc<Semaphore>,
+    /// How many events other programs may hand in.
+    ingest: Rate,
+    /// Requests that were answered.
+    counts: HttpCounts,
 }
 
 /// How much of a body is read, and how long is waited.
@@ -314,7 +325,9 @@ fn row(at: usize) -> Option<&'static Route> {
 /// Builds the router from the tables.
 pub(super) fn router(ops: Arc<Ops>, dash: Arc<Dash>, access: Access, bounds: Bounds) -> Router {
     let cache = Cache::new(ops.store().root(), rows().map(|route| route.watched));
-    let app = Arc::new(App { ops, dash, cache, access, bounds, slow: Arc::new(Semaphore::new(SLOW)) });
+    let slow = Arc::new(Semaphore::new(SLOW));
+    let (ingest, counts) = (Rate::default(), HttpCounts::default());
+    let app = Arc::new(App { ops, dash, cache, access, bounds, slow, ingest, counts });
     let mut router = Router::new();
     for (at, route) in rows().enumerate() {
         let app = Arc::clone(&app);
@@ -333,27 +346,46 @@ pub(super) fn router(ops: Arc<Ops>, dash: Arc<Dash>, access: Access, bounds: Bou
 }
 
 async fn nowhere(app: Arc<App>, request: Request, status: StatusCode, text: &'static str) -> Response {
-    match named(&app, &request).and_then(|()| who(&app, &request)) {
+    let method = request.method().clone();
+    let response = no_row(&app, &request, status, text);
+    app.counts.add(&method, NO_ROUTE, response.status().as_u16());
+    response
+}
+
+fn no_row(app: &App, request: &Request, status: StatusCode, text: &'static str) -> Response {
+    match named(app, request).and_then(|()| who(app, request)) {
         Ok(_) if dash::is_known(request.uri().path()) => {
             let code = if status == StatusCode::NOT_FOUND { "NOT_FOUND" } else { "METHOD_NOT_ALLOWED" };
             secured(refusal::refuse((status, code), text, None, app.now()).into_response())
         }
         Ok(_) => Reply::detail(status, text).into_response(),
-        Err(refusal) => turned_away(&app, None, refusal),
+        Err(refusal) => turned_away(app, None, refusal),
     }
 }
 
 async fn answer(app: Arc<App>, at: usize, request: Request) -> Response {
     let Some(route) = row(at) else { return failed(&app, None).into_response() };
-    let origin = dash::allowed_origin(&app, route, request.headers());
-    let actor = match admit(&app, route, &request) {
+    let method = request.method().clone();
+    let response = responded(&app, (at, route), request).await;
+    app.counts.add(&method, route.path, response.status().as_u16());
+    response
+}
+
+async fn responded(app: &Arc<App>, (at, route): (usize, &'static Route), request: Request) -> Response {
+    let origin = dash::allowed_origin(app, route, request.headers());
+    let actor = match admit(app, route, &request) {
         Ok(actor) => actor,
-        Err(refusal) => return dash::shared(turned_away(&app, Some(route), refusal), route, origin),
+        Err(refusal) => {
+            if refusal == guard::TOO_LARGE {
+                drain(app, request).await;
+            }
+            return dash::shared(turned_away(app, Some(route), refusal), route, origin);
+        }
     };
     let response = match route.answer {
-        Answer::Events => dash::events(Arc::clone(&app), request).await,
-        Answer::Socket => dash::socket(Arc::clone(&app), request).await,
-        Answer::Reply => reply(&app, (at, route), request, actor).await,
+        Answer::Events => dash::events(Arc::clone(app), request).await,
+        Answer::Socket => dash::socket(Arc::clone(app), request).await,
+        Answer::Reply => reply(app, (at, route), request, actor).await,
     };
     dash::shared(response, route, origin)
 }
@@ -460,11 +492,40 @@ async fn read(app: &App, route: &Route, request: Request, actor: Actor) -> Resul
 }
 
 async fn collect(body: Body, app: &App, limit: usize) -> Result<Bytes, Refusal> {
-    match tokio::time::timeout(app.bounds.time, axum::body::to_bytes(body, limit)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        // The other fault is a client that went away, and it reads no reply.
-        Ok(Err(_too_large)) => Err(guard::TOO_LARGE),
-        Err(_elapsed) => Err(guard::TOO_SLOW),
+    let mut stream = body.into_data_stream();
+    let all = async {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = stream.next().await {
+            // The fault is a client that went away, and it reads no reply.
+            let chunk = chunk.map_err(|_gone| guard::TOO_LARGE)?;
+            if bytes.len() + chunk.len() > limit {
+                swallow(&mut stream).await;
+                return Err(guard::TOO_LARGE);
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Bytes::from(bytes))
+    };
+    tokio::time::timeout(app.bounds.time, all).await.unwrap_or(Err(guard::TOO_SLOW))
+}
+
+/// Reads a body that is refused, so that its sender comes to read the reply: a connection that is closed over unread
+/// bytes is reset, and the reply is lost with it. Who waits to be told to go on has sent nothing yet.
+async fn drain(app: &App, request: Request) {
+    if !request.headers().contains_key(header::EXPECT) {
+        let mut stream = request.into_body().into_data_stream();
+        // Past the time the connection is closed over what is left.
+        tokio::time::timeout(app.bounds.time, swallow(&mut stream)).await.ok();
+    }
+}
+
+async fn swallow(stream: &mut BodyDataStream) {
+    let mut swallowed = 0;
+    while let Some(Ok(chunk)) = stream.next().await {
+        swallowed += chunk.len();
+        if swallowed > SWALLOWED {
+            break;
+        }
     }
 }
 

@@ -213,7 +213,7 @@ pub const ROUTES: &[Route] = &[
             may("holdings", Kind::List, "ticker, name, quantity, avg_price, current_price each; needed with cash"),
             may("updated_by", Kind::Text, "ui, api, sync, manual_seed or manual_update"),
         ])
-        .confirmed_anywhere(None).refusing(&[400, 409, 500]),
+        .confirmed_anywhere(None).refusing(&[400, 409, 500]).slow(),
     get("/api/order_plan/latest", "ORDER_PLAN_V1", "newest order plan", orders::plan_latest),
     post("/api/order_plan/regenerate", "ORDER_PLAN_V1", "makes an order plan from recommendation and holdings; sends nothing", orders::plan_regenerate)
         .asked(&[may("force", Kind::Switch, "make it anew although nothing changed")])
@@ -225,7 +225,7 @@ pub const ROUTES: &[Route] = &[
             need("operator_id", Kind::Text, "who"),
             need("reason", Kind::Text, "why"),
         ])
-        .refusing(&[400, 409, 500]),
+        .refusing(&[400, 409, 500]).slow(),
     get("/api/order_plan/export", "ORDER_PLAN_EXPORT_V1", "the confirmed plan's orders for execution by hand", orders::plan_export)
         .refusing(&[409, 500]),
     get("/api/recon/summary", "RECON_SUMMARY_V1", "the PC's reconciliation", recon::summary)

@@ -28,5 +28,9 @@ fn what_stops_everything_never_waits_for_a_turn() {
     for word in ["send/run", "live_fire/run", "daily_status/send", "incident/send", "spike/run", "holding/run"] {
         assert!(slow.iter().any(|path| path.contains(word)), "{word}");
     }
+    // They wait for the same lock while a plan asks a vendor for prices.
+    for path in ["/api/order_plan/regenerate", "/api/order_plan/confirm", "/api/portfolio/upsert"] {
+        assert!(slow.contains(path), "{path}");
+    }
     assert!(ROUTES.iter().all(|route| route.verb == Verb::Post || !route.slow), "readers never wait");
 }

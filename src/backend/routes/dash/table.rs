@@ -1,7 +1,10 @@
 //! The rows of the dashboard's family. A second row of the same method and path does not compile.
 
 use super::control;
+use super::ingest;
 use super::later;
+use super::metrics;
+use super::reads;
 use super::state;
 use crate::backend::routes::Answer;
 use crate::backend::routes::DashRow;
@@ -103,14 +106,14 @@ pub const DASH_ROUTES: &[Route] = &[
     read("/api/ops/overview", "OPS_OVERVIEW_V1", "what the dashboard's cards show: run, switches, kill switch, bundle", state::overview),
     read("/api/ops/runs", "OPS_RUNS_V1", "the daily runs in short, newest first", state::runs)
         .asked(&[may("limit", Kind::Count, "30 by default, 1 to 500")]),
-    read("/api/ops/metrics", "OPS_METRICS_V1", "what the bus counts, and the overall health", later)
+    read("/api/ops/metrics", "OPS_METRICS_V1", "what the bus counts, and the overall health", metrics::metrics)
         .asked(&[may("detail", Kind::Count, "1 lists each subscriber")]),
     read("/metrics", "", "the same and more for Prometheus", later),
-    read("/api/ops/events", "OPS_EVENTS_V1", "events that were published", later).asked(FILTERS),
-    with(write("/api/ops/events", "", "takes events of other programs, one or up to 500", later)
+    read("/api/ops/events", "OPS_EVENTS_V1", "events that were published", reads::events).asked(FILTERS),
+    with(write("/api/ops/events", "", "takes events of other programs, one or up to 500", ingest::events)
         .told(&[may("events", Kind::List, "the events; without it the body is one event")]).refusing(&[400, 415, 429]),
         DashRow { token: true, body_limit: BATCH, ..ROW }),
-    write("/api/ops/test-event", "", "publishes an event to try the way", later).told(EVENT).refusing(&[400, 415]),
+    write("/api/ops/test-event", "", "publishes an event to try the way", ingest::test_event).told(EVENT).refusing(&[400, 415]),
     read("/api/ops/history", "OPS_HISTORY_V1", "newest events and the counters over time", later)
         .asked(&[may("hours", Kind::Count, "24 by default, 1 to 168")]),
     read("/api/ops/traces", "OPS_TRACES_V1", "events grouped by trace, newest first", later)
