@@ -23,8 +23,11 @@ fn b08_markup_in_events_is_shown_as_text_and_not_executed() {
     let site = Site::new();
     for (n, harm) in HARM.iter().enumerate() {
         let source: String = harm.chars().take(60).filter(|c| !c.is_control()).collect();
-        let data = json!({*harm: harm, "symbol": harm, "reason": harm, "previous_level": harm, "affected_symbols": [harm]});
-        site.publish(json!({"message": harm, "source": source, "severity": "ERROR", "trace_id": format!("h-{n}"), "data": data}));
+        let data =
+            json!({*harm: harm, "symbol": harm, "reason": harm, "previous_level": harm, "affected_symbols": [harm]});
+        site.publish(
+            json!({"message": harm, "source": source, "severity": "ERROR", "trace_id": format!("h-{n}"), "data": data}),
+        );
         site.publish(json!({"type": "LEVEL_DOWNGRADED", "message": harm, "trace_id": format!("h-{n}"), "data": data}));
         site.publish(json!({"type": "RISK_TRIGGERED", "message": harm, "trace_id": format!("h-{n}"), "data": data}));
     }
@@ -37,7 +40,10 @@ fn b08_markup_in_events_is_shown_as_text_and_not_executed() {
     for harm in HARM {
         assert!(shown.as_array().expect("texts").iter().any(|text| text == harm), "{harm} is not shown: {shown}");
     }
-    for address in ["/#q=%3Cimg%20src%3Dx%20onerror%3D%22window.harm%3D1%22%3E", "/#type=%3Cscript%3Ewindow.harm%3D1%3C%2Fscript%3E"] {
+    for address in [
+        "/#q=%3Cimg%20src%3Dx%20onerror%3D%22window.harm%3D1%22%3E",
+        "/#type=%3Cscript%3Ewindow.harm%3D1%3C%2Fscript%3E",
+    ] {
         site.show(&mut page, address);
         page.sees("document.querySelector('#typeFilter').options.length > 1");
     }
@@ -52,12 +58,20 @@ fn the_page_obeys_a_policy_that_lets_nothing_else_in() {
     let site = Site::new();
     let answer = site.get("/");
     let policy = answer.header("content-security-policy").expect("a policy");
-    for part in ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'"] {
+    for part in [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+        "form-action 'none'",
+    ] {
         assert!(policy.contains(part), "{part}: {policy}");
     }
     assert!(!policy.contains("unsafe") && !answer.text.contains("<style") && !answer.text.contains(" style=\""));
     let mut page = site.open(browser, "/");
-    let from = "performance.getEntriesByType('resource').map(r => new URL(r.name).origin).filter(o => o !== location.origin)";
+    let from =
+        "performance.getEntriesByType('resource').map(r => new URL(r.name).origin).filter(o => o !== location.origin)";
     assert_eq!(page.now(from), json!([]), "nothing comes from another host");
     assert_eq!(page.now("document.querySelectorAll('[style], style, script:not([src])').length"), 0);
     page.is_content();

@@ -20,7 +20,9 @@ fn a14_the_kill_switch_needs_a_reason_a_second_look_and_a_token_and_shows_its_au
     let mut other = site.open(browser, "/ops");
     page.sees(&format!("{STATUS} === 'OFF'"));
     page.click("#killToggle").expect("clicked");
-    page.sees("document.activeElement.id === 'killReason' && document.querySelector('#killReasonError').innerText.length > 0");
+    page.sees(
+        "document.activeElement.id === 'killReason' && document.querySelector('#killReasonError').innerText.length > 0",
+    );
     assert_eq!(page.now(OPEN), false, "no reason, no question");
     page.type_text("주문 중단 연습 <b>").expect("typed");
     page.click("#killToggle").expect("clicked");
@@ -44,7 +46,8 @@ fn a14_the_kill_switch_needs_a_reason_a_second_look_and_a_token_and_shows_its_au
     assert_eq!(state["reason"], "주문 중단 연습 <b>");
     page.sees("!document.querySelector('#killBanner').hidden && document.querySelector('#killBanner').innerText.includes('<b>')");
     other.sees("document.querySelector('#events').innerText.includes('KillSwitchChanged')");
-    let kept = page.now("JSON.stringify({...localStorage}) + JSON.stringify({...sessionStorage}) + document.cookie + location");
+    let kept = page
+        .now("JSON.stringify({...localStorage}) + JSON.stringify({...sessionStorage}) + document.cookie + location");
     assert!(!kept.to_string().contains(TOKEN), "the token lives in memory only: {kept}");
     page.click("#killReason").expect("clicked");
     page.type_text("연습 끝").expect("typed");

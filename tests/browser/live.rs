@@ -19,9 +19,7 @@ const GROUPS: &str = "[...document.querySelectorAll('#events .group')]
 
 /// Four events of one trace and two of others.
 fn story(site: &Site) {
-    let event = |kind: &str, trace: &str, severity: &str| {
-        json!({"type": kind, "trace_id": trace, "severity": severity, "message": format!("{kind} of {trace}")})
-    };
+    let event = |kind: &str, trace: &str, severity: &str| json!({"type": kind, "trace_id": trace, "severity": severity, "message": format!("{kind} of {trace}")});
     site.publish_all(&[
         event("SignalGenerated", "story-aaaa-1", "INFO"),
         event("RiskEvaluated", "other-bbbb-2", "INFO"),
@@ -46,10 +44,15 @@ fn a05_an_event_is_on_the_page_within_a_second_of_its_post() {
     for round in 0..5 {
         let trace = site.publish(json!({"message": format!("round {round}"), "source": "investor"}));
         let posted = clock.monotonic();
-        let shown = format!("[...document.querySelectorAll('#events .event')].filter(row => row.innerText.includes('round {round}')).length");
+        let shown = format!(
+            "[...document.querySelectorAll('#events .event')].filter(row => row.innerText.includes('round {round}')).length"
+        );
         assert_eq!(page.sees(&shown), 1);
         lab::report(&format!("post to row: {} ms", (clock.monotonic() - posted).as_millis()));
-        assert_eq!(page.now(&format!("document.querySelector('#events .group').dataset.trace === {}", json!(trace))), true);
+        assert_eq!(
+            page.now(&format!("document.querySelector('#events .group').dataset.trace === {}", json!(trace))),
+            true
+        );
     }
     assert_eq!(page.now(IDS), json!([5, 4, 3, 2, 1]));
     page.is_content();
@@ -86,7 +89,9 @@ fn a07_the_type_filter_keeps_only_that_type_and_says_what_it_hides() {
     story(&site);
     let mut page = site.open(browser, "/");
     page.sees(&seen(&format!("{IDS}.length"), &json!(6)));
-    page.sees("[...document.querySelector('#typeFilter').options].some(o => o.value === 'RiskEvaluated' && /2/.test(o.text))");
+    page.sees(
+        "[...document.querySelector('#typeFilter').options].some(o => o.value === 'RiskEvaluated' && /2/.test(o.text))",
+    );
     let choose = "(() => { const s = document.querySelector('#typeFilter'); s.value = 'RiskEvaluated';
         s.dispatchEvent(new Event('change', {bubbles: true})); })()";
     page.now(choose);
@@ -166,7 +171,9 @@ fn a_paused_page_stands_still_counts_and_goes_on() {
     assert_eq!(page.now("document.querySelector('#pauseBtn').getAttribute('aria-pressed')"), "true");
     site.publish(json!({"message": "unseen"}));
     site.publish(json!({"message": "unseen"}));
-    page.sees("/\\+2/.test(document.querySelector('#pauseBtn').innerText + document.querySelector('#pauseNews')?.innerText)");
+    page.sees(
+        "/\\+2/.test(document.querySelector('#pauseBtn').innerText + document.querySelector('#pauseNews')?.innerText)",
+    );
     assert_eq!(page.now(IDS), json!([6, 5, 4, 3, 2, 1]));
     page.click("#pauseBtn").expect("resumed");
     page.sees(&seen(IDS, &json!([8, 7, 6, 5, 4, 3, 2, 1])));

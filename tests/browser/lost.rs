@@ -63,7 +63,9 @@ fn a12_a_stream_that_was_lost_for_15_seconds_comes_back_by_itself_and_whole() {
     page.sees(&shows_down(2, 1));
     site.door.shut();
     let cut = page.now("performance.now()");
-    page.sees(&format!("{STATE} === 'reconnecting' && document.querySelector('#sseStatus').innerText.includes('재연결 중')"));
+    page.sees(&format!(
+        "{STATE} === 'reconnecting' && document.querySelector('#sseStatus').innerText.includes('재연결 중')"
+    ));
     site.publish_all(&numbered(3, 40));
     page.sees("/UNKNOWN|stale|불명/i.test(document.querySelector('#health').innerText)");
     page.sees(&format!("performance.now() - {cut} >= 15000"));

@@ -91,7 +91,8 @@ impl Site {
     fn post(&self, path: &str, body: &Value) -> Value {
         let bearer = format!("Bearer {TOKEN}");
         let text = body.to_string();
-        let request = client::request("POST", path, Some(&text), &[("authorization", &bearer), ("connection", "close")]);
+        let request =
+            client::request("POST", path, Some(&text), &[("authorization", &bearer), ("connection", "close")]);
         let answer = client::raw(self.address(), request.as_bytes());
         assert_eq!(answer.status, 200, "{path}: {}", answer.text);
         answer.json()
