@@ -47,7 +47,7 @@ const LAST_GRACE: Duration = Duration::from_secs(2);
 /// ones wait in the system's queue.
 const PLAIN_CONNECTIONS: usize = 256;
 /// What a stream is given to take its last frame.
-const STREAM_GRACE: Duration = Duration::from_secs(3);
+const STREAM_GRACE: Duration = Duration::from_secs(2);
 /// Largest request header, in bytes.
 const MAX_HEADER: usize = 16 << 10;
 /// Threads for domain functions. They end when they have nothing to do.

@@ -173,7 +173,8 @@ impl Events {
         self.raw.drain(..used);
     }
 
-    fn ready(&mut self) -> Option<Frame> {
+    /// The next frame, when it is here already.
+    pub(crate) fn ready(&mut self) -> Option<Frame> {
         let end = self.body.windows(2).position(|two| two == b"\n\n")?;
         let text: Vec<u8> = self.body.drain(..end + 2).collect();
         let text = String::from_utf8(text).expect("UTF-8");
