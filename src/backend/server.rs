@@ -30,6 +30,7 @@ use super::access::Access;
 use super::access::Reach;
 use super::dash::Dash;
 use super::dash::DashOptions;
+use super::dash::observer;
 use super::line::Line;
 use super::line::Socket;
 use super::routes;
@@ -188,6 +189,9 @@ impl Server {
         let bounds = Bounds { bytes: options.body_limit, time: limits.body, turn: limits.turn };
         let (stop, stopped) = watch::channel(false);
         let dash = Dash::new(ops.shared_clock(), options.dash.clone(), stopped.clone());
+        // What is there now is known; only what changes from here on is told.
+        dash.look(&ops);
+        runtime.spawn(observer::watch(Arc::clone(&dash), Arc::clone(&ops), stopped.clone()));
         let router = routes::router(ops, Arc::clone(&dash), access, bounds);
         let bus = Arc::clone(&dash.bus);
         raise_file_limit();

@@ -98,6 +98,8 @@ pub enum Force {
 /// What somebody asks of the kill switch.
 #[derive(Clone, Debug)]
 pub struct KillOrder {
+    /// Names the use, in both audits and in the switch itself; [`new_kill_id`] makes one.
+    pub audit_id: String,
     /// The position.
     pub position: KillPosition,
     /// Why.
@@ -114,11 +116,15 @@ pub struct KillOrder {
     pub force: Force,
 }
 
+/// A name for one use of the kill switch.
+#[must_use]
+pub fn new_kill_id() -> String {
+    new_id()
+}
+
 /// What became of it.
 #[derive(Clone, Debug)]
 pub struct KillOutcome {
-    /// Names the use.
-    pub audit_id: String,
     /// How it stood before.
     pub before: KillSwitch,
     /// How it counts now.
@@ -157,7 +163,6 @@ pub enum KillFault {
 struct Use<'a> {
     order: &'a KillOrder,
     asker: &'a Actor,
-    audit_id: String,
     before: KillReading,
     version: u64,
     now: KstTime,
@@ -170,7 +175,7 @@ impl Use<'_> {
             is_on: status == KillStatus::On,
             status,
             reason: self.order.reason.clone(),
-            audit_id: self.audit_id.clone(),
+            audit_id: self.order.audit_id.clone(),
             trace_id: self.order.trace_id.clone(),
             actor: self.order.actor.clone(),
             ts: self.now.timestamp_millis(),
@@ -184,7 +189,7 @@ impl Use<'_> {
             schema: KillAuditRow::SCHEMA.to_owned(),
             ts: self.now.timestamp_millis(),
             ts_iso: millis_stamp(self.now),
-            audit_id: self.audit_id.clone(),
+            audit_id: self.order.audit_id.clone(),
             trace_id: self.order.trace_id.clone(),
             action,
             reason: self.order.reason.clone(),
@@ -202,9 +207,8 @@ impl Use<'_> {
     }
 
     fn ended(self, now: KillReading, changed: bool, troubles: Vec<String>) -> KillOutcome {
-        let (before, audit_id) = (self.before.state, self.audit_id);
         let audit_persisted = troubles.is_empty();
-        KillOutcome { audit_id, before, now, changed, audit_persisted, troubles }
+        KillOutcome { before: self.before.state, now, changed, audit_persisted, troubles }
     }
 }
 
@@ -256,7 +260,7 @@ impl Gates<'_> {
             return Err(KillFault::Conflict { expected, found });
         }
         let version = found.max(self.last_audited_version());
-        let mut this = Use { order, asker, audit_id: new_id(), before, version, now };
+        let mut this = Use { order, asker, before, version, now };
         let is_there = match order.position {
             KillPosition::On => this.before.state.is_on && this.before.damage.is_none(),
             KillPosition::Off => this.before.state.status == KillStatus::Off,
@@ -288,7 +292,7 @@ impl Gates<'_> {
             if !self.kill_switch().state.is_on {
                 return Err(fault.into());
             }
-            after = json!({"audit_id": this.audit_id, "unwritten": fault.to_string()});
+            after = json!({"audit_id": this.order.audit_id, "unwritten": fault.to_string()});
             troubles.push(format!("its file could not be written and is unreadable, which is on: {fault}"));
         }
         let change = this.change("kill.set", (seen, after));
@@ -340,7 +344,7 @@ impl Gates<'_> {
         let (action, patience) =
             if is_on { (KillAction::KillOnNoop, ON_PATIENCE) } else { (KillAction::KillOffNoop, super::PATIENCE) };
         let state = serde_json::to_value(&this.before.state).unwrap_or_default();
-        let after = json!({"audit_id": this.audit_id, "status": this.before.state.status});
+        let after = json!({"audit_id": this.order.audit_id, "status": this.before.state.status});
         let change = this.change("kill.noop", (state, after));
         let told = self.record_within(this.asker, change, (this.now, patience)).map(drop);
         let row = self.append_row(&this.row(action), patience);

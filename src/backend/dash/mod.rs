@@ -1,8 +1,10 @@
 //! The live side of the backend: the bus, those who listen to it, and what the dashboard's endpoints share.
 
+pub(crate) mod exposition;
 pub(crate) mod guardrail;
 mod health;
 pub(crate) mod http_counts;
+pub(crate) mod observer;
 mod pace;
 pub(crate) mod params;
 pub(crate) mod past;
@@ -84,6 +86,8 @@ pub(crate) struct Dash {
     pub(crate) drops: Drops,
     /// How often orders were let go again since the start.
     pub(crate) recoveries: AtomicU64,
+    /// What changed in the workspace.
+    pub(crate) observer: observer::Observer,
 }
 
 impl Dash {
@@ -106,6 +110,7 @@ impl Dash {
             hung: Mutex::default(),
             drops: Drops::default(),
             recoveries: AtomicU64::new(0),
+            observer: observer::Observer::default(),
         })
     }
 

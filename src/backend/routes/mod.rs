@@ -44,6 +44,7 @@ use tokio::sync::Semaphore;
 
 use super::access::Access;
 use super::access::NO_TOKEN;
+use super::access::NOT_CONFIGURED;
 use super::access::ROLE_TOO_LOW;
 use super::access::Reach;
 pub use dash::DASH_ROUTES;
@@ -211,6 +212,15 @@ impl Route {
         matches!(self.dash, Some(row) if row.dev)
     }
 
+    /// The address that replaces this one.
+    #[must_use]
+    pub const fn successor(&self) -> Option<&'static str> {
+        match self.dash {
+            Some(row) => row.successor,
+            None => None,
+        }
+    }
+
     /// Whether its answer is a stream that does not end by itself.
     #[must_use]
     pub const fn is_stream(&self) -> bool {
@@ -271,6 +281,8 @@ struct App {
     ingest: Rate,
     /// Requests that were answered.
     counts: HttpCounts,
+    /// One permit for a storm of events.
+    storm: Arc<Semaphore>,
 }
 
 /// How much of a body is read, and how long is waited.
@@ -325,9 +337,9 @@ fn row(at: usize) -> Option<&'static Route> {
 /// Builds the router from the tables.
 pub(super) fn router(ops: Arc<Ops>, dash: Arc<Dash>, access: Access, bounds: Bounds) -> Router {
     let cache = Cache::new(ops.store().root(), rows().map(|route| route.watched));
-    let slow = Arc::new(Semaphore::new(SLOW));
+    let (slow, storm) = (Arc::new(Semaphore::new(SLOW)), Arc::new(Semaphore::new(1)));
     let (ingest, counts) = (Rate::default(), HttpCounts::default());
-    let app = Arc::new(App { ops, dash, cache, access, bounds, slow, ingest, counts });
+    let app = Arc::new(App { ops, dash, cache, access, bounds, slow, ingest, counts, storm });
     let mut router = Router::new();
     for (at, route) in rows().enumerate() {
         let app = Arc::clone(&app);
@@ -353,8 +365,13 @@ async fn nowhere(app: Arc<App>, request: Request, status: StatusCode, text: &'st
 }
 
 fn no_row(app: &App, request: &Request, status: StatusCode, text: &'static str) -> Response {
+    if let Some(response) = dash::preflight(app, request) {
+        return response;
+    }
     match named(app, request).and_then(|()| who(app, request)) {
         Ok(_) if dash::is_known(request.uri().path()) => {
+            let is_hidden = dash::is_hidden(app, request.uri().path());
+            let status = if is_hidden { StatusCode::NOT_FOUND } else { status };
             let code = if status == StatusCode::NOT_FOUND { "NOT_FOUND" } else { "METHOD_NOT_ALLOWED" };
             secured(refusal::refuse((status, code), text, None, app.now()).into_response())
         }
@@ -375,7 +392,9 @@ async fn responded(app: &Arc<App>, (at, route): (usize, &'static Route), request
     let origin = dash::allowed_origin(app, route, request.headers());
     let actor = match admit(app, route, &request) {
         Ok(actor) => actor,
+        // A page that called this server by another name learns nothing, whatever its origin.
         Err(refusal) => {
+            let origin = origin.filter(|_| named(app, &request).is_ok());
             if refusal == guard::TOO_LARGE {
                 drain(app, request).await;
             }
@@ -416,6 +435,9 @@ fn admit(app: &App, route: &Route, request: &Request) -> Result<Actor, Refusal> 
     if !is_health {
         named(app, request)?;
     }
+    if dash::is_hidden(app, route.path) {
+        return Err(guard::NOT_FOUND);
+    }
     let is_change = route.verb == Verb::Post;
     if (is_change || route.answer == Answer::Socket) && !dash::is_listed(app, route, request.headers()) {
         match app.access.reach {
@@ -429,6 +451,9 @@ fn admit(app: &App, route: &Route, request: &Request) -> Result<Actor, Refusal> 
     let asks_openly = is_health && !request.headers().contains_key(header::AUTHORIZATION);
     if asks_openly {
         return Ok(Actor::new("anybody", Role::Viewer, "http"));
+    }
+    if route.needs_token() && !app.access.has_tokens(&app.gates()).unwrap_or(false) {
+        return Err(NOT_CONFIGURED);
     }
     let actor = who(app, request)?;
     if route.needs_token() && !app.access.shows_token(request.headers()) {
@@ -550,7 +575,13 @@ async fn run(app: Arc<App>, (at, turn): (usize, Option<OwnedSemaphorePermit>), c
         let before = inner.cache.before(at);
         let reply = confirmed(route, &call).and_then(|()| (route.handler)(&inner, &call)).unwrap_or_else(|no| no);
         match (route.verb, before) {
-            (Verb::Post, _) => inner.cache.forget(),
+            (Verb::Post, _) => {
+                inner.cache.forget();
+                // The dashboard's own posts change no file that is watched, except those that tell of it themselves.
+                if !route.is_dash() {
+                    inner.dash.look(&inner.ops);
+                }
+            }
             (Verb::Get, Some(before)) => inner.cache.keep(at, before, &reply),
             (Verb::Get, None) => {}
         }

@@ -4,28 +4,25 @@ use std::sync::atomic::Ordering;
 
 use axum::http::HeaderName;
 use axum::http::StatusCode;
-use serde_json::json;
 
 use super::App;
 use super::Call;
-use crate::backend::dash::guardrail::Guardrail;
+use crate::backend::dash::observer::kill_changed;
 use crate::backend::dash::refusal::refuse;
 use crate::backend::reply::Fields;
 use crate::backend::reply::Reply;
 use crate::contracts::Json;
 use crate::contracts::event::CONTRACT_VERSION;
-use crate::contracts::event::EventDraft;
 use crate::contracts::event::MAX_NAME;
-use crate::contracts::event::Severity;
 use crate::contracts::event::is_trace;
 use crate::contracts::event::new_trace;
 use crate::contracts::event::trace_of_parent;
-use crate::contracts::kill::KillStatus;
 use crate::gates::Force;
 use crate::gates::KillFault;
 use crate::gates::KillOrder;
 use crate::gates::KillOutcome;
 use crate::gates::KillPosition;
+use crate::gates::new_kill_id;
 
 /// Characters of a reason.
 const MAX_REASON: usize = 500;
@@ -62,17 +59,19 @@ fn set(app: &App, call: &Call, switch: &str) -> Result<Reply, Reply> {
     let asked = Asked { app, body: object(app, call)?, call };
     let trace_id = asked.trace_id()?;
     let order = asked.order(switch, &trace_id)?;
-    let outcome =
-        app.gates().set_kill_switch(&order, &call.actor, app.now()).map_err(|fault| refused(app, &fault, &trace_id))?;
+    // Before the switch is set: the observer must not tell of it a second time.
+    app.dash.observer.leave_to_its_maker(&order.audit_id);
+    let outcome = app.gates().set_kill_switch(&order, &call.actor, app.now());
+    let outcome = outcome.map_err(|fault| refused(app, &fault, &trace_id))?;
     if outcome.changed {
-        tell(app, &order, &outcome);
+        tell(app, &outcome, &order);
     }
     let view = app.gates().kill_view();
     let state = &outcome.now.state;
     let reply = Fields::new()
         .with("ok", &true)
         .with("contract_version", CONTRACT_VERSION)
-        .with("audit_id", &outcome.audit_id)
+        .with("audit_id", &order.audit_id)
         .with("is_on", &state.is_on)
         .with("status", &state.status)
         .with("changed", &outcome.changed)
@@ -89,27 +88,11 @@ fn set(app: &App, call: &Call, switch: &str) -> Result<Reply, Reply> {
 }
 
 /// Publishes the change and what it means for orders, in one go and under one trace.
-fn tell(app: &App, order: &KillOrder, outcome: &KillOutcome) {
+fn tell(app: &App, outcome: &KillOutcome, order: &KillOrder) {
     let (before, now) = (&outcome.before, &outcome.now.state);
-    if before.is_on && !now.is_on {
-        app.dash.recoveries.fetch_add(1, Ordering::Relaxed);
-    }
-    let message = format!("kill switch {} by {}: {}", now.status.as_str(), order.actor, order.reason);
-    let severity = if now.status == KillStatus::On { Severity::Critical } else { Severity::Warn };
-    let change = EventDraft::new("KillSwitchChanged", "control", &message)
-        .severity(severity)
-        .with("scope", "GLOBAL")
-        .with("prevStatus", before.status.as_str())
-        .with("newStatus", now.status.as_str())
-        .with("reason", order.reason.as_str())
-        .with("actor", order.actor.as_str())
-        .with("details", json!({}))
-        .with("audit_id", outcome.audit_id.as_str())
-        .with("version", now.version);
-    let rail = app.dash.guardrail(&app.ops);
-    let rail = Guardrail { reason: order.reason.clone(), ..rail };
-    let drafts = vec![change, rail.event(app.dash.recoveries.load(Ordering::Relaxed))];
-    app.dash.bus.publish(drafts, Some(&order.trace_id));
+    app.dash.note_recovery(before, now);
+    let rail = app.dash.guardrail(&app.ops).event(app.dash.recoveries.load(Ordering::Relaxed));
+    app.dash.bus.publish(vec![kill_changed(before, now, "control"), rail], Some(&order.trace_id));
 }
 
 fn refused(app: &App, fault: &KillFault, trace_id: &str) -> Reply {
@@ -195,6 +178,7 @@ impl Asked<'_> {
         let actor = self.actor()?;
         let from = &self.call.actor.from;
         Ok(KillOrder {
+            audit_id: new_kill_id(),
             position: if is_on { KillPosition::On } else { KillPosition::Off },
             reason,
             actor,
