@@ -5,6 +5,7 @@
 #[path = "../client/mod.rs"]
 #[expect(dead_code, reason = "every test here has a site of its own")]
 mod client;
+mod dev;
 mod ingest;
 mod metrics;
 mod reads;
