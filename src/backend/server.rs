@@ -162,9 +162,9 @@ pub enum ServeFault {
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
-    bus: Arc<Bus>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
+    dash: Arc<Dash>,
 }
 
 impl Server {
@@ -188,21 +188,21 @@ impl Server {
         let runtime = runtime(options.workers).map_err(ServeFault::Threads)?;
         let bounds = Bounds { bytes: options.body_limit, time: limits.body, turn: limits.turn };
         let (stop, stopped) = watch::channel(false);
-        let dash = Dash::new(ops.shared_clock(), options.dash.clone(), stopped.clone());
+        let dash = Dash::new(ops.shared_clock(), ops.store(), options.dash.clone(), stopped.clone());
         // What is there now is known; only what changes from here on is told.
         dash.look(&ops);
         runtime.spawn(observer::watch(Arc::clone(&dash), Arc::clone(&ops), stopped.clone()));
         let router = routes::router(ops, Arc::clone(&dash), access, bounds);
-        let bus = Arc::clone(&dash.bus);
         raise_file_limit();
+        let served = Arc::clone(&dash);
         let thread = std::thread::Builder::new()
             .name("backend".to_owned())
             .spawn(move || {
-                runtime.block_on(serve(listener, (router, dash), stopped, limits));
+                runtime.block_on(serve(listener, (router, served), stopped, limits));
                 runtime.shutdown_timeout(LAST_GRACE);
             })
             .map_err(ServeFault::Threads)?;
-        Ok(Self { address, bus, stop, thread: Some(thread) })
+        Ok(Self { address, stop, thread: Some(thread), dash })
     }
 
     /// Where it listens, with the real port.
@@ -214,7 +214,7 @@ impl Server {
     /// The bus whose events its streams carry, for whoever runs in the same process.
     #[must_use]
     pub fn bus(&self) -> &Arc<Bus> {
-        &self.bus
+        &self.dash.bus
     }
 
     /// The base of its addresses, without a slash at the end.
@@ -243,6 +243,8 @@ impl Server {
         {
             tracing::error!("the server's thread ended by a panic");
         }
+        // Last, so that what the last requests published is in it.
+        self.dash.stop_journal();
     }
 }
 

@@ -6,6 +6,7 @@ use super::export;
 use super::ingest;
 use super::later;
 use super::metrics;
+use super::pages;
 use super::prometheus;
 use super::reads;
 use super::state;
@@ -111,11 +112,11 @@ const KILL: &[Member] = &[
 /// Every route of the dashboard, once.
 #[rustfmt::skip]
 pub const DASH_ROUTES: &[Route] = &[
-    read("/", "", "the dashboard", later),
-    read("/ops", "", "the dashboard", later),
+    read("/", "", "the dashboard", pages::board),
+    read("/ops", "", "the dashboard", pages::board),
     read("/ops/runs", "", "the daily runs as a chart and a list", later),
     read("/ops/runs/{id}", "", "one daily run with its receipt and its evidence", later).refusing(&[404]),
-    read("/static/{id}", "", "an asset of the pages", later).refusing(&[404]),
+    read("/static/{id}", "", "an asset of the pages", pages::asset).refusing(&[404]),
     read("/events", "", "events as they happen, as server-sent events", later)
         .asked(&[LAST_EVENT_ID]).answered(Answer::Events).refusing(&[503]),
     read("/api/ws/events", "", "events as they happen, by WebSocket", later)
