@@ -171,10 +171,17 @@ fn on_a_full_disk_it_goes_on_and_never_off_and_a_disk_that_takes_nothing_is_told
         assert!(mount(&["-o", "remount,rw"], dir.path()));
         fill(dir.path());
         let off = apply(&store, &KillOrder { force: Force::Yes, ..order(KillPosition::Off) });
-        assert!(off.is_err() && Gates::new(&store).kill_switch().state.status == counts, "{name}: {off:?}");
+        // A line of the audit may still fit into its last block; a new file never does.
+        assert!(off.is_err() || counts == KillStatus::Off, "{name}: {off:?}");
+        assert_eq!(Gates::new(&store).kill_switch().state.status, counts, "{name}");
         let on = apply(&store, &order(KillPosition::On));
         let done = on.as_ref().unwrap_or_else(|fault| panic!("{name}: {fault}"));
-        assert!(Gates::new(&store).kill_switch().state.is_on && !done.audit_persisted, "{name}: {on:?}");
+        assert!(Gates::new(&store).kill_switch().state.is_on, "{name}: {on:?}");
+        assert_eq!(
+            done.troubles.iter().any(|why| why.contains("could not be written")),
+            name != "on",
+            "{name}: {on:?}"
+        );
         Command::new("umount").arg("-l").arg(dir.path()).status().ok();
     }
 }
