@@ -53,7 +53,7 @@ export function groupRow({ group, open }) {
     { class: "row group", role: "listitem", "data-trace": group.trace },
     el("button", { type: "button", class: "fold", "data-act": "fold", "data-value": group.key, "data-part": "fold" }),
     traceButton(group.trace, group.trace === "no-trace" ? group.trace : String(group.trace).slice(0, 8)),
-    group.trace === "no-trace" ? null : el("button", { type: "button", class: "copy", "data-act": "copy", "data-value": group.trace, "aria-label": t("copy.trace", { id: group.trace }), title: group.trace }, "⧉"),
+    group.trace === "no-trace" ? null : el("button", { type: "button", class: "copy", "data-act": "copy", "data-value": group.trace, "aria-label": t("copy.trace", { id: group.trace }), title: group.trace }),
     el("span", { class: "when num", "data-part": "when" }),
     el("span", { class: "many num", "data-part": "many" }),
     el("span", { class: "chips", "data-part": "chips" }),
