@@ -144,7 +144,7 @@ const TYPED: &[(&str, Rewrite, Ours)] = &[
     ("live_fire_postmortem_v1", rewritten::<Postmortem>, Ours::Written),
     ("secrets_self_test_v1", rewritten::<SelfTest>, Ours::Written),
     ("execution_gate_v1", rewritten::<ExecutionGate>, Ours::Written),
-    ("real_sender_enable_v1", rewritten::<SenderEnable>, Ours::Written),
+    ("real_sender_enable_v1", rewritten::<SenderEnable>, Ours::WrittenStrict),
     ("emergency_stop_v1", rewritten::<EmergencyStop>, Ours::Written),
     ("window_consumed_v1", rewritten::<WindowConsumed>, Ours::Written),
     ("tokens_v1", rewritten::<Tokens>, Ours::WrittenStrict),
@@ -550,8 +550,9 @@ fn a_confirmation_is_read_whole_or_not_at_all_and_names_the_golden_plan() {
         assert_eq!(parsed.is_err(), is_required(&fields, &path), "without {pointer}");
     }
     let plan = OrderPlan::parse(text("order_plan_v1.json").as_bytes()).expect("a plan");
-    let hash = plan.integrity.map(|integrity| integrity.payload_sha256);
+    let hash = plan.integrity.as_ref().map(|integrity| integrity.payload_sha256.clone());
     assert_eq!((read.plan_id, Some(read.payload_sha256)), (plan.plan_id, hash));
+    assert_eq!((read.source_sha256.is_some(), read.source_sha256), (true, plan.source.sha256()));
 }
 
 #[test]

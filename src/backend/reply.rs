@@ -36,7 +36,7 @@ pub(crate) struct Reply {
 /// A JSON object whose keys keep the order in which they were given.
 #[derive(Debug)]
 pub(crate) struct Fields {
-    text: String,
+    text: Vec<u8>,
     stamped_at: Option<usize>,
 }
 
@@ -49,15 +49,13 @@ pub(crate) struct Problem<'a> {
 
 impl Fields {
     pub(crate) fn new() -> Self {
-        Self { text: "{".to_owned(), stamped_at: None }
+        Self { text: b"{".to_vec(), stamped_at: None }
     }
 
     /// Adds a member. `key` is one of our own names and needs no escape.
     pub(crate) fn with<T: Serialize + ?Sized>(mut self, key: &'static str, value: &T) -> Self {
-        // Only a map with keys that are no text could fail, and no reply has one.
-        let value = serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned());
         self.key(key);
-        self.text.push_str(&value);
+        self.value(value);
         self
     }
 
@@ -66,10 +64,8 @@ impl Fields {
         let text = serde_json::to_string(document).unwrap_or_default();
         let members = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or_default();
         if !members.is_empty() {
-            if self.text.len() > 1 {
-                self.text.push(',');
-            }
-            self.text.push_str(members);
+            self.separate();
+            self.text.extend_from_slice(members.as_bytes());
         }
         self
     }
@@ -78,9 +74,7 @@ impl Fields {
     pub(crate) fn asof_now(mut self, now: KstTime) -> Self {
         self.key("asof");
         self.stamped_at = Some(self.text.len() + 1);
-        self.text.push('"');
-        self.text.push_str(Stamp::of(now).as_str());
-        self.text.push('"');
+        self.value(&Stamp::of(now));
         self
     }
 
@@ -88,12 +82,10 @@ impl Fields {
     pub(crate) fn with_members(mut self, object: &RawValue, except: &[&str]) -> Self {
         let members: BTreeMap<String, &RawValue> = serde_json::from_str(object.get()).unwrap_or_default();
         for (key, value) in members.iter().filter(|(key, _)| !except.contains(&key.as_str())) {
-            if self.text.len() > 1 {
-                self.text.push(',');
-            }
-            self.text.push_str(&serde_json::to_string(key).unwrap_or_default());
-            self.text.push(':');
-            self.text.push_str(value.get());
+            self.separate();
+            self.value(key);
+            self.text.push(b':');
+            self.text.extend_from_slice(value.get().as_bytes());
         }
         self
     }
@@ -109,26 +101,41 @@ impl Fields {
 
     /// Wraps the object once more in `detail`, as the reference does with the errors it raises.
     pub(crate) fn wrapped(self, status: StatusCode) -> Reply {
-        let body = format!("{{\"detail\":{}}}", self.finish());
+        let body = [b"{\"detail\":", self.finish().as_slice(), b"}"].concat();
         Reply::new(status, Bytes::from(body))
     }
 
     /// The object as a value of another one.
     pub(crate) fn nested(self) -> Box<RawValue> {
-        RawValue::from_string(self.finish()).unwrap_or_else(|_| RawValue::NULL.to_owned())
+        let text = String::from_utf8(self.finish()).unwrap_or_default();
+        RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
     }
 
     fn key(&mut self, key: &str) {
-        if self.text.len() > 1 {
-            self.text.push(',');
-        }
-        self.text.push('"');
-        self.text.push_str(key);
-        self.text.push_str("\":");
+        self.separate();
+        self.text.push(b'"');
+        self.text.extend_from_slice(key.as_bytes());
+        self.text.extend_from_slice(b"\":");
     }
 
-    fn finish(mut self) -> String {
-        self.text.push('}');
+    fn separate(&mut self) {
+        if self.text.len() > 1 {
+            self.text.push(b',');
+        }
+    }
+
+    /// Writes a value straight into the body: a page of the board is some 400 KB.
+    fn value<T: Serialize + ?Sized>(&mut self, value: &T) {
+        let start = self.text.len();
+        // Only a map with keys that are no text could fail, and no reply has one.
+        if serde_json::to_writer(&mut self.text, value).is_err() {
+            self.text.truncate(start);
+            self.text.extend_from_slice(b"null");
+        }
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        self.text.push(b'}');
         self.text
     }
 }

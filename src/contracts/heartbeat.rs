@@ -7,6 +7,7 @@ use super::document::Document;
 use super::document::lenient;
 use crate::time::KstTime;
 use crate::time::Stamp;
+use crate::time::spoken;
 
 /// A stamp this far ahead of the clock is a wrong clock.
 const AHEAD_SECONDS: i64 = 300;
@@ -84,10 +85,31 @@ impl Document for Heartbeat {
 pub enum Pulse {
     /// The last run ended well, and not too long ago.
     Fresh,
-    /// Nothing ended well for too long, or the last run ended badly. The text says why.
+    /// The last run ended badly, or one hangs. The text says why.
     Bad(String),
+    /// Nothing is known to be bad, and the last good end is too long ago.
+    Stale {
+        /// Seconds since then.
+        age: i64,
+        /// How many are allowed.
+        allowed: i64,
+    },
     /// It cannot be judged: a clock is wrong, or a time is missing. The text says why.
     Unusable(String),
+}
+
+impl Pulse {
+    /// Why it is not fresh, for people.
+    #[must_use]
+    pub fn why(self) -> Option<String> {
+        match self {
+            Self::Fresh => None,
+            Self::Bad(why) | Self::Unusable(why) => Some(why),
+            Self::Stale { age, allowed } => {
+                Some(format!("the last good run ended {} ago, {} is allowed", spoken(age), spoken(allowed)))
+            }
+        }
+    }
 }
 
 impl Heartbeat {
@@ -115,7 +137,8 @@ impl Heartbeat {
         let why = self.reason.as_deref().unwrap_or("-");
         match result {
             Beat::Running if since_start > LONGEST_RUN_SECONDS => {
-                return Pulse::Bad(format!("the run that started {since_start} s ago has not ended: it hangs or died"));
+                let since = spoken(since_start);
+                return Pulse::Bad(format!("the run that started {since} ago has not ended: it hangs or died"));
             }
             Beat::Blocked => return Pulse::Bad(format!("the last run was blocked: {why}")),
             Beat::Failed => return Pulse::Bad(format!("the last run failed: {why}")),
@@ -126,9 +149,7 @@ impl Heartbeat {
         }
         match age(&self.last_success_at) {
             None => Pulse::Bad("no run has ever ended well".to_owned()),
-            Some(age) if age > max_age => {
-                Pulse::Bad(format!("the last good run ended {age} s ago, {max_age} s are allowed"))
-            }
+            Some(age) if age > max_age => Pulse::Stale { age, allowed: max_age },
             Some(_) => Pulse::Fresh,
         }
     }
@@ -183,7 +204,7 @@ mod tests {
             ("good", "2026-11-21T10:00:00+09:00", |_| (), "fresh"),
             ("warned", "2026-11-21T10:00:00+09:00", |h| h.result = Some(Beat::Warned), "fresh"),
             ("at the limit", "2026-11-22T11:05:09+09:00", |_| (), "fresh"),
-            ("past the limit", "2026-11-22T11:05:10+09:00", |_| (), "bad"),
+            ("past the limit", "2026-11-22T11:05:10+09:00", |_| (), "stale"),
             ("a clock a little ahead", "2026-11-21T09:00:30+09:00", |_| (), "fresh"),
             ("from the future", "2026-11-21T08:00:00+09:00", |_| (), "unusable"),
             ("blocked", "2026-11-21T10:00:00+09:00", |h| h.result = Some(Beat::Blocked), "bad"),
@@ -232,9 +253,21 @@ mod tests {
             let said = match pulse {
                 Pulse::Fresh => "fresh",
                 Pulse::Bad(_) => "bad",
+                Pulse::Stale { .. } => "stale",
                 Pulse::Unusable(_) => "unusable",
             };
             assert_eq!(said, want, "{name}: {pulse:?}");
         }
+    }
+    #[test]
+    fn a_text_for_people_has_no_raw_seconds() {
+        let said = |heartbeat: &Heartbeat, now: &str| {
+            heartbeat.judge(Stamp::from(now).instant().expect("a time"), 26 * 3600).why().expect("not fresh")
+        };
+        let old = said(&good(), "2026-11-22T11:08:10+09:00");
+        assert_eq!(old, "the last good run ended 26h 3m ago, 26h is allowed");
+        let hanging = Heartbeat { result: Some(Beat::Running), ..good() };
+        let hangs = said(&hanging, "2026-11-21T09:45:30+09:00");
+        assert_eq!(hangs, "the run that started 40m ago has not ended: it hangs or died");
     }
 }

@@ -9,6 +9,8 @@ use serde::Serialize;
 use super::actor::Role;
 use super::document::Document;
 use super::document::lenient;
+use super::json::Json;
+use super::json::Text;
 use super::money::Price;
 use super::reco::PayloadHash;
 use crate::time::Stamp;
@@ -112,6 +114,14 @@ pub struct PlanSource {
     pub portfolio_sha256: Option<String>,
 }
 
+impl PlanSource {
+    /// SHA-256 of the canonical form of these members.
+    #[must_use]
+    pub fn sha256(&self) -> Option<String> {
+        Json::of(self).ok().map(|json| json.sha256(Text::Raw))
+    }
+}
+
 /// One order. Older plans have neither quantity nor prices.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -186,6 +196,9 @@ pub struct PlanConfirmation {
     pub plan_id: String,
     /// The hash of exactly the orders that the person read.
     pub payload_sha256: String,
+    /// The hash of what the plan said that it was made from. Absent in older lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_sha256: Option<String>,
     /// Who confirms, as the request says.
     pub operator_id: String,
     /// Why.

@@ -1,4 +1,5 @@
-//! Changes towards safety: the emergency stop, a gate that closes, a sender that is switched off.
+//! Changes towards safety: the emergency stop, a gate that closes, a sender that is switched off, a window or a token that
+//! is revoked.
 //!
 //! Nothing may keep them from being made, so they are made first and recorded second, and a lock is waited for only so
 //! long. On a full disk a switch's file is emptied, which needs no room: an empty stop is on, an empty gate is MOCK_ONLY,
@@ -52,8 +53,8 @@ impl Shortfall {
         self.troubles.extend(outcome.err().map(|fault| (what, fault)));
     }
 
-    fn ended(self) -> Result<(), SwitchFault> {
-        if self.troubles.is_empty() { Ok(()) } else { Err(SwitchFault::NotRecorded(self)) }
+    fn ended(self) -> Result<(), Self> {
+        if self.troubles.is_empty() { Ok(()) } else { Err(self) }
     }
 
     /// The first of the faults.
@@ -72,6 +73,12 @@ impl fmt::Display for Shortfall {
             write!(f, "{}{what}: {fault}", if n == 0 { ", but " } else { "; " })?;
         }
         Ok(())
+    }
+}
+
+impl From<Shortfall> for SwitchFault {
+    fn from(short: Shortfall) -> Self {
+        Self::NotRecorded(short)
     }
 }
 
@@ -119,7 +126,7 @@ impl Gates<'_> {
         self.tell(&mut short, (&system, gate_change), (now, STOP_PATIENCE));
         self.close_window(&mut short, &system, &why, now);
         on?;
-        short.ended()
+        Ok(short.ended()?)
     }
 
     /// Makes a change towards safety, then records it.
@@ -142,7 +149,29 @@ impl Gates<'_> {
             }
         }
         self.tell(&mut short, (actor, change), (now, super::PATIENCE));
-        short.ended()
+        Ok(short.ended()?)
+    }
+
+    /// Makes a change that takes something away from somebody, then records it. `done` says what counts afterwards.
+    pub(super) fn made_first<E>(
+        &self,
+        done: String,
+        (actor, change): (&Actor, Change),
+        now: KstTime,
+        act: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E>
+    where
+        E: From<Shortfall> + fmt::Display,
+    {
+        if let Err(fault) = act() {
+            if let Ok(entry) = self.record(actor, change, now) {
+                self.record_failure(actor, entry, &fault.to_string(), now);
+            }
+            return Err(fault);
+        }
+        let mut short = Shortfall::of(done);
+        self.tell(&mut short, (actor, change), (now, super::PATIENCE));
+        Ok(short.ended()?)
     }
 
     /// Writes a switch, or empties its file when that is not possible. What counts is what is read afterwards.

@@ -4,6 +4,7 @@
 //! or ACTIVE. A line that cannot be read closes what was open before it.
 
 use super::Gates;
+use super::Shortfall;
 use super::audit::Change;
 use crate::contracts::Document;
 use crate::contracts::actor::Actor;
@@ -38,9 +39,18 @@ pub enum WindowFault {
     /// The window for sending was used before.
     #[error("the one-shot window for sending is used up")]
     SenderUsed,
+    /// The window is closed, and the audit trail could not be told.
+    #[error("{0}")]
+    NotRecorded(Shortfall),
     /// A file cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreFault),
+}
+
+impl From<Shortfall> for WindowFault {
+    fn from(short: Shortfall) -> Self {
+        Self::NotRecorded(short)
+    }
 }
 
 /// The open window, and whether the file has lines that cannot be read.
@@ -191,16 +201,22 @@ impl Gates<'_> {
         Ok(window)
     }
 
-    /// Closes a window. Closing one that is closed already is no fault and says so once more.
+    /// Closes a window, whether or not that can be recorded. Closing one that is closed already is no fault and says so
+    /// once more.
     ///
     /// # Errors
-    /// There is no such window, or a file cannot be read or written.
+    /// There is no such window, or a file cannot be read or written; or the window is closed and the audit trail could not
+    /// be told.
     pub fn revoke_window(&self, id: &str, actor: &Actor, reason: &str, now: KstTime) -> Result<(), WindowFault> {
         let _held = self.store.exclusive_within(layout::APPROVALS_LOCK, super::PATIENCE)?;
         let all = Windows::read(self.store)?;
         let window = all.created(id).ok_or(WindowFault::Unknown)?;
         let state = all.state(window, now);
-        self.end_window((window, state), WindowState::Revoked, (actor, reason), now)
+        let change = Change::new("window.revoke", id, reason)
+            .of(&at_state(window, state))
+            .to(&at_state(window, WindowState::Revoked));
+        let done = format!("the window {id} is closed");
+        self.made_first(done, (actor, change), now, || self.append_end(&revocation(window, reason, now)))
     }
 
     /// Uses the one execution of a window. `Ok` means that this call used it, which only one call can; record it before
@@ -216,7 +232,18 @@ impl Gates<'_> {
         if state != WindowState::Active {
             return Err(WindowFault::NotOpen(state));
         }
-        self.end_window((window, state), WindowState::Consumed, (actor, reason), now)
+        let end = WindowEnd {
+            schema: Window::SCHEMA.to_owned(),
+            event: "CONSUME".to_owned(),
+            window_id: window.window_id.clone(),
+            revoked_at: None,
+            consumed_at: Some(Stamp::of(now)),
+            reason: reason.to_owned(),
+        };
+        let change = Change::new("window.consume", id, reason)
+            .of(&at_state(window, state))
+            .to(&at_state(window, WindowState::Consumed));
+        self.recorded(actor, change, now, || self.append_end(&end))
     }
 
     /// Uses the one window for sending, which nothing in this program ever resets. `Ok` means that this call used it,
@@ -251,30 +278,8 @@ impl Gates<'_> {
         Ok(LatestWindow { window, bad_lines: all.bad_lines() })
     }
 
-    fn end_window(
-        &self,
-        (window, before): (&Window, WindowState),
-        to: WindowState,
-        (actor, reason): (&Actor, &str),
-        now: KstTime,
-    ) -> Result<(), WindowFault> {
-        let is_use = to == WindowState::Consumed;
-        let (event, action) = if is_use { ("CONSUME", "window.consume") } else { ("REVOKE", "window.revoke") };
-        let end = WindowEnd {
-            schema: Window::SCHEMA.to_owned(),
-            event: event.to_owned(),
-            window_id: window.window_id.clone(),
-            revoked_at: (!is_use).then(|| Stamp::of(now)),
-            consumed_at: is_use.then(|| Stamp::of(now)),
-            reason: reason.to_owned(),
-        };
-        let change = Change::new(action, window.window_id.as_str(), reason)
-            .of(&at_state(window, before))
-            .to(&at_state(window, to));
-        self.recorded(actor, change, now, || {
-            let line = super::line_of(layout::WINDOWS, &end)?;
-            self.store.append(layout::WINDOWS, &line, Durability::Durable)
-        })?;
-        Ok(())
+    fn append_end(&self, end: &WindowEnd) -> Result<(), WindowFault> {
+        let line = super::line_of(layout::WINDOWS, end)?;
+        Ok(self.store.append(layout::WINDOWS, &line, Durability::Durable)?)
     }
 }

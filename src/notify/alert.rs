@@ -48,7 +48,8 @@ impl Alert {
             said.push(format!("{}:", if ko { "마지막 기록" } else { "Last lines" }));
             let first = self.lines.len().saturating_sub(LINES);
             // One line that may not leave must not cost the whole alert.
-            let shown = |line: &String| if is_suspect(line) { HELD_BACK.to_owned() } else { cut(&plain(line), LINE) };
+            let shown =
+                |line: &String| if is_suspect(line) { HELD_BACK.to_owned() } else { shortened(&plain(line), LINE) };
             said.extend(self.lines.iter().skip(first).map(|line| format!("  {}", shown(line))));
         }
         if !self.next.is_empty() {
@@ -70,6 +71,22 @@ pub fn is_suspect(text: &str) -> bool {
 #[must_use]
 pub fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// A text of at most `most` characters: a longer one ends at a word's end with an ellipsis, or inside a word that alone is
+/// longer than half of that.
+#[must_use]
+pub fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept = most.saturating_sub(1);
+    let end = text.char_indices().nth(kept).map_or(text.len(), |(at, _)| at);
+    let (head, rest) = text.split_at(end);
+    // What goes on with a blank was cut at a word's end already.
+    let word_end = if rest.starts_with(char::is_whitespace) { None } else { head.rfind(char::is_whitespace) };
+    let words = word_end.and_then(|at| head.get(..at)).filter(|words| words.chars().count() >= kept / 2);
+    format!("{}…", words.unwrap_or(head).trim_end())
 }
 
 /// The first `most` characters.
@@ -97,5 +114,28 @@ mod tests {
         assert!(alert.text(Lang::Ko).contains("시작: 2026-11-19 09:05:00 (연속 3회)"));
         let bare = Alert { why: "w".to_owned(), ..Alert::default() };
         assert_eq!(bare.text(Lang::En), "Why: w");
+    }
+    #[test]
+    fn a_long_line_is_cut_at_a_words_end() {
+        let cases = [
+            ("short enough", 12, "short enough"),
+            ("backend was restarted", 20, "backend was…"),
+            ("backend was restarted", 12, "backend was…"),
+            ("backend was restarted", 13, "backend was…"),
+            ("a verylongwordwithoutanyend", 12, "a verylongw…"),
+            ("한글 문장 하나가 있습니다", 10, "한글 문장 하나가…"),
+            ("한글 문장 하나가 있습니다", 9, "한글 문장…"),
+            ("", 5, ""),
+        ];
+        for (text, most, want) in cases {
+            let got = shortened(text, most);
+            assert_eq!(got, want, "{text:?} to {most}");
+            assert!(got.chars().count() <= most, "{text:?} to {most}");
+        }
+        let line = "reason ".repeat(40);
+        let alert = Alert { why: "w".to_owned(), lines: vec![line], ..Alert::default() };
+        let told = alert.text(Lang::En);
+        let last = told.lines().last().expect("a line").trim_start();
+        assert!(last.ends_with("reason…") && last.chars().count() <= LINE, "{last}");
     }
 }

@@ -81,7 +81,7 @@ impl Ops {
     /// Keeps a copy of the bundle as it is written when the validator accepts it.
     ///
     /// # Errors
-    /// There is no bundle, it is not valid, or the copy cannot be written.
+    /// There is no bundle, it is not valid, or the copy cannot be recorded or written.
     pub fn snapshot_bundle(&self, actor: &Actor) -> Result<BundleSnapshot, SnapshotRefusal> {
         let turn = self.turn()?;
         let view = self.bundle_at(&(self.policy)(), turn.now);
@@ -94,7 +94,6 @@ impl Ops {
         // What was judged is what is kept: the text of the view, not a second look at the file.
         let document = view.document.ok_or(SnapshotRefusal::Missing)?;
         let snapshot_ref = self.store.free_snapshot_ref(layout::BUNDLE, turn.now);
-        self.store.write_new(&snapshot_ref, format!("{}\n", document.get()).as_bytes())?;
         let change = Change {
             action: "bundle.snapshot",
             target: snapshot_ref.clone(),
@@ -102,7 +101,9 @@ impl Ops {
             before: Value::Null,
             after: serde_json::json!({"bundle_id": found.bundle_id}),
         };
-        Gates::new(&self.store).record(actor, change, turn.now)?;
+        let text = format!("{}\n", document.get());
+        let keep = || self.store.write_new(&snapshot_ref, text.as_bytes());
+        Gates::new(&self.store).recorded(actor, change, turn.now, keep)?;
         Ok(BundleSnapshot { snapshot_ref, bundle_id: found.bundle_id, created_at: found.created_at })
     }
 

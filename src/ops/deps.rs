@@ -57,7 +57,6 @@ impl Ops {
         let turn = self.turn()?;
         let before = self.store.read(layout::DEPS_SNAPSHOT)?;
         let found = self.deps();
-        self.store.write_document(layout::DEPS_SNAPSHOT, &found)?;
         let change = Change {
             action: "deps.snapshot",
             target: layout::DEPS_SNAPSHOT.to_owned(),
@@ -65,7 +64,8 @@ impl Ops {
             before: before.map_or(serde_json::Value::Null, |bytes| serde_json::json!({"sha256": sha256_hex(&bytes)})),
             after: serde_json::json!({"program_version": found.program_version, "all_deps_ok": found.all_deps_ok}),
         };
-        Gates::new(&self.store).record(actor, change, turn.now)?;
+        let write = || self.store.write_document(layout::DEPS_SNAPSHOT, &found);
+        Gates::new(&self.store).recorded(actor, change, turn.now, write)?;
         Ok(found)
     }
 }

@@ -12,6 +12,7 @@ mod drill;
 mod evidence;
 mod health;
 mod live_cycle;
+mod logs;
 mod ops_cycle;
 mod order_plan;
 mod outcome;

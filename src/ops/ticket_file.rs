@@ -219,6 +219,12 @@ impl TicketFile {
         }
     }
 
+    /// Bytes that the next call will about read, as far as the length tells.
+    pub(super) fn unread(&self, store: &Store) -> u64 {
+        let length = store.path(self.source.file()).metadata().map_or(0, |meta| meta.len());
+        length.checked_sub(self.tail.reached()).unwrap_or(length)
+    }
+
     pub(super) fn path(&self) -> &'static str {
         self.source.file()
     }

@@ -28,6 +28,8 @@ use super::opening::next_due;
 
 /// How long one call may take.
 const PING_LIMIT: Duration = Duration::from_secs(5);
+/// What is said when the address says nothing.
+const NO_ANSWER: &str = "no answer in time";
 /// Records that are looked at when there is no heartbeat to go on from.
 const LOOK_BACK: usize = 60;
 
@@ -146,11 +148,11 @@ fn told_by_records(store: &Store) -> Heartbeat {
 }
 
 /// Calls the address. A signal does not keep the last call back: that is when it counts.
-pub(super) fn ping(url: &Secret, what: Ping, clock: &dyn Clock) -> Result<(), &'static str> {
+pub(super) fn ping(url: &Secret, what: Ping, clock: &dyn Clock) -> Result<(), String> {
     let control = Control::new(std::sync::Arc::default(), clock, PING_LIMIT);
     let address = address(url.expose(), what);
     let asked = control.ask(clock, PING_LIMIT, move || call(&address));
-    asked.unwrap_or(Err("no answer in time"))
+    asked.unwrap_or_else(|_| Err(NO_ANSWER.to_owned()))
 }
 
 /// The address with what is told at the end of its path, before a query.
@@ -159,7 +161,7 @@ fn address(url: &str, what: Ping) -> String {
     format!("{}{}{query}", path.trim_end_matches('/'), what.path())
 }
 
-fn call(address: &str) -> Result<(), &'static str> {
+fn call(address: &str) -> Result<(), String> {
     let mut config = ureq::Agent::config_builder()
         .timeout_global(Some(PING_LIMIT))
         .max_redirects(3)
@@ -168,11 +170,21 @@ fn call(address: &str) -> Result<(), &'static str> {
         config = config.proxy(None);
     }
     let agent: ureq::Agent = config.build().into();
-    // The fault's own text could hold the address.
-    match agent.get(address).call() {
-        Ok(_) => Ok(()),
-        Err(ureq::Error::StatusCode(_)) => Err("the address answered with an error"),
-        Err(_) => Err("the address could not be called"),
+    agent.get(address).call().map(drop).map_err(|fault| cause(&fault))
+}
+
+/// Why a call failed, in words of this program: the fault's own text could hold the address.
+#[expect(clippy::wildcard_enum_match_arm, reason = "everything not named is a call that broke off")]
+fn cause(fault: &ureq::Error) -> String {
+    match fault {
+        ureq::Error::StatusCode(status) => format!("the address answered HTTP {status}"),
+        ureq::Error::Timeout(_) => NO_ANSWER.to_owned(),
+        ureq::Error::HostNotFound => "the host's name is not known".to_owned(),
+        ureq::Error::ConnectionFailed => "the host does not answer".to_owned(),
+        ureq::Error::Tls(_) | ureq::Error::NativeTls(_) => "no secure connection (TLS)".to_owned(),
+        ureq::Error::TooManyRedirects | ureq::Error::RedirectFailed => "the address redirects to no end".to_owned(),
+        ureq::Error::Io(source) => format!("no connection: {}", source.kind()),
+        _ => "the address could not be called".to_owned(),
     }
 }
 
@@ -190,6 +202,21 @@ mod tests {
         ];
         for (url, want) in cases {
             assert_eq!([Ping::Start, Ping::Success, Ping::Fail].map(|what| address(url, what)), want, "{url}");
+        }
+    }
+    #[test]
+    fn a_cause_is_named_and_never_holds_the_address() {
+        let secret = || "https://h/5bd2b3a4".to_owned();
+        let cases = [
+            (ureq::Error::StatusCode(503), "the address answered HTTP 503"),
+            (ureq::Error::HostNotFound, "the host's name is not known"),
+            (ureq::Error::Io(std::io::ErrorKind::ConnectionRefused.into()), "no connection: connection refused"),
+            (ureq::Error::Io(std::io::Error::other(secret())), "no connection: other error"),
+            (ureq::Error::BadUri(secret()), "the address could not be called"),
+            (ureq::Error::RequireHttpsOnly(secret()), "the address could not be called"),
+        ];
+        for (fault, want) in cases {
+            assert_eq!(cause(&fault), want);
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::store::layout;
 use crate::time::Clock;
 use crate::time::Stamp;
 use crate::time::line_stamp;
+use crate::time::spoken;
 
 use super::announce::last_lines;
 use super::client::Backend;
@@ -72,23 +73,24 @@ pub fn check_heartbeat(check: &SilenceCheck<'_>, control: &Control) -> Alarm {
     let now = check.clock.now();
     let max_age = i64::try_from(check.max_age.as_secs()).unwrap_or(i64::MAX);
     let found = heartbeat(check, control);
-    let (exit_code, why, heartbeat) = match found {
-        Err(why) => (3, Some(why), Heartbeat::default()),
-        Ok(heartbeat) => match heartbeat.judge(now, max_age) {
-            Pulse::Fresh => (0, None, heartbeat),
-            Pulse::Bad(why) => (2, Some(why), heartbeat),
-            Pulse::Unusable(why) => (3, Some(why), heartbeat),
-        },
+    let (pulse, heartbeat) = match found {
+        Err(why) => (Pulse::Unusable(why), Heartbeat::default()),
+        Ok(heartbeat) => (heartbeat.judge(now, max_age), heartbeat),
+    };
+    let (exit_code, word, age) = match &pulse {
+        Pulse::Fresh => (0, "FRESH", String::new()),
+        Pulse::Bad(_) => (2, "BAD", String::new()),
+        Pulse::Stale { age, .. } => (2, "STALE", format!(" | age={}", spoken(*age))),
+        Pulse::Unusable(_) => (3, "UNUSABLE", String::new()),
     };
     let shown = |stamp: Option<&Stamp>| stamp.and_then(Stamp::instant).map_or_else(|| "-".to_owned(), line_stamp);
-    let word = ["FRESH", "-", "BAD", "UNUSABLE"].get(usize::from(exit_code)).copied().unwrap_or("-");
     let line = format!(
-        "HEARTBEAT: {word} | last_success={} | bad_runs={} | run={}",
+        "HEARTBEAT: {word} | last_success={}{age} | bad_runs={} | run={}",
         shown(heartbeat.last_success_at.as_ref()),
         heartbeat.consecutive_failures,
         if heartbeat.run_id.is_empty() { "-" } else { heartbeat.run_id.as_str() },
     );
-    let Some(why) = why else { return Alarm { exit_code, line, alert: Vec::new(), notified: None } };
+    let Some(why) = pulse.why() else { return Alarm { exit_code, line, alert: Vec::new(), notified: None } };
     let since = heartbeat.since().map(|stamp| format!("{} KST", shown(Some(stamp))));
     let alert = Alert {
         title: format!("[CRITICAL] HEARTBEAT_{word}"),

@@ -2,3 +2,9 @@
 //!
 //! Everything here goes through the front door, by HTTP, server-sent events, WebSocket and a real browser. Nothing is
 //! shared with the server but contracts.
+
+pub mod browser;
+
+pub use browser::Browser;
+pub use browser::BrowserFault;
+pub use browser::Page;

@@ -24,20 +24,20 @@ pub const MAX_LINE: usize = 5 << 20;
 
 /// Which file was read, as far as the system can tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Identity {
+pub(super) struct Identity {
     device: u64,
     inode: u64,
 }
 
 impl Identity {
     #[cfg(unix)]
-    fn of(meta: &std::fs::Metadata) -> Self {
+    pub(super) fn of(meta: &std::fs::Metadata) -> Self {
         use std::os::unix::fs::MetadataExt as _;
         Self { device: meta.dev(), inode: meta.ino() }
     }
 
     #[cfg(not(unix))]
-    fn of(_meta: &std::fs::Metadata) -> Self {
+    pub(super) fn of(_meta: &std::fs::Metadata) -> Self {
         Self::default()
     }
 }
@@ -226,6 +226,11 @@ pub struct Place {
     pub offset: u64,
 }
 
+/// Most lines of a record fit this many bytes.
+const SHORT: usize = 1024;
+/// Lines that start within this many bytes of each other are read together.
+const NEAR: u64 = 4096;
+
 /// What `read` makes of the lines that start at some offsets of a file, without their ends; `None` where the file has no line or one longer
 /// than [`MAX_LINE`].
 ///
@@ -236,12 +241,46 @@ pub(super) fn lines_at<T>(
     offsets: &[u64],
     read: impl Fn(&[u8]) -> Option<T>,
 ) -> io::Result<Vec<Option<T>>> {
-    let Some(mut file) = open::regular(path)? else { return Ok(offsets.iter().map(|_| None).collect()) };
-    offsets.iter().map(|offset| Ok(line_at(&mut file, *offset)?.and_then(|line| read(&line)))).collect()
+    let mut found: Vec<Option<T>> = offsets.iter().map(|_| None).collect();
+    let Some(mut file) = open::regular(path)? else { return Ok(found) };
+    let mut places: Vec<(u64, usize)> = offsets.iter().copied().zip(0..).collect();
+    places.sort_unstable();
+    let mut bytes = Vec::new();
+    for near in neighbors(&places) {
+        let (first, last) = (near[0].0, near[near.len() - 1].0);
+        read_at(&mut file, first, usize::try_from(last - first).unwrap_or_default() + SHORT, &mut bytes)?;
+        for (offset, at) in near {
+            let rest = usize::try_from(offset - first).ok().and_then(|from| bytes.get(from..)).unwrap_or_default();
+            found[*at] = match memchr::memchr(b'\n', rest) {
+                Some(end) => read(&rest[..end]),
+                // A long line, or the last one without an end.
+                None => line_at(&mut file, *offset)?.and_then(|line| read(&line)),
+            };
+        }
+    }
+    Ok(found)
 }
 
-/// Most lines of a record fit this many bytes.
-const SHORT: usize = 1024;
+/// Sorted places in groups of which each can be read at once.
+fn neighbors(places: &[(u64, usize)]) -> impl Iterator<Item = &[(u64, usize)]> {
+    let mut start = places.first().map_or(0, |place| place.0);
+    places.chunk_by(move |one, next| {
+        let together = next.0 - one.0 <= NEAR && next.0 - start <= CHUNK as u64;
+        if !together {
+            start = next.0;
+        }
+        together
+    })
+}
+
+/// Reads up to `length` bytes at `offset`; fewer where the file ends.
+fn read_at(file: &mut File, offset: u64, length: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
+    file.seek(SeekFrom::Start(offset))?;
+    bytes.resize(length, 0);
+    let read = file.read(bytes)?;
+    bytes.truncate(read);
+    Ok(())
+}
 
 fn line_at(file: &mut File, offset: u64) -> io::Result<Option<Vec<u8>>> {
     file.seek(SeekFrom::Start(offset))?;
@@ -288,6 +327,12 @@ impl Tail {
     #[must_use]
     pub fn lines(&self) -> u64 {
         self.lines
+    }
+
+    /// How far the file was read, the unfinished last line included.
+    #[must_use]
+    pub fn reached(&self) -> u64 {
+        self.reached
     }
 
     /// Where the unfinished last line stands, or the next line will.
@@ -515,6 +560,32 @@ mod tests {
         assert_eq!(told, [Some(7), Some(7), Some(7), Some(SHORT * 3), None, Some(4), None]);
         assert_eq!(lines[1].as_deref(), Some(b"{\"n\":2}".as_slice()));
         assert_eq!(tail.next().number, 6);
+    }
+
+    #[test]
+    fn lines_that_are_read_together_come_in_the_order_asked_for() {
+        let (_dir, path) = file_of(0);
+        let near = usize::try_from(NEAR).expect("small");
+        let lengths = [0, 3, 200, 900, SHORT - 1, SHORT, near - 1, near, near * 2];
+        let lines: Vec<String> = (0..400).map(|n| format!("{n:<width$}", width = lengths[n % lengths.len()])).collect();
+        append(&path, &lines.iter().map(|line| format!("{line}\n")).collect::<String>());
+        let mut places = Vec::new();
+        Tail::default().read(&path, &mut || (), &mut |at, _| places.push(at.offset)).expect("readable");
+        let all: Vec<usize> = (0..lines.len()).collect();
+        let orders = [
+            all.clone(),
+            all.iter().rev().copied().collect(),
+            all.iter().map(|n| n * 7 % 400).collect(),
+            all.iter().copied().filter(|n| n % 5 == 0).collect(),
+            vec![399, 0, 399, 1, 0],
+            vec![],
+        ];
+        for order in orders {
+            let asked: Vec<u64> = order.iter().map(|n| places[*n]).collect();
+            let read = lines_at(&path, &asked, |line| Some(String::from_utf8_lossy(line).into_owned()));
+            let read: Vec<String> = read.expect("readable").into_iter().flatten().collect();
+            assert_eq!(read, order.iter().map(|n| lines[*n].clone()).collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod clock;
 mod kst;
 mod session;
+mod span;
 
 pub use clock::Clock;
 pub use clock::SimClock;
@@ -22,3 +23,4 @@ pub use kst::parse_file_stamp;
 pub use session::Calendar;
 pub use session::CalendarFault;
 pub use session::Session;
+pub use span::spoken;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use daily_ops::store::layout;
 use serde_json::Value;
 use serde_json::json;
 
@@ -88,6 +89,20 @@ fn bodies_that_say_nothing_are_refused_by_name() {
         assert_eq!(answer.json().pointer(pointer), Some(&json!(want)), "{path} {body}: {}", answer.text);
     }
     assert_eq!(trail(&site).len(), 1, "what is refused changes nothing");
+}
+
+#[test]
+fn a_window_is_closed_although_the_trail_is_broken_and_none_is_opened() {
+    let (site, _) = site();
+    let window = post(&site, OPEN, &json!({"reason": "r"})).json()["data"]["window_id"].clone();
+    site.store.write(layout::AUDIT, b"").expect("written");
+    let answer = post(&site, REVOKE, &json!({"window_id": window, "reason": "halt"}));
+    assert_eq!((answer.status, &answer.json()["result"]), (500, &json!("FAIL")), "{}", answer.text);
+    let said = answer.json()["message"].as_str().expect("a message").to_owned();
+    assert!(said.contains("is closed, but the audit trail could not be written"), "{said}");
+    assert_eq!(site.get(WINDOW).json()["row_count"], 0);
+    assert_eq!(post(&site, OPEN, &json!({"reason": "r"})).status, 500);
+    assert_eq!(site.get(WINDOW).json()["row_count"], 0);
 }
 
 #[test]

@@ -130,6 +130,38 @@ fn processes_at_once_make_one_chain() {
 }
 
 #[test]
+fn a_token_is_revoked_although_the_trail_is_broken_and_the_command_says_so() {
+    let dir = workspace();
+    let root = dir.path();
+    for name in ["dash", "desk"] {
+        document(root, &["token", "create", "--name", name, "--role", "admin"], 0);
+    }
+    Store::new(root).write(layout::AUDIT, b"").expect("written");
+    let revoked = |name: &str| {
+        let list = document(root, &["token", "list"], 0);
+        let row = list["rows"].as_array().and_then(|rows| rows.iter().find(|row| row["name"] == name).cloned());
+        !row.expect("a row")["revoked_at"].is_null()
+    };
+    let told = daily_ops(root, &["token", "revoke", "dash"]);
+    assert_eq!(told.status.code(), Some(3), "{}", said(&told));
+    assert!(said(&told).contains("the token dash is revoked, but the audit trail could not be written"), "{told:?}");
+    let told = daily_ops(root, &["--json", "token", "revoke", "desk"]);
+    let same = daily_ops(root, &["--json", "sender", "set", "off"]);
+    assert_eq!((told.status.code(), same.status.code()), (Some(3), Some(3)), "{}", said(&told));
+    let keys = |output: &Output| {
+        let text = if output.stdout.is_empty() { &output.stderr } else { &output.stdout };
+        serde_json::from_slice::<Value>(text)
+            .ok()
+            .and_then(|doc| doc.as_object().map(|doc| doc.keys().cloned().collect()))
+    };
+    let (ours, theirs): (Option<Vec<String>>, _) = (keys(&told), keys(&same));
+    assert_eq!((ours, said(&told).contains("the token desk is revoked, but")), (theirs, true), "{}", said(&told));
+    assert!(revoked("dash") && revoked("desk"));
+    let made = daily_ops(root, &["token", "create", "--name", "new", "--role", "viewer"]);
+    assert_eq!(made.status.code(), Some(3), "what opens needs its record");
+}
+
+#[test]
 fn an_empty_or_missing_trail_proves_nothing_and_says_so() {
     let dir = tempfile::tempdir().expect("a directory");
     let root = dir.path();

@@ -194,6 +194,35 @@ fn what_cannot_be_recorded_is_neither_sent_nor_delivered() {
 }
 
 #[test]
+fn a_live_fire_that_cannot_be_recorded_changes_nothing_and_one_that_lost_its_trail_leaves_no_sender_open() {
+    let actor = Actor::program("test");
+    let fake = yes();
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::new(dir.path());
+    open(&store);
+    std::fs::create_dir_all(store.path(layout::AUDIT)).expect("made");
+    assert!(ops(&fake, &store, None).run_live_fire(&actor).is_err());
+    assert_eq!(store.read(layout::WINDOW_CONSUMED).expect("readable"), None);
+    assert_eq!(read(&store, layout::SENDER)["enabled"], true);
+    assert_eq!(store.read(layout::LIVE_FIRE.latest).expect("readable"), None);
+
+    // The trail goes when the windows are used up: the attempt cannot be written down, so nothing is sent.
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::new(dir.path());
+    open(&store);
+    let trail = store.path(layout::AUDIT);
+    let breaking = Arc::new(move |path: &Path| {
+        if path.to_string_lossy().ends_with(layout::WINDOW_CONSUMED) && trail.is_file() {
+            std::fs::remove_file(&trail).expect("removed");
+            std::fs::create_dir(&trail).expect("made");
+        }
+    });
+    assert!(ops(&fake, &store, Some(breaking)).run_live_fire(&actor).is_err());
+    assert_eq!(read(&store, layout::WINDOW_CONSUMED)["consumed"], true);
+    assert_eq!((read(&store, layout::SENDER)["enabled"].clone(), fake.seen().len()), (json!(false), 0));
+}
+
+#[test]
 fn the_audit_entry_of_an_attempt_stands_before_its_call() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = Store::new(dir.path());

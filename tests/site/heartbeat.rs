@@ -129,6 +129,10 @@ fn the_address_is_called_at_start_and_end_and_is_told_nowhere() {
     host.proves("an address in trouble", &ran, 0, "OK");
     assert!(host.warnings().contains(&"PING_FAILED".to_owned()), "{:?}", host.warnings());
     assert!(!ran.all().contains("5bd2b3a4"), "{}", ran.all());
+    // Both calls failed: code and cause are said once.
+    for once in ["PING_FAILED", "the address answered HTTP 500", "could not be told of the end either"] {
+        assert_eq!(ran.all().matches(once).count(), 1, "{once}: {}", ran.all());
+    }
     let (host, fake) = (Host::new(), Fake::new());
     let ran = run(&Fake::new(), &fake, &host);
     host.proves("an address that is gone", &ran, 0, "OK");
@@ -173,7 +177,7 @@ fn another_machine_tells_fresh_from_silent_and_no_data_is_never_a_pass() {
     let good = beat(&host);
     type Edit = fn(&mut Value);
     let cases: [(&str, Edit, i32, &str); 8] = [
-        ("too old", |b| b["last_success_at"] = json!(site::stamp(27 * 60)), 2, "BAD"),
+        ("too old", |b| b["last_success_at"] = json!(site::stamp(27 * 60)), 2, "STALE"),
         ("blocked", |b| (b["result"], b["reason"]) = (json!("BLOCKED"), json!("NO_BUNDLE")), 2, "BAD"),
         ("died", |b| (b["result"], b["started_at"]) = (json!("RUNNING"), json!(site::stamp(40))), 2, "BAD"),
         ("from the future", |b| b["last_success_at"] = json!(site::stamp(-60)), 3, "UNUSABLE"),
@@ -200,10 +204,23 @@ fn another_machine_tells_fresh_from_silent_and_no_data_is_never_a_pass() {
     for args in [&["--max-age", "soon"][..], &["--url", "ftp://h"], &["--file", "a", "--url", "http://h"]] {
         assert_eq!(check(&other, args).code, Some(64), "{args:?}");
     }
-    let mut old = good;
+}
+
+#[test]
+fn a_heartbeat_that_is_only_old_is_stale_and_says_its_age() {
+    let (host, other) = (Host::new(), Host::new());
+    host.daily(&Fake::new(), &[]);
+    let file = host.root().join(layout::HEARTBEAT);
+    let file = file.to_str().expect("text");
+    let mut old = beat(&host);
     old["last_success_at"] = json!(site::stamp(90));
     host.write(layout::HEARTBEAT, &old.to_string());
-    assert_eq!(check(&other, &["--file", file, "--max-age", "1h"]).code, Some(2));
+    let ran = check(&other, &["--file", file, "--max-age", "1h"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stdout.starts_with("HEARTBEAT: STALE | last_success=20"), "{}", ran.stdout);
+    assert!(ran.stdout.contains(" | age=1h 30m | bad_runs=0 | run="), "{}", ran.stdout);
+    assert!(ran.stderr.contains("HEARTBEAT_STALE"), "{}", ran.all());
+    assert!(ran.stderr.contains("the last good run ended 1h 30m ago, 1h is allowed"), "{}", ran.all());
     assert_eq!(check(&other, &["--file", file, "--max-age", "2h"]).code, Some(0));
 }
 

@@ -102,7 +102,7 @@ fn no_window(fault: &WindowFault) -> Reply {
         WindowFault::StillOpen(_) | WindowFault::NotOpen(_) | WindowFault::SenderUsed => {
             (StatusCode::CONFLICT, "CONFLICT")
         }
-        WindowFault::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "FAIL"),
+        WindowFault::NotRecorded(_) | WindowFault::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "FAIL"),
     };
     refused(status, result, &fault.to_string())
 }

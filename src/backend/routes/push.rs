@@ -132,8 +132,8 @@ pub(super) fn postmortem_latest(app: &App, _call: &Call) -> Result<Reply, Reply>
     Ok(one(found, Postmortem::SCHEMA, "No postmortem yet", |postmortem| postmortem.asof.as_ref()))
 }
 
-pub(super) fn postmortem_regenerate(app: &App, _call: &Call) -> Result<Reply, Reply> {
-    let done = app.ops.regenerate_postmortem().map_err(|fault| failed(&fault))?;
+pub(super) fn postmortem_regenerate(app: &App, call: &Call) -> Result<Reply, Reply> {
+    let done = app.ops.regenerate_postmortem(&call.actor).map_err(|fault| failed(&fault))?;
     Ok(Fields::new()
         .with("result", "OK")
         .with("event_id", &done.postmortem.event_id)

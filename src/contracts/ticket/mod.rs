@@ -29,6 +29,10 @@ const SHOWN: usize = 500;
 
 /// A text with a mark where it was cut.
 fn cut(text: String) -> String {
+    // No text has more characters than bytes, so only a long one is counted.
+    if text.len() <= SHOWN {
+        return text;
+    }
     match text.char_indices().nth(SHOWN) {
         None => text,
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -163,6 +167,17 @@ impl<'de> Visitor<'de> for LooseVisitor {
     }
 }
 
+/// A text; a value of another type counts as missing. Unlike [`lenient`] it builds no tree: a page of the board reads
+/// thousands of them.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Loose::deserialize(deserializer)?.0.map(Cow::into_owned))
+}
+
+/// A time as written; a value of another type counts as missing.
+fn stamp<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Stamp>, D::Error> {
+    Ok(Loose::deserialize(deserializer)?.0.as_deref().map(Stamp::from))
+}
+
 /// A text of a line, borrowed unless it holds escapes.
 #[derive(Debug, Deserialize)]
 pub struct LineText<'a>(#[serde(borrow)] pub Cow<'a, str>);
@@ -184,16 +199,16 @@ pub struct RequestRow {
     /// The ticket.
     pub request_id: String,
     /// When it was asked for, as written.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "stamp")]
     pub requested_at: Option<Stamp>,
     /// Its kind.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "text")]
     pub request_type: Option<String>,
     /// The members of its kind, as written.
     #[serde(default)]
     pub payload: Option<Box<RawValue>>,
     /// The run that asked.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "text")]
     pub trace_id: Option<String>,
 }
 
@@ -257,13 +272,13 @@ pub struct ResultRow {
     /// The ticket.
     pub request_id: String,
     /// The line's own id; rows of older reapers have none.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "text")]
     pub result_id: Option<String>,
     /// What happened.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "text")]
     pub message: Option<String>,
     /// When, as written.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "stamp")]
     pub processed_at: Option<Stamp>,
 }
 
@@ -400,6 +415,13 @@ mod tests {
         let row = RequestRow::read(br#"{"request_id":"a","payload":{"b": [1.50]},"trace_id":7}"#).expect("a row");
         assert_eq!(row.payload.as_deref().map(RawValue::get), Some(r#"{"b": [1.50]}"#));
         assert_eq!(row.trace_id, None);
+        let line =
+            br#"{"request_id":"a","requested_at":[1],"request_type":"\u0061b","trace_id":null,"message":{"b":[]},
+            "processed_at":"x","result_id":1.5}"#;
+        let row = RequestRow::read(line).expect("a row");
+        assert_eq!((row.requested_at, row.request_type.as_deref(), row.trace_id), (None, Some("ab"), None));
+        let row = ResultRow::read(line).expect("a row");
+        assert_eq!((row.message, row.result_id, row.processed_at), (None, None, Some(Stamp::from("x"))));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use super::*;
 use crate::contracts::actor::Role;
+use crate::contracts::channel::Channels;
 use crate::gates::AuditEntry;
 use crate::gates::Sender;
 use crate::gates::Stop;
@@ -28,7 +29,7 @@ fn open(store: &Store) -> String {
     let window = gates.open_window(600, &op(), "go", now()).expect("open").window_id;
     gates.set_stop(Stop::Off, &op(), "", now()).expect("set");
     gates.set_gate(GateMode::RealEnabled, &op(), "go", now()).expect("set");
-    gates.set_sender(Sender::On, &op(), "go", now()).expect("set");
+    gates.set_sender(Sender::On(Channels::TELEGRAM_ONLY), &op(), "go", now()).expect("set");
     window
 }
 
@@ -113,8 +114,59 @@ fn what_is_made_safer_needs_no_trail_and_what_is_opened_does() {
     assert!(told.starts_with("the sender is disabled, but the audit trail"), "{told}");
     assert_eq!(read(&store), (false, GateMode::DryRun, false));
     assert!(gates.set_gate(GateMode::RealEnabled, &op(), "go", now()).is_err());
-    assert!(gates.set_sender(Sender::On, &op(), "go", now()).is_err());
+    assert!(gates.set_sender(Sender::On(Channels::TELEGRAM_ONLY), &op(), "go", now()).is_err());
     assert_eq!(read(&store), (false, GateMode::DryRun, false));
+}
+
+#[test]
+fn a_token_and_a_window_are_revoked_with_a_broken_trail_and_made_only_with_a_whole_one() {
+    // Whether a directory stands in the trail's place, or its entries were cut off.
+    for is_gone in [true, false] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::new(dir.path());
+        let gates = Gates::new(&store);
+        let window = open(&store);
+        let made = gates.create_token("dash", Role::Admin, &op(), now()).expect("made");
+        store.remove(layout::AUDIT).expect("removed");
+        if is_gone {
+            std::fs::create_dir_all(store.path(layout::AUDIT)).expect("made");
+        } else {
+            store.write(layout::AUDIT, b"").expect("written");
+        }
+        let told = gates.revoke_token("dash", &op(), now()).expect_err("told").to_string();
+        assert!(told.starts_with("the token dash is revoked, but the audit trail could not be written: "), "{told}");
+        let hash = crate::contracts::token::TokenHash::of(&made.text);
+        assert_eq!(gates.tokens().expect("usable").find(&hash), None);
+        assert!(gates.revoke_token("dash", &op(), now()).expect("again").revoked_at.is_some());
+        let told = gates.revoke_window(&window, &op(), "no", now()).expect_err("told").to_string();
+        let want = format!("the window {window} is closed, but the audit trail could not be written: ");
+        assert!(told.starts_with(&want), "{told}");
+        assert_eq!(gates.latest_window(now()).expect("readable").window, None);
+        assert!(gates.create_token("other", Role::Viewer, &op(), now()).is_err());
+        assert!(gates.open_window(600, &op(), "go", now()).is_err());
+        assert_eq!(gates.tokens().expect("usable").tokens.len(), 1, "what opens needs its record");
+        assert_eq!(gates.latest_window(now()).expect("readable").window, None);
+    }
+}
+
+#[test]
+fn a_token_that_cannot_be_revoked_stays_valid_and_the_trail_says_so() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::new(dir.path());
+    let gates = Gates::new(&store);
+    gates.create_token("dash", Role::Admin, &op(), now()).expect("made");
+    let bytes = store.read_secret(layout::TOKENS).expect("readable").expect("a file");
+    let outcome = gates.made_first::<crate::gates::TokenFault>(
+        "done".to_owned(),
+        (&op(), Change::new("token.revoke", "token dash", "")),
+        now(),
+        || Err(StoreFault::new("write", layout::TOKENS)(std::io::Error::other("no room")).into()),
+    );
+    assert!(matches!(outcome, Err(crate::gates::TokenFault::Store(_))), "{outcome:?}");
+    assert_eq!(store.read_secret(layout::TOKENS).expect("readable"), Some(bytes));
+    let told: Vec<_> = entries(&store).into_iter().map(|entry| (entry.action, entry.outcome.is_some())).collect();
+    let want = [("token.create", false), ("token.revoke", false), ("token.revoke", true)];
+    assert_eq!(told, want.map(|(action, failed)| (action.to_owned(), failed)));
 }
 
 fn mount(at: &Path) -> bool {

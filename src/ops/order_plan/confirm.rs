@@ -1,8 +1,8 @@
 //! A person's word for a plan, and what the host hands out after it.
 //!
 //! Nothing in this program confirms a plan by itself. A confirmation names the plan and the hash of the orders that the
-//! person read, so it holds for exactly these orders, on the day that they are for, until its session closes, while what
-//! they were made from still stands.
+//! person read, and keeps the hash of the plan's `source`. So it holds for exactly these orders from exactly this source, on
+//! the day that they are for, until its session closes, while what they were made from still stands.
 
 use serde_json::Value;
 use serde_json::json;
@@ -146,6 +146,7 @@ impl Ops {
             confirmed_at: Stamp::of(now),
             plan_id: plan.plan_id.clone(),
             payload_sha256: said.payload_sha256.to_owned(),
+            source_sha256: plan.source.sha256(),
             operator_id: said.operator_id.trim().to_owned(),
             reason: detail(said.reason),
             actor: actor.name.clone(),
@@ -162,10 +163,13 @@ impl Ops {
             target: line.plan_id.clone(),
             reason: line.reason.clone(),
             before: Value::Null,
-            after: json!({"state": PREP_READY, "payload_sha256": line.payload_sha256, "operator_id": line.operator_id}),
+            after: json!({
+                "state": PREP_READY, "payload_sha256": line.payload_sha256, "source_sha256": line.source_sha256,
+                "operator_id": line.operator_id,
+            }),
         };
-        Gates::new(&self.store).record(&actor.named(Some(said.operator_id)), change, now)?;
-        self.store.append(layout::PLAN_CONFIRMATIONS, &text, Durability::Durable)?;
+        let append = || self.store.append(layout::PLAN_CONFIRMATIONS, &text, Durability::Durable);
+        Gates::new(&self.store).recorded(&actor.named(Some(said.operator_id)), change, now, append)?;
         Ok(Confirmed { line, before: false })
     }
 
@@ -257,12 +261,18 @@ impl Ops {
         Ok(())
     }
 
-    /// The first confirmation of exactly this plan. A line that cannot be read is none.
+    /// The first confirmation of exactly this plan. A line that cannot be read is none, and neither is one for a plan that
+    /// said it was made from something else. Older lines do not name the source.
     fn confirmation_of(&self, plan: &OrderPlan) -> Result<Option<PlanConfirmation>, StoreFault> {
         let bytes = self.store.read(layout::PLAN_CONFIRMATIONS)?.unwrap_or_default();
         let lines = bytes.split(|byte| *byte == b'\n');
         let mut read = lines.filter_map(|line| PlanConfirmation::parse(line).ok());
-        Ok(read.find(|line| line.plan_id == plan.plan_id && Some(line.payload_sha256.as_str()) == hash(plan)))
+        let source = plan.source.sha256();
+        Ok(read.find(|line| {
+            line.plan_id == plan.plan_id
+                && Some(line.payload_sha256.as_str()) == hash(plan)
+                && (line.source_sha256.is_none() || line.source_sha256 == source)
+        }))
     }
 }
 

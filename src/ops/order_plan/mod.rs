@@ -166,7 +166,7 @@ impl Ops {
             .map(|payload_sha256| PayloadHash { payload_sha256 });
         let snapshot_ref = self.store.free_snapshot_ref(layout::ORDER_PLAN, inputs.now);
         let plan = OrderPlan { plan_id: id_of(&snapshot_ref), ..made };
-        let about = |plan: &OrderPlan| json!({"plan_id": plan.plan_id, "decision": plan.decision, "reason": plan.reason, "payload_sha256": hash(plan)});
+        let about = |plan: &OrderPlan| json!({"plan_id": plan.plan_id, "decision": plan.decision, "reason": plan.reason, "payload_sha256": hash(plan), "source_sha256": plan.source.sha256()});
         let change = Change {
             action: "order_plan.regenerate",
             target: plan.plan_id.clone(),

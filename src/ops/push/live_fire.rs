@@ -1,6 +1,6 @@
 //! LIVE_FIRE_OPS_RECEIPT_V1: one real message, after which window and sender are closed whatever became of it.
 
-use super::checks::CHANNEL;
+use super::checks::Checked;
 use super::send::SenderAfter;
 use super::send::Sending;
 use super::send::Windows;
@@ -31,19 +31,36 @@ pub struct LiveFireOutcome {
 
 impl Ops {
     /// Sends one message if everything allows it. Before it is handed over the windows are used up and the sender is
-    /// disabled.
+    /// disabled. That it was asked for is recorded before anything else; windows, attempt and sender have entries of their
+    /// own.
     ///
     /// # Errors
-    /// A file cannot be written. When that was the attempt's own record, nothing was sent.
+    /// A file cannot be written. When that was the audit trail or the attempt's own record, nothing was sent.
     pub fn run_live_fire(&self, actor: &Actor) -> Result<LiveFireOutcome, StoreFault> {
         let _held = self.store.exclusive(layout::PUSH_LOCK)?;
+        let now = self.clock.now();
         let messenger = self.messenger();
-        let checked = self.check_send(&messenger, self.clock.now())?;
+        let checked = self.check_send(&messenger, now)?;
+        let run_id = uuid::Uuid::new_v4().to_string();
+        let refused = checked.verdict.as_ref().err();
+        let change = Change {
+            action: "push.live_fire",
+            target: run_id.clone(),
+            reason: refused.map(|refused| refused.reason.to_owned()).unwrap_or_default(),
+            before: serde_json::Value::Null,
+            after: serde_json::json!({"run_id": run_id, "allowed": refused.is_none()}),
+        };
+        let named = checked.named;
+        let sending = Sending { messenger: &messenger, actor, named, after: SenderAfter::Disabled };
+        Gates::new(&self.store).recorded(actor, change, now, || self.fire(&sending, checked, run_id))
+    }
+
+    fn fire(&self, sending: &Sending<'_>, checked: Checked, run_id: String) -> Result<LiveFireOutcome, StoreFault> {
         let mut receipt = LiveFireReceipt {
             schema: LiveFireReceipt::SCHEMA.to_owned(),
-            run_id: Some(uuid::Uuid::new_v4().to_string()),
+            run_id: Some(run_id),
             precheck_summary: checked.precheck,
-            channel: Some(CHANNEL.as_str().to_owned()),
+            channel: Some(checked.named.names()),
             ..LiveFireReceipt::default()
         };
         let message = match checked.verdict {
@@ -52,30 +69,39 @@ impl Ops {
                 format!("{}: {}", refused.decision.as_str(), refused.text)
             }
             Ok(ready) => {
-                let sending = Sending { messenger: &messenger, actor, after: SenderAfter::Disabled };
-                let made = self.attempt(&sending, ready)?;
-                let sent = self.publish_send(made.receipt, actor)?;
+                let attempt = self.attempt(sending, ready);
+                // Whatever became of it, and whether or not that can be written down, the sender does not stay open.
+                let closed = self.close_after_use(sending.actor);
+                let made = attempt?;
+                let sent = self.publish_send(made.receipt, sending.actor)?;
+                closed?;
                 receipt.attempted = sent.receipt.decision.is_some_and(SendDecision::is_attempt);
                 receipt.blocked_reason.clone_from(&sent.receipt.blocked_reason);
                 receipt.send_http_status = sent.receipt.http_status;
+                receipt.channel.clone_from(&sent.receipt.channel);
                 receipt.message_id.clone_from(&sent.receipt.message_id);
-                if made.windows == Windows::Used {
-                    // A switch that was closed in between kept the message back, but not the sender open.
-                    if Gates::new(&self.store).switches().sender.value {
-                        self.disable_sender(actor, self.clock.now())?;
-                    }
-                    receipt.window_consumed = true;
-                    receipt.sender_disabled_after = true;
-                }
+                receipt.window_consumed = made.windows == Windows::Used;
+                receipt.sender_disabled_after = made.windows == Windows::Used;
                 receipt.refs = self.live_fire_refs(checked.outbox_snapshot, &sent.published)?;
                 sent.message()
             }
         };
-        self.publish_live_fire(receipt, message, actor)
+        self.publish_live_fire(receipt, message)
+    }
+
+    /// Disables the sender once its window is used up. A switch that was closed in between keeps the message back, but not
+    /// the sender open.
+    fn close_after_use(&self, actor: &Actor) -> Result<(), StoreFault> {
+        let (gates, now) = (Gates::new(&self.store), self.clock.now());
+        if gates.real_enable(now).consumed && gates.switches().sender.value {
+            self.disable_sender(actor, now)?;
+        }
+        Ok(())
     }
 
     fn live_fire_refs(&self, outbox: Option<String>, sent: &Published) -> Result<LiveFireRefs, StoreFault> {
-        let made = self.publish_postmortem()?;
+        let now = self.clock.now();
+        let made = self.publish_postmortem(self.look_back(now)?, now)?;
         let outbox = outbox.unwrap_or_else(|| layout::OUTBOX.latest.to_owned());
         Ok(LiveFireRefs {
             outbox_snapshot_path: Some(outbox).filter(|reference| resolves(&self.store, reference)),
@@ -84,29 +110,13 @@ impl Ops {
         })
     }
 
-    fn publish_live_fire(
-        &self,
-        receipt: LiveFireReceipt,
-        message: String,
-        actor: &Actor,
-    ) -> Result<LiveFireOutcome, StoreFault> {
+    fn publish_live_fire(&self, receipt: LiveFireReceipt, message: String) -> Result<LiveFireOutcome, StoreFault> {
         let now = self.clock.now();
         let (receipt, published) = self.store.publish(layout::LIVE_FIRE, now, &|snapshot_ref| LiveFireReceipt {
             asof: Some(Stamp::of(now)),
             snapshot_ref: Some(snapshot_ref.to_owned()),
             ..receipt.clone()
         })?;
-        let change = Change {
-            action: "push.live_fire",
-            target: published.snapshot_ref.clone(),
-            reason: receipt.blocked_reason.clone().unwrap_or_default(),
-            before: serde_json::Value::Null,
-            after: serde_json::json!({
-                "run_id": receipt.run_id, "attempted": receipt.attempted,
-                "window_consumed": receipt.window_consumed, "sender_disabled_after": receipt.sender_disabled_after,
-            }),
-        };
-        Gates::new(&self.store).record(actor, change, now)?;
         Ok(LiveFireOutcome { receipt, published, message })
     }
 }

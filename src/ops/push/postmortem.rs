@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::contracts::Document as _;
+use crate::contracts::actor::Actor;
 use crate::contracts::push::ObservedContext;
 use crate::contracts::push::ObservedSend;
 use crate::contracts::push::Postmortem;
@@ -10,6 +11,7 @@ use crate::contracts::push::SafetyInvariants;
 use crate::contracts::push::SafetyStatus;
 use crate::contracts::push::SendDecision;
 use crate::contracts::push::SendReceipt;
+use crate::gates::Change;
 use crate::gates::Gates;
 use crate::ops::Ops;
 use crate::ops::resolves;
@@ -17,6 +19,7 @@ use crate::ops::resolving;
 use crate::store::Published;
 use crate::store::StoreFault;
 use crate::store::layout;
+use crate::time::KstTime;
 use crate::time::Stamp;
 
 /// A look back that was made and stored.
@@ -29,18 +32,29 @@ pub struct PostmortemOutcome {
 }
 
 impl Ops {
-    /// Looks back at the last sending and at the switches.
+    /// Looks back at the last sending and at the switches, and stores what it saw, once that is recorded.
     ///
     /// # Errors
-    /// A file cannot be read or written.
-    pub fn regenerate_postmortem(&self) -> Result<PostmortemOutcome, StoreFault> {
+    /// A file cannot be read or written, the audit trail first of all.
+    pub fn regenerate_postmortem(&self, actor: &Actor) -> Result<PostmortemOutcome, StoreFault> {
         let _held = self.store.exclusive(layout::PUSH_LOCK)?;
-        self.publish_postmortem()
+        let now = self.clock.now();
+        let seen = self.look_back(now)?;
+        let status =
+            |postmortem: &Postmortem| serde_json::json!({"overall_safety_status": postmortem.overall_safety_status});
+        let before = self.store.document::<Postmortem>(layout::POSTMORTEM.latest).present();
+        let change = Change {
+            action: "push.postmortem",
+            target: layout::POSTMORTEM.latest.to_owned(),
+            reason: String::new(),
+            before: before.as_ref().map(status).unwrap_or_default(),
+            after: status(&seen),
+        };
+        Gates::new(&self.store).recorded(actor, change, now, || self.publish_postmortem(seen, now))
     }
 
-    /// The same for who holds the lock of messages.
-    pub(super) fn publish_postmortem(&self) -> Result<PostmortemOutcome, StoreFault> {
-        let now = self.clock.now();
+    /// What is seen now, without its refs.
+    pub(super) fn look_back(&self, now: KstTime) -> Result<Postmortem, StoreFault> {
         let gates = Gates::new(&self.store);
         let switches = gates.switches();
         let last = self.last_send()?;
@@ -51,18 +65,7 @@ impl Ops {
             emergency_stop_is_off: !switches.stop.value,
         };
         let is_safe = invariants.sender_is_currently_disabled && (!last.attempted || invariants.window_was_consumed);
-        let cited = resolving(
-            &self.store,
-            [
-                layout::EVIDENCE_INDEX.latest,
-                layout::LIVE_FIRE.latest,
-                layout::SEND.latest,
-                layout::OUTBOX.latest,
-                layout::SELF_TEST.latest,
-            ]
-            .map(str::to_owned),
-        );
-        let postmortem = Postmortem {
+        Ok(Postmortem {
             schema: Postmortem::SCHEMA.to_owned(),
             event_id: Some(uuid::Uuid::new_v4().to_string()),
             asof: Some(Stamp::of(now)),
@@ -76,7 +79,22 @@ impl Ops {
             send_attempt_observed: last,
             safety_invariants: invariants,
             ..Postmortem::default()
-        };
+        })
+    }
+
+    /// Stores what was seen.
+    pub(super) fn publish_postmortem(&self, seen: Postmortem, now: KstTime) -> Result<PostmortemOutcome, StoreFault> {
+        let cited = resolving(
+            &self.store,
+            [
+                layout::EVIDENCE_INDEX.latest,
+                layout::LIVE_FIRE.latest,
+                layout::SEND.latest,
+                layout::OUTBOX.latest,
+                layout::SELF_TEST.latest,
+            ]
+            .map(str::to_owned),
+        );
         let (postmortem, published) = self.store.publish(layout::POSTMORTEM, now, &|snapshot_ref| Postmortem {
             evidence_refs: [snapshot_ref, layout::POSTMORTEM.latest]
                 .map(str::to_owned)
@@ -84,7 +102,7 @@ impl Ops {
                 .chain(cited.iter().cloned())
                 .collect(),
             snapshot_ref: Some(snapshot_ref.to_owned()),
-            ..postmortem.clone()
+            ..seen.clone()
         })?;
         Ok(PostmortemOutcome { postmortem, published })
     }

@@ -29,19 +29,15 @@ pub struct SelfTestOutcome {
 }
 
 impl Ops {
-    /// Looks at the names of all channels and stores what it saw.
+    /// Looks at the names of all channels and stores what it saw, once that is recorded.
     ///
     /// # Errors
-    /// A file cannot be written.
+    /// A file cannot be written, the audit trail first of all.
     pub fn run_self_test(&self, actor: &Actor) -> Result<SelfTestOutcome, StoreFault> {
         let _held = self.store.exclusive(layout::PUSH_LOCK)?;
         let now = self.clock.now();
         let before = self.self_test_decision();
         let test = tested(&self.messenger(), now);
-        let (test, published) = self.store.publish(layout::SELF_TEST, now, &|snapshot_ref| SelfTest {
-            snapshot_ref: Some(snapshot_ref.to_owned()),
-            ..test.clone()
-        })?;
         let change = Change {
             action: "secrets.self_test",
             target: layout::SELF_TEST.latest.to_owned(),
@@ -49,7 +45,13 @@ impl Ops {
             before: before.into(),
             after: test.decision.clone().into(),
         };
-        Gates::new(&self.store).record(actor, change, now)?;
+        let publish = || {
+            self.store.publish(layout::SELF_TEST, now, &|snapshot_ref| SelfTest {
+                snapshot_ref: Some(snapshot_ref.to_owned()),
+                ..test.clone()
+            })
+        };
+        let (test, published) = Gates::new(&self.store).recorded(actor, change, now, publish)?;
         Ok(SelfTestOutcome { test, published })
     }
 

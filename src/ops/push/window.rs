@@ -27,6 +27,7 @@ pub(super) fn use_up(
         Ok(()) => Ok(Ok(())),
         Err(WindowFault::SenderUsed) => Ok(Err(Refused::consumed())),
         Err(WindowFault::Store(fault)) => Err(fault),
+        Err(WindowFault::NotRecorded(short)) => Err(short.into_fault()),
         Err(WindowFault::NotOpen(_) | WindowFault::Unknown | WindowFault::Empty(_) | WindowFault::StillOpen(_)) => {
             Ok(Err(Refused::inactive("the window was closed meanwhile")))
         }

@@ -30,10 +30,9 @@ impl Ops {
             Stored::Damaged(why) => return HeartbeatView { status: "DEGRADED", why: Some(why), heartbeat: None },
         };
         let max_age = (self.policy)().map_or(0, |policy| policy.heartbeat_max_age.as_secs());
-        let (status, why) = match found.judge(self.clock.now(), i64::try_from(max_age).unwrap_or(i64::MAX)) {
-            Pulse::Fresh => ("UP", None),
-            Pulse::Bad(why) | Pulse::Unusable(why) => ("DEGRADED", Some(why)),
-        };
+        let pulse = found.judge(self.clock.now(), i64::try_from(max_age).unwrap_or(i64::MAX));
+        let status = if pulse == Pulse::Fresh { "UP" } else { "DEGRADED" };
+        let why = pulse.why();
         HeartbeatView { status, why, heartbeat: Some(found) }
     }
 }

@@ -5,6 +5,7 @@ mod evidence;
 mod ops_cycle;
 mod orders;
 mod reco;
+mod recorded;
 mod refs;
 mod site;
 mod summary;

@@ -108,6 +108,8 @@ fn rows(store: &Store, spots: &[Spot]) -> Result<Option<Vec<BoardRow>>, StoreFau
         if spot.result.is_some() && result.as_ref().is_none_or(|result| result.request_id != request.request_id) {
             return None;
         }
+        let (last_message, last_processed_at) =
+            result.map(|last| (last.message, last.processed_at)).unwrap_or_default();
         Some(BoardRow {
             request_id: request.request_id,
             requested_at: request.requested_at,
@@ -115,8 +117,8 @@ fn rows(store: &Store, spots: &[Spot]) -> Result<Option<Vec<BoardRow>>, StoreFau
             payload: request.payload,
             trace_id: request.trace_id,
             current_status: spot.state.as_str(),
-            last_message: result.as_ref().and_then(|result| result.message.clone()),
-            last_processed_at: result.and_then(|result| result.processed_at),
+            last_message,
+            last_processed_at,
         })
     });
     Ok(rows.collect())

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use crate::contracts::summary::TicketCounts;
 use crate::contracts::ticket::TicketState;
 use crate::contracts::ticket::TicketStatus;
+use crate::ops::ticket_file::Batch;
 use crate::ops::ticket_file::Effect;
 use crate::ops::ticket_file::Event;
 use crate::ops::ticket_file::Key;
@@ -143,8 +144,16 @@ impl Book {
         })
     }
 
+    /// Takes over what a file hands over. The order is behind until [`Self::settle`].
+    pub(super) fn take(&mut self, batch: Batch) {
+        match batch {
+            Batch::Restart(source) => self.forget(source),
+            Batch::Events(events) => events.iter().for_each(|event| self.apply(event)),
+        }
+    }
+
     /// Takes over what a line says. The order is behind until [`Self::settle`].
-    pub(super) fn apply(&mut self, event: &Event) {
+    fn apply(&mut self, event: &Event) {
         let id = *self.ids.entry(event.key).or_insert_with(|| {
             self.standings.push(Standing::default());
             self.lines.push(Lines::default());
@@ -235,7 +244,7 @@ impl Book {
     }
 
     /// Forgets what came from one file.
-    pub(super) fn forget(&mut self, source: Source) {
+    fn forget(&mut self, source: Source) {
         if std::mem::take(&mut self.seen[source as usize]) == 0 {
             return;
         }

@@ -30,7 +30,6 @@ pub use preflight::is_artifact_id;
 use super::RiskWindow;
 use super::recent;
 use super::recent::Recent;
-use super::ticket_file::Batch;
 use super::ticket_file::Event;
 use super::ticket_file::Source;
 use super::ticket_file::TicketFile;
@@ -41,6 +40,8 @@ use crate::time::KstTime;
 
 /// Most recent lines that are kept, whatever the policy says.
 const MAX_EVENTS: usize = 10_000;
+/// More new bytes than this are parsed by a thread for each file.
+const MUCH: u64 = 1 << 20;
 /// Batches on their way from the readers to the book.
 const IN_FLIGHT: usize = 8;
 
@@ -144,8 +145,21 @@ impl TicketIndex {
         }
     }
 
-    /// The files are parsed side by side; the book is kept by this thread alone.
     fn refresh(&mut self, store: &Store) {
+        if self.files().iter().map(|file| file.unread(store)).sum::<u64>() > MUCH {
+            self.read_side_by_side(store);
+        } else {
+            // A few lines are read sooner than threads start, and on a busy host each thread waits for its turn.
+            let Self { requests, results, receipts, book, .. } = self;
+            for file in [requests, results, receipts] {
+                file.read(store, &mut |batch| book.take(batch));
+            }
+        }
+        self.book.settle();
+    }
+
+    /// The files are parsed side by side; the book is kept by this thread alone.
+    fn read_side_by_side(&mut self, store: &Store) {
         let Self { requests, results, receipts, book, .. } = self;
         std::thread::scope(|scope| {
             let (sender, receiver) = mpsc::sync_channel(IN_FLIGHT);
@@ -155,13 +169,7 @@ impl TicketIndex {
                 scope.spawn(move || file.read(store, &mut |batch| sender.send(batch).unwrap_or_default()));
             }
             drop(sender);
-            for batch in receiver {
-                match batch {
-                    Batch::Restart(source) => book.forget(source),
-                    Batch::Events(events) => events.iter().for_each(|event| book.apply(event)),
-                }
-            }
+            receiver.into_iter().for_each(|batch| book.take(batch));
         });
-        book.settle();
     }
 }

@@ -157,7 +157,7 @@ fn allowed(store: &Store, kind: RequestType) -> Result<String, String> {
 }
 
 impl Ops {
-    /// Checks one ticket without running anything, and stores what was found.
+    /// Checks one ticket without running anything, and stores what was found, once that is recorded.
     ///
     /// # Errors
     /// The payload is wrong, the id may not name a file, or a file cannot be written.
@@ -171,7 +171,8 @@ impl Ops {
         is_small(&payload.canonical(Text::Raw))?;
         let now = self.clock.now();
         let safety = Safety::read(&self.store, Some(kind), now);
-        let (preflight, path) = self.preflight(id, kind, &safety, now)?.ok_or(TicketFault::NotFound)?;
+        let path = artifact("preflight", id).ok_or(TicketFault::NotFound)?;
+        let preflight = self.checked(id, kind, &safety, now);
         let change = Change {
             action: "ticket.preflight",
             target: path.clone(),
@@ -179,7 +180,8 @@ impl Ops {
             before: serde_json::Value::Null,
             after: json!({"decision": preflight.decision}),
         };
-        Gates::new(&self.store).record(actor, change, now)?;
+        let write = || self.store.write_document(&path, &preflight);
+        Gates::new(&self.store).recorded(actor, change, now, write)?;
         Ok((preflight, path))
     }
 
@@ -192,6 +194,12 @@ impl Ops {
         now: KstTime,
     ) -> Result<Option<(Preflight, String)>, StoreFault> {
         let Some(path) = artifact("preflight", id) else { return Ok(None) };
+        let preflight = self.checked(id, kind, safety, now);
+        self.store.write_document(&path, &preflight)?;
+        Ok(Some((preflight, path)))
+    }
+
+    fn checked(&self, id: &str, kind: RequestType, safety: &Safety, now: KstTime) -> Preflight {
         let work = Work::of(kind);
         let checks = Checks {
             import_check: check(true, part_of_this(work.plan)),
@@ -202,7 +210,7 @@ impl Ops {
         };
         let failed = checks.all().into_iter().filter(|(_, check)| check.status == CheckStatus::Fail);
         let fail_reasons: Vec<String> = failed.map(|(name, check)| format!("{name}: {}", check.detail)).collect();
-        let preflight = Preflight {
+        Preflight {
             schema: Preflight::SCHEMA.to_owned(),
             asof: Some(Stamp::of(now)),
             request_id: id.to_owned(),
@@ -211,9 +219,7 @@ impl Ops {
             effective_plan: work.plan.iter().map(|word| (*word).to_owned()).collect(),
             decision: if fail_reasons.is_empty() { "PREFLIGHT_PASS" } else { "PREFLIGHT_FAIL" }.to_owned(),
             fail_reasons,
-        };
-        self.store.write_document(&path, &preflight)?;
-        Ok(Some((preflight, path)))
+        }
     }
 }
 
