@@ -157,6 +157,7 @@ pub struct Server {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
+    dash: Arc<Dash>,
 }
 
 impl Server {
@@ -180,8 +181,8 @@ impl Server {
         let runtime = runtime(options.workers).map_err(ServeFault::Threads)?;
         let bounds = Bounds { bytes: options.body_limit, time: limits.body, turn: limits.turn };
         let (stop, stopped) = watch::channel(false);
-        let dash = Dash::new(ops.shared_clock(), options.dash.clone(), stopped.clone());
-        let router = routes::router(ops, dash, access, bounds);
+        let dash = Dash::new(ops.shared_clock(), ops.store(), options.dash.clone(), stopped.clone());
+        let router = routes::router(ops, Arc::clone(&dash), access, bounds);
         let thread = std::thread::Builder::new()
             .name("backend".to_owned())
             .spawn(move || {
@@ -189,7 +190,7 @@ impl Server {
                 runtime.shutdown_timeout(LAST_GRACE);
             })
             .map_err(ServeFault::Threads)?;
-        Ok(Self { address, stop, thread: Some(thread) })
+        Ok(Self { address, stop, thread: Some(thread), dash })
     }
 
     /// Where it listens, with the real port.
@@ -224,6 +225,8 @@ impl Server {
         {
             tracing::error!("the server's thread ended by a panic");
         }
+        // Last, so that what the last requests published is in it.
+        self.dash.stop_journal();
     }
 }
 

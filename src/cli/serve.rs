@@ -40,8 +40,9 @@ pub(super) fn serve(context: &mut Context, args: &ServeArgs, output: &Output) ->
     context.heed_signals()?;
     init_logging();
     let serve = &context.settings.serve;
-    let options =
+    let mut options =
         ServeOptions { remote: serve.remote, ..options(&context.settings, serve.bind.ip(), serve.bind.port(), 2)? };
+    options.dash.journal = Keeping::Log;
     let server = Server::start(ops(context), &options).map_err(told)?;
     let url = server.url();
     let root = context.store.root();
