@@ -11,7 +11,6 @@ pub(crate) mod past;
 pub(crate) mod process;
 pub(crate) mod rate;
 pub(crate) mod refusal;
-pub(crate) mod risk;
 
 use std::sync::Arc;
 use std::sync::Mutex;
