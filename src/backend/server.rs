@@ -165,6 +165,7 @@ pub struct Server {
     bus: Arc<Bus>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
+    dash: Arc<Dash>,
 }
 
 impl Server {
@@ -188,21 +189,22 @@ impl Server {
         let runtime = runtime(options.workers).map_err(ServeFault::Threads)?;
         let bounds = Bounds { bytes: options.body_limit, time: limits.body, turn: limits.turn };
         let (stop, stopped) = watch::channel(false);
-        let dash = Dash::new(ops.shared_clock(), options.dash.clone(), stopped.clone());
+        let dash = Dash::new(ops.shared_clock(), ops.store(), options.dash.clone(), stopped.clone());
         // What is there now is known; only what changes from here on is told.
         dash.look(&ops);
         runtime.spawn(observer::watch(Arc::clone(&dash), Arc::clone(&ops), stopped.clone()));
         let router = routes::router(ops, Arc::clone(&dash), access, bounds);
         let bus = Arc::clone(&dash.bus);
+        let served = Arc::clone(&dash);
         raise_file_limit();
         let thread = std::thread::Builder::new()
             .name("backend".to_owned())
             .spawn(move || {
-                runtime.block_on(serve(listener, (router, dash), stopped, limits));
+                runtime.block_on(serve(listener, (router, served), stopped, limits));
                 runtime.shutdown_timeout(LAST_GRACE);
             })
             .map_err(ServeFault::Threads)?;
-        Ok(Self { address, bus, stop, thread: Some(thread) })
+        Ok(Self { address, bus, stop, thread: Some(thread), dash })
     }
 
     /// Where it listens, with the real port.
@@ -243,6 +245,8 @@ impl Server {
         {
             tracing::error!("the server's thread ended by a panic");
         }
+        // Last, so that what the last requests published is in it.
+        self.dash.stop_journal();
     }
 }
 

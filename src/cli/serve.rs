@@ -46,6 +46,7 @@ pub(super) fn serve(context: &mut Context, args: &ServeArgs, output: &Output) ->
     if options.operator_token.is_none() && !serve.remote {
         options.operator_token = machine_token(context, output);
     }
+    options.dash.journal = Keeping::Log;
     let server = Server::start(ops(context), &options).map_err(told)?;
     let url = server.url();
     let root = context.store.root();
