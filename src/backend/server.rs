@@ -162,7 +162,6 @@ pub enum ServeFault {
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
-    bus: Arc<Bus>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
     dash: Arc<Dash>,
@@ -194,9 +193,8 @@ impl Server {
         dash.look(&ops);
         runtime.spawn(observer::watch(Arc::clone(&dash), Arc::clone(&ops), stopped.clone()));
         let router = routes::router(ops, Arc::clone(&dash), access, bounds);
-        let bus = Arc::clone(&dash.bus);
-        let served = Arc::clone(&dash);
         raise_file_limit();
+        let served = Arc::clone(&dash);
         let thread = std::thread::Builder::new()
             .name("backend".to_owned())
             .spawn(move || {
@@ -204,7 +202,7 @@ impl Server {
                 runtime.shutdown_timeout(LAST_GRACE);
             })
             .map_err(ServeFault::Threads)?;
-        Ok(Self { address, bus, stop, thread: Some(thread), dash })
+        Ok(Self { address, stop, thread: Some(thread), dash })
     }
 
     /// Where it listens, with the real port.
@@ -216,7 +214,7 @@ impl Server {
     /// The bus whose events its streams carry, for whoever runs in the same process.
     #[must_use]
     pub fn bus(&self) -> &Arc<Bus> {
-        &self.bus
+        &self.dash.bus
     }
 
     /// The base of its addresses, without a slash at the end.

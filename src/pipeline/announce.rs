@@ -204,7 +204,7 @@ fn ask_for(run: &Run<'_>, kind: IncidentKind, stage: &StageReport) -> Result<Ans
 }
 
 fn ask(run: &Run<'_>, path: &str) -> Result<Answer, CallFault> {
-    let backend = run.site.backend.clone().for_run(run.record.trace_id.as_str());
+    let backend = run.backend.clone();
     backend.announce(&own_time(run, MESSAGE + SPARE), run.site.clock, path)
 }
 

@@ -92,6 +92,8 @@ pub struct PipelineSettings {
     pub get_tries: u32,
     /// The pause between two tries.
     pub retry_pause: Duration,
+    /// Whether a run tells the event bus of the server what it does.
+    pub publish_events: bool,
 }
 
 /// `[output]`

@@ -84,6 +84,8 @@ static KNOBS: &[Knob] = &[
     knob!(pipeline.retry_pause, "DAILY_OPS_RETRY_PAUSE",
         Kind::Time { min: Duration::ZERO, max: Duration::from_secs(60) }, "2s", Fault,
         "The pause between two tries."),
+    knob!(pipeline.publish_events, "DAILY_OPS_EVENTS", Kind::Switch, "true", Fault,
+        "Whether a run tells the server's event bus what it does; what the server does not take waits in metrics/spool.jsonl."),
     knob!(output.lang, "OPS_LANG", Kind::Word(&["ko", "en"]), "ko", Fault,
         "The language of the web page and of notifications."),
     knob!(output.log_format, "DAILY_OPS_LOG_FORMAT", Kind::Word(&["text", "json"]), "text", Fault,

@@ -19,9 +19,12 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod tickets;
+mod told;
 mod watch;
 
 use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -125,6 +128,8 @@ pub struct Route {
     watched: &'static [&'static str],
     /// How it answers.
     answer: Answer,
+    /// The type of the event that tells of it when it has changed something.
+    event: &'static str,
     /// What is special about a row of the dashboard; none for the operations API.
     dash: Option<DashRow>,
     handler: Handler,
@@ -240,6 +245,11 @@ impl Route {
         Self { slow: true, ..self }
     }
 
+    /// The bus is told of it under this type.
+    const fn event(self, event: &'static str) -> Self {
+        Self { event, ..self }
+    }
+
     const fn asked(self, query: &'static [Member]) -> Self {
         Self { query, ..self }
     }
@@ -300,6 +310,13 @@ pub(super) struct Bounds {
 pub(super) struct Peer(pub(super) IpAddr);
 
 impl App {
+    fn new((ops, dash): (Arc<Ops>, Arc<Dash>), access: Access, bounds: Bounds) -> Self {
+        let cache = Cache::new(ops.store().root(), rows().map(|route| route.watched));
+        let (slow, storm) = (Arc::new(Semaphore::new(SLOW)), Arc::new(Semaphore::new(1)));
+        let (ingest, counts) = (Rate::default(), HttpCounts::default());
+        Self { ops, dash, cache, access, bounds, slow, ingest, counts, storm }
+    }
+
     fn now(&self) -> KstTime {
         self.ops.clock().now()
     }
@@ -336,10 +353,7 @@ fn row(at: usize) -> Option<&'static Route> {
 
 /// Builds the router from the tables.
 pub(super) fn router(ops: Arc<Ops>, dash: Arc<Dash>, access: Access, bounds: Bounds) -> Router {
-    let cache = Cache::new(ops.store().root(), rows().map(|route| route.watched));
-    let (slow, storm) = (Arc::new(Semaphore::new(SLOW)), Arc::new(Semaphore::new(1)));
-    let (ingest, counts) = (Rate::default(), HttpCounts::default());
-    let app = Arc::new(App { ops, dash, cache, access, bounds, slow, ingest, counts, storm });
+    let app = Arc::new(App::new((ops, dash), access, bounds));
     let mut router = Router::new();
     for (at, route) in rows().enumerate() {
         let app = Arc::clone(&app);
@@ -383,9 +397,13 @@ fn no_row(app: &App, request: &Request, status: StatusCode, text: &'static str) 
 async fn answer(app: Arc<App>, at: usize, request: Request) -> Response {
     let Some(route) = row(at) else { return failed(&app, None).into_response() };
     let method = request.method().clone();
+    let trace = route.is_told().then(|| told::trace_of(request.headers()));
     let response = responded(&app, (at, route), request).await;
     app.counts.add(&method, route.path, response.status().as_u16());
-    response
+    match trace {
+        Some(trace) => told::traced(response, trace),
+        None => response,
+    }
 }
 
 async fn responded(app: &Arc<App>, (at, route): (usize, &'static Route), request: Request) -> Response {
@@ -572,20 +590,7 @@ async fn run(app: Arc<App>, (at, turn): (usize, Option<OwnedSemaphorePermit>), c
         // The handler works on when its client has gone away, so the permit is the handler's.
         let _turn = turn;
         let route = row(at)?;
-        let before = inner.cache.before(at);
-        let reply = confirmed(route, &call).and_then(|()| (route.handler)(&inner, &call)).unwrap_or_else(|no| no);
-        match (route.verb, before) {
-            (Verb::Post, _) => {
-                inner.cache.forget();
-                // The dashboard's own posts change no file that is watched, except those that tell of it themselves.
-                if !route.is_dash() {
-                    inner.dash.look(&inner.ops);
-                }
-            }
-            (Verb::Get, Some(before)) => inner.cache.keep(at, before, &reply),
-            (Verb::Get, None) => {}
-        }
-        Some(reply)
+        Some(if route.is_told() { change(&inner, route, &call) } else { handle(&inner, (at, route), &call) })
     });
     match done.await {
         Ok(Some(reply)) => reply,
@@ -597,6 +602,41 @@ async fn run(app: Arc<App>, (at, turn): (usize, Option<OwnedSemaphorePermit>), c
             failed(&app, row(at))
         }
     }
+}
+
+/// Reads, or changes what belongs to the dashboard.
+fn handle(app: &App, (at, route): (usize, &Route), call: &Call) -> Reply {
+    let before = app.cache.before(at);
+    let reply = confirmed(route, call).and_then(|()| (route.handler)(app, call)).unwrap_or_else(|no| no);
+    match (route.verb, before) {
+        (Verb::Post, _) => app.cache.forget(),
+        (Verb::Get, Some(before)) => app.cache.keep(at, before, &reply),
+        (Verb::Get, None) => {}
+    }
+    reply
+}
+
+/// Does an operation and tells the bus how it ended, also when it ended by a panic.
+fn change(app: &App, route: &'static Route, call: &Call) -> Reply {
+    let trace = told::trace_of_call(call);
+    let reply = match confirmed(route, call) {
+        Err(no) => no,
+        Ok(()) => {
+            let since = app.ops.clock().monotonic();
+            let done = catch_unwind(AssertUnwindSafe(|| (route.handler)(app, call).unwrap_or_else(|no| no)));
+            let reply = done.unwrap_or_else(|_panic| {
+                tracing::error!(route = route.path, "a handler ended by a panic");
+                failed(app, Some(route))
+            });
+            let took = app.ops.clock().monotonic().saturating_sub(since);
+            told::tell(&app.dash.bus, (route, &trace), call, (&reply, took));
+            reply
+        }
+    };
+    app.cache.forget();
+    // Whatever file it changed is told at once.
+    app.dash.look(&app.ops);
+    reply.with_header(refusal::TRACE_HEADER, &trace)
 }
 
 /// Asks for the confirmation that the route wants.
