@@ -102,7 +102,8 @@ export class Cards {
     const near = isNumber(m.subscribers) && m.subscribers_max > 0 && m.subscribers >= 0.9 * m.subscribers_max;
     const card = byId("subs");
     card.title = `SSE ${count(m.subscribers_sse)} · WebSocket ${count(m.subscribers_ws)}`;
-    this.card("subs", `${count(m.subscribers)} / ${count(m.subscribers_max)}`, card.title, near ? "warn" : "plain");
+    const split = `SSE ${count(m.subscribers_sse)} · WS ${count(m.subscribers_ws)}`;
+    this.card("subs", `${count(m.subscribers)} / ${count(m.subscribers_max)}`, split, near ? "warn" : "plain");
   }
 
   kill(m, stale) {

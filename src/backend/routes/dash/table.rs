@@ -114,8 +114,8 @@ const KILL: &[Member] = &[
 pub const DASH_ROUTES: &[Route] = &[
     read("/", "", "the dashboard", pages::board),
     read("/ops", "", "the dashboard", pages::board),
-    read("/ops/runs", "", "the daily runs as a chart and a list", later),
-    read("/ops/runs/{id}", "", "one daily run with its receipt and its evidence", later).refusing(&[404]),
+    read("/ops/runs", "", "the daily runs as a chart and a list", pages::runs),
+    read("/ops/runs/{id}", "", "one daily run with its receipt and its evidence", pages::run).refusing(&[404]),
     read("/static/{id}", "", "an asset of the pages", pages::asset).refusing(&[404]),
     read("/events", "", "events as they happen, as server-sent events", later)
         .asked(&[LAST_EVENT_ID]).answered(Answer::Events).refusing(&[503]),

@@ -44,7 +44,6 @@ fn connection(lang: Lang) -> Markup {
             }
             span #clock.num.quiet {}
         }
-        button #helpBtn type="button" aria-label=(say(lang, "help.open")) data-i18n-label="help.open" { "?" }
     }
 }
 
