@@ -95,7 +95,8 @@ export class Cards {
   drops(m) {
     const { rise, share } = dropsOf(this.samples);
     const tone = rise === 0 ? "plain" : share >= 0.01 ? "bad" : "warn";
-    this.card("drop", count(m.drop_count), t("drop.minute", { n: count(rise) }), tone);
+    const note = this.samples.length === 0 ? t("unknown") : t("drop.minute", { n: count(rise) });
+    this.card("drop", count(m.drop_count), note, tone);
   }
 
   subscribers(m) {

@@ -89,7 +89,8 @@ async function loadGap(gap) {
   for (let page = 0; page < 10 && after < gap.to; page += 1) {
     const reply = await ask(`/api/ops/events?after=${after}&before=${gap.to + 1}&limit=${MOST}&order=asc`);
     const events = reply.events ?? [];
-    got += buffer.addAll(events);
+    buffer.addAll(events);
+    got += events.length;
     if (events.length === 0 || reply.has_more !== true) break;
     after = events[events.length - 1].id;
   }

@@ -130,3 +130,21 @@ export function updateGap(node, { gap }) {
   show(button, gap.state !== "gone");
 }
 
+
+// The older holes in one row.
+export function gapsRow({ gaps }) {
+  const node = el(
+    "div",
+    { class: "row gap", role: "listitem", "data-gap": "older" },
+    el("span", { "data-part": "text" }),
+    el("button", { type: "button", "data-act": "gaps" }, t("gap.load")),
+  );
+  updateGaps(node, { gaps });
+  return node;
+}
+
+export function updateGaps(node, { gaps }) {
+  const missed = gaps.reduce((sum, gap) => sum + gap.missed, 0);
+  put(node.querySelector('[data-part="text"]'), `⚠ ${t("gap.more", { k: count(gaps.length), n: count(missed) })}`);
+  node.querySelector("button").disabled = gaps.some((gap) => gap.state === "loading");
+}
