@@ -92,7 +92,8 @@ const OWNED: &[(&str, &[&str], Tests)] = &[
     ("async move", &["src/backend/"], Tests::Bound),
     (".await", &["src/backend/"], Tests::Bound),
     ("ureq::", &["src/pipeline/", "src/trading/quotes/", "src/notify/", "src/rehearsal/"], Tests::Bound),
-    ("tungstenite::", &["src/rehearsal/"], Tests::Bound),
+    // The server's side is axum's; only the reason of an end has no other name.
+    ("tungstenite::", &["src/rehearsal/", "src/backend/routes/dash/socket.rs"], Tests::Bound),
     ("lettre::", &["src/notify/"], Tests::Bound),
     ("clap::", &["src/cli/"], Tests::Bound),
     ("anyhow::", &["src/cli/"], Tests::Bound),

@@ -144,7 +144,7 @@ const TYPED: &[(&str, Rewrite, Ours)] = &[
     ("live_fire_postmortem_v1", rewritten::<Postmortem>, Ours::Written),
     ("secrets_self_test_v1", rewritten::<SelfTest>, Ours::Written),
     ("execution_gate_v1", rewritten::<ExecutionGate>, Ours::Written),
-    ("real_sender_enable_v1", rewritten::<SenderEnable>, Ours::Written),
+    ("real_sender_enable_v1", rewritten::<SenderEnable>, Ours::WrittenStrict),
     ("emergency_stop_v1", rewritten::<EmergencyStop>, Ours::Written),
     ("window_consumed_v1", rewritten::<WindowConsumed>, Ours::Written),
     ("tokens_v1", rewritten::<Tokens>, Ours::WrittenStrict),

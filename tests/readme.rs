@@ -15,6 +15,7 @@ use std::process::Command;
 use std::process::Output;
 use std::process::Stdio;
 
+use daily_ops::backend::DASH_ROUTES;
 use daily_ops::backend::ROUTES;
 use daily_ops::contracts::RunCode;
 use daily_ops::settings::markdown_table;
@@ -69,6 +70,19 @@ fn routes() -> String {
     )
 }
 
+fn dash_routes() -> String {
+    let rows = DASH_ROUTES.iter().map(|route| {
+        let token = if route.needs_token() { "always" } else { "" };
+        let note = match route.successor() {
+            Some(successor) => format!("; older address of `{successor}`"),
+            None if route.is_rehearsal() => "; only with `OPS_DEV_ENDPOINTS=1`".to_owned(),
+            None => String::new(),
+        };
+        format!("| {} | `{}` | {token} | {}{note} |\n", route.verb.as_str(), route.path, route.summary)
+    });
+    format!("| Method | Path | Token | What it does |\n|---|---|---|---|\n{}", rows.collect::<String>())
+}
+
 fn reasons() -> String {
     let rows = RunCode::ALL.iter().map(|code| format!("| `{code}` | {} |\n", code.english()));
     format!("| Code | Meaning |\n|---|---|\n{}", rows.collect::<String>())
@@ -83,7 +97,8 @@ fn marked<'a>(text: &'a str, name: &str) -> &'a str {
 
 #[test]
 fn the_tables_of_the_readme_are_those_of_the_program() {
-    let wanted = [("settings", markdown_table()), ("routes", routes()), ("reasons", reasons())];
+    let wanted =
+        [("settings", markdown_table()), ("routes", routes()), ("dash_routes", dash_routes()), ("reasons", reasons())];
     let mut text = page("README.md");
     for (name, table) in &wanted {
         if is_asked("UPDATE_README") {

@@ -44,6 +44,13 @@ const TOO_MANY: Refusal = Refusal {
     code: "TOO_MANY_WRONG_TOKENS",
     message: "too many wrong tokens from this address, try again in a minute",
 };
+/// A token is needed, and none could be right.
+pub(super) const NOT_CONFIGURED: Refusal = Refusal {
+    status: StatusCode::SERVICE_UNAVAILABLE,
+    code: "AUTH_NOT_CONFIGURED",
+    message: "a token is needed here and none is configured: set OPS_TOKEN, make one with `daily_ops token create`, or \
+              look why state/ops_token could not be made",
+};
 pub(super) const ROLE_TOO_LOW: Refusal =
     Refusal { status: StatusCode::FORBIDDEN, code: "ROLE_TOO_LOW", message: "the token's role may not do this" };
 
@@ -107,6 +114,8 @@ impl Access {
         Err(UNKNOWN_TOKEN)
     }
 
+    /// Whose a token is. Hashes are compared, not tokens: how long a comparison takes tells about the hash of a guess, from
+    /// which nobody gets closer to a token.
     fn holder(&self, token: &str, gates: &Gates<'_>) -> Option<(String, Role)> {
         let hash = TokenHash::of(token);
         if self.extra.as_ref() == Some(&hash) {

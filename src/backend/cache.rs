@@ -26,7 +26,7 @@ type Looks = [Option<Look>; MAX_FILES];
 
 /// One file or directory as the file system shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Look {
+pub(crate) struct Look {
     device: u64,
     inode: u64,
     size: u64,
@@ -37,7 +37,7 @@ struct Look {
 impl Look {
     /// `None` when there is nothing, or nothing that can be looked at.
     #[cfg(unix)]
-    fn at(path: &Path) -> Option<Self> {
+    pub(crate) fn at(path: &Path) -> Option<Self> {
         use std::os::unix::fs::MetadataExt as _;
         let meta = path.metadata().ok()?;
         Some(Self {
@@ -50,7 +50,7 @@ impl Look {
     }
 
     #[cfg(not(unix))]
-    fn at(_path: &Path) -> Option<Self> {
+    pub(crate) fn at(_path: &Path) -> Option<Self> {
         None
     }
 }

@@ -42,6 +42,9 @@ pub(crate) const TOO_LARGE: Refusal = Refusal {
     code: "BODY_TOO_LARGE",
     message: "the request body is larger than this server accepts",
 };
+/// Nothing is there.
+pub(crate) const NOT_FOUND: Refusal =
+    Refusal { status: StatusCode::NOT_FOUND, code: "NOT_FOUND", message: "there is nothing at this address" };
 /// A body that does not arrive.
 pub(crate) const TOO_SLOW: Refusal = Refusal {
     status: StatusCode::REQUEST_TIMEOUT,

@@ -9,6 +9,7 @@ mod body;
 mod cache;
 mod dash;
 mod guard;
+mod line;
 mod query;
 mod reply;
 mod routes;

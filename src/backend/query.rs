@@ -43,6 +43,11 @@ impl Query {
         }
     }
 
+    /// Every value of a parameter that may be repeated; `None` for one that cannot be decoded.
+    pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = Option<&str>> {
+        self.pairs.iter().filter(move |(key, ..)| key == name).map(|(_, value, _)| value.as_deref())
+    }
+
     /// A parameter that must be there.
     pub(crate) fn required(&self, name: &str) -> Result<&str, Reply> {
         let missing = || Reply::unprocessable("missing", &["query", name], "Field required", &None::<&str>);

@@ -30,6 +30,9 @@ use super::access::Access;
 use super::access::Reach;
 use super::dash::Dash;
 use super::dash::DashOptions;
+use super::dash::observer;
+use super::line::Line;
+use super::line::Socket;
 use super::routes;
 use super::routes::Bounds;
 use super::routes::Peer;
@@ -37,11 +40,15 @@ use crate::contracts::token::TokenHash;
 use crate::gates::Gates;
 use crate::gates::TokenFault;
 use crate::ops::Ops;
+use crate::telemetry::Bus;
 
 /// What a domain function that is still at work is given after the grace.
 const LAST_GRACE: Duration = Duration::from_secs(2);
-/// Connections served at once; further ones wait in the system's queue.
-const MAX_CONNECTIONS: u32 = 256;
+/// Connections served at once beside those of streams, so that streams never take the place of the kill switch. Further
+/// ones wait in the system's queue.
+const PLAIN_CONNECTIONS: usize = 256;
+/// What a stream is given to take its last frame.
+const STREAM_GRACE: Duration = Duration::from_secs(2);
 /// Largest request header, in bytes.
 const MAX_HEADER: usize = 16 << 10;
 /// Threads for domain functions. They end when they have nothing to do.
@@ -157,6 +164,7 @@ pub struct Server {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
+    dash: Arc<Dash>,
 }
 
 impl Server {
@@ -180,22 +188,33 @@ impl Server {
         let runtime = runtime(options.workers).map_err(ServeFault::Threads)?;
         let bounds = Bounds { bytes: options.body_limit, time: limits.body, turn: limits.turn };
         let (stop, stopped) = watch::channel(false);
-        let dash = Dash::new(ops.shared_clock(), options.dash.clone(), stopped.clone());
-        let router = routes::router(ops, dash, access, bounds);
+        let dash = Dash::new(ops.shared_clock(), ops.store(), options.dash.clone(), stopped.clone());
+        // What is there now is known; only what changes from here on is told.
+        dash.look(&ops);
+        runtime.spawn(observer::watch(Arc::clone(&dash), Arc::clone(&ops), stopped.clone()));
+        let router = routes::router(ops, Arc::clone(&dash), access, bounds);
+        raise_file_limit();
+        let served = Arc::clone(&dash);
         let thread = std::thread::Builder::new()
             .name("backend".to_owned())
             .spawn(move || {
-                runtime.block_on(serve(listener, router, stopped, limits));
+                runtime.block_on(serve(listener, (router, served), stopped, limits));
                 runtime.shutdown_timeout(LAST_GRACE);
             })
             .map_err(ServeFault::Threads)?;
-        Ok(Self { address, stop, thread: Some(thread) })
+        Ok(Self { address, stop, thread: Some(thread), dash })
     }
 
     /// Where it listens, with the real port.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The bus whose events its streams carry, for whoever runs in the same process.
+    #[must_use]
+    pub fn bus(&self) -> &Arc<Bus> {
+        &self.dash.bus
     }
 
     /// The base of its addresses, without a slash at the end.
@@ -224,6 +243,8 @@ impl Server {
         {
             tracing::error!("the server's thread ended by a panic");
         }
+        // Last, so that what the last requests published is in it.
+        self.dash.stop_journal();
     }
 }
 
@@ -259,7 +280,30 @@ fn runtime(workers: usize) -> io::Result<Runtime> {
     builder.max_blocking_threads(BLOCKING_THREADS).enable_io().enable_time().build()
 }
 
-async fn serve(listener: StdListener, router: Router, mut stopped: watch::Receiver<bool>, limits: Limits) {
+/// Each stream is an open file, and the usual limit is a thousand.
+#[cfg(unix)]
+fn raise_file_limit() {
+    use rustix::process::Resource;
+    use rustix::process::Rlimit;
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(fault) = rustix::process::setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%fault, now = limit.current, "the limit of open files stays as it is");
+    }
+}
+
+#[cfg(not(unix))]
+fn raise_file_limit() {}
+
+async fn serve(
+    listener: StdListener,
+    (router, dash): (Router, Arc<Dash>),
+    mut stopped: watch::Receiver<bool>,
+    limits: Limits,
+) {
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(fault) => {
@@ -267,37 +311,35 @@ async fn serve(listener: StdListener, router: Router, mut stopped: watch::Receiv
             return;
         }
     };
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
+    let pacing = Arc::clone(&dash);
+    tokio::spawn(async move { pacing.pace().await });
+    let places = PLAIN_CONNECTIONS.saturating_add(dash.options.settings.streams).min(Semaphore::MAX_PERMITS);
+    let room = Arc::new(Semaphore::new(places));
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &room) => accepted,
             _ = stopped.wait_for(|stop| *stop) => break,
         };
-        if let Some((stream, peer, permit)) = accepted {
-            let (router, stopped) = (router.clone(), stopped.clone());
-            tokio::spawn(async move {
-                connection((stream, peer), router, stopped, limits).await;
-                drop(permit);
-            });
+        if let Some((stream, line)) = accepted {
+            let (router, dash, stopped) = (router.clone(), Arc::clone(&dash), stopped.clone());
+            tokio::spawn(connection((stream, line), (router, dash), stopped, limits));
         }
     }
     drop(listener);
     // Every connection holds one permit, so all of them together mean that nobody is served any more.
-    if tokio::time::timeout(limits.grace, room.acquire_many(MAX_CONNECTIONS)).await.is_err() {
+    let all = u32::try_from(places).unwrap_or(u32::MAX);
+    if tokio::time::timeout(limits.grace, room.acquire_many(all)).await.is_err() {
         tracing::warn!(seconds = limits.grace.as_secs(), "requests were still running and are cut off");
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    room: &Arc<Semaphore>,
-) -> Option<(TcpStream, Peer, tokio::sync::OwnedSemaphorePermit)> {
-    let permit = Arc::clone(room).acquire_owned().await.ok()?;
+async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStream, Arc<Line>)> {
+    let place = Arc::clone(room).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, peer)) => {
             // Replies are small; waiting to fill a packet only adds latency. Failing here means the peer is gone.
             stream.set_nodelay(true).ok()?;
-            Some((stream, Peer(peer.ip().to_canonical()), permit))
+            Some((stream, Line::new(peer, place)))
         }
         Err(fault) => {
             tracing::warn!(%fault, "a connection was not accepted");
@@ -308,38 +350,75 @@ async fn accept(
     }
 }
 
+/// Why a connection is over before its client ended it.
+enum Over {
+    /// The server stops, or the connection has lived long enough.
+    Time,
+    /// It is a stream and takes nothing.
+    Hung,
+}
+
 async fn connection(
-    (stream, peer): (TcpStream, Peer),
-    router: Router,
-    mut stopped: watch::Receiver<bool>,
+    (stream, line): (TcpStream, Arc<Line>),
+    (router, dash): (Router, Arc<Dash>),
+    stopped: watch::Receiver<bool>,
     limits: Limits,
 ) {
     let router = TowerToHyperService::new(router);
+    let told = Arc::clone(&line);
     let service = service_fn(move |mut request| {
-        Request::extensions_mut(&mut request).insert(peer);
+        let extensions = Request::extensions_mut(&mut request);
+        extensions.insert(Peer(told.peer.ip().to_canonical()));
+        extensions.insert(Arc::clone(&told));
         router.call(request)
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header)
         .max_buf_size(MAX_HEADER)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Socket::new(stream, Arc::clone(&line))), service)
+        .with_upgrades();
     let mut served = std::pin::pin!(served);
     let ended = tokio::select! {
-        ended = served.as_mut() => Some(ended),
-        _ = stopped.wait_for(|stop| *stop) => None,
-        () = tokio::time::sleep(limits.life) => None,
+        ended = served.as_mut() => Ok(ended),
+        over = over(&line, &dash, stopped, limits) => Err(over),
     };
     let ended = match ended {
-        Some(ended) => ended,
-        None => {
+        Ok(ended) => ended,
+        Err(Over::Hung) => {
+            dash.bus.cut_off();
+            tracing::warn!(peer = %line.peer, "a subscriber took nothing for too long and is cut off");
+            line.cut();
+            return;
+        }
+        Err(Over::Time) => {
             served.as_mut().graceful_shutdown();
+            let grace = if line.is_stream() { limits.grace.min(STREAM_GRACE) } else { limits.grace };
             // Past the grace the connection is dropped with whatever it was doing.
-            tokio::time::timeout(limits.grace, served).await.unwrap_or(Ok(()))
+            tokio::time::timeout(grace, served).await.unwrap_or(Ok(()))
         }
     };
     if let Err(fault) = ended {
         tracing::debug!(%fault, "a connection ended early");
+    }
+}
+
+/// Waits for a reason to end a connection.
+async fn over(line: &Line, dash: &Dash, mut stopped: watch::Receiver<bool>, limits: Limits) -> Over {
+    let life = async {
+        tokio::time::sleep(limits.life).await;
+        if line.is_stream() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let hung = async {
+        line.stream().await;
+        line.hung(Duration::from_secs(dash.options.settings.slow_disconnect_seconds)).await;
+    };
+    tokio::select! {
+        _ = stopped.wait_for(|stop| *stop) => Over::Time,
+        () = life => Over::Time,
+        () = hung => Over::Hung,
     }
 }
 

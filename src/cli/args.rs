@@ -85,7 +85,7 @@ pub(super) enum Command {
     /// The sender switch
     Sender {
         #[command(subcommand)]
-        what: SwitchCommand,
+        what: SenderCommand,
     },
     /// The emergency stop
     Stop {
@@ -291,7 +291,28 @@ pub(super) enum GateCommand {
     },
 }
 
-/// `sender`, `stop`
+/// `sender`
+#[derive(Debug, Subcommand)]
+pub(super) enum SenderCommand {
+    /// What it says, and which channels it opens
+    Show,
+    /// Change it; who, when and why go into the audit trail
+    Set {
+        /// The position
+        position: Position,
+        /// Why; needed to switch on
+        #[arg(long, default_value = "")]
+        reason: String,
+        /// The channels to open, separated by commas: telegram, slack, email; all others are closed
+        #[arg(long, value_delimiter = ',', default_value = "telegram")]
+        channels: Vec<String>,
+        /// Who
+        #[arg(long)]
+        by: Option<String>,
+    },
+}
+
+/// `stop`
 #[derive(Debug, Subcommand)]
 pub(super) enum SwitchCommand {
     /// What it says

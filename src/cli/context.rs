@@ -11,6 +11,7 @@ use crate::contracts::actor::Actor;
 use crate::contracts::actor::Role;
 use crate::notify::Messenger;
 use crate::pipeline::Backend;
+use crate::pipeline::EventsTo;
 use crate::pipeline::Limits;
 use crate::pipeline::Outside;
 use crate::pipeline::Site;
@@ -93,7 +94,14 @@ impl Context {
             salt: salt(),
             low_disk_percent: self.settings.store.low_disk_percent,
             outside: self.outside(),
+            events: EventsTo::Nowhere,
         }
+    }
+
+    /// Where the events of a run against the server at `url` go. Without a configured token that can be read, the one
+    /// that the server made is shown.
+    pub(super) fn events_to(&self, url: &str) -> EventsTo {
+        EventsTo::Server { url: url.to_owned(), token: self.settings.operator_token().ok().flatten() }
     }
 
     /// Who is told of a run, and how.
@@ -109,7 +117,7 @@ impl Context {
     /// The channels of messages with their secrets as they are now.
     pub(super) fn messenger(&self) -> Messenger {
         Messenger {
-            settings: self.settings.push.clone(),
+            settings: self.settings.messages(),
             secrets: MessageSecrets::read(&self.settings.root.join(layout::MESSAGE_SECRETS), &self.env),
         }
     }

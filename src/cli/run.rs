@@ -10,6 +10,7 @@ use super::output::Output;
 use super::serve::Embedded;
 use crate::contracts::run::RunRecord;
 use crate::contracts::run::Trigger;
+use crate::pipeline::EventsTo;
 use crate::pipeline::Mode;
 use crate::pipeline::Pull;
 use crate::pipeline::RunOptions;
@@ -36,7 +37,9 @@ pub(super) fn run(context: &mut Context, args: &RunArgs, output: &mut Output) ->
     context.heed_signals()?;
     let embedded = if args.embedded { Some(Embedded::start(context)?) } else { None };
     let url = embedded.as_ref().map_or_else(|| context.settings.api_url.clone(), Embedded::url);
-    let outcome = run_at(context, &url, options(context, args), output);
+    // A backend inside this process ends with it; its bus is nobody's.
+    let events = if embedded.is_some() { EventsTo::Spool } else { context.events_to(&url) };
+    let outcome = run_at(context, (&url, events), options(context, args), output);
     if let Some(embedded) = embedded {
         embedded.stop();
     }
@@ -44,10 +47,18 @@ pub(super) fn run(context: &mut Context, args: &RunArgs, output: &mut Output) ->
     Ok(outcome.exit_code)
 }
 
-/// Does a run against the backend at `url`.
-pub(super) fn run_at(context: &Context, url: &str, options: RunOptions, output: &mut Output) -> RunOutcome {
+/// Does a run against the backend at an address. Its events go where they are to go, if the settings want any.
+pub(super) fn run_at(
+    context: &Context,
+    (url, events): (&str, EventsTo),
+    options: RunOptions,
+    output: &mut Output,
+) -> RunOutcome {
     let rules = || context.settings.bundle_policy().map_err(|faults| faults.to_string());
-    let site = context.site(url, &rules);
+    let mut site = context.site(url, &rules);
+    if context.settings.pipeline.publish_events {
+        site.events = events;
+    }
     run_daily(&site, &context.settings.pipeline, options, output)
 }
 

@@ -14,6 +14,7 @@ use crate::backend::ServeFault;
 use crate::backend::ServeOptions;
 use crate::backend::Server;
 use crate::contracts::token::TokenHash;
+use crate::gates::Gates;
 use crate::notify::Messenger;
 use crate::ops::Ops;
 use crate::ops::OpsPolicy;
@@ -40,8 +41,12 @@ pub(super) fn serve(context: &mut Context, args: &ServeArgs, output: &Output) ->
     context.heed_signals()?;
     init_logging();
     let serve = &context.settings.serve;
-    let options =
+    let mut options =
         ServeOptions { remote: serve.remote, ..options(&context.settings, serve.bind.ip(), serve.bind.port(), 2)? };
+    if options.operator_token.is_none() && !serve.remote {
+        options.operator_token = machine_token(context, output);
+    }
+    options.dash.journal = Keeping::Log;
     let server = Server::start(ops(context), &options).map_err(told)?;
     let url = server.url();
     let root = context.store.root();
@@ -55,6 +60,22 @@ pub(super) fn serve(context: &mut Context, args: &ServeArgs, output: &Output) ->
     server.stop();
     output.story("stopped");
     Ok(super::exit::DONE)
+}
+
+/// The token of this machine, where nobody configured one. A server that is open to other machines has none: who opens it
+/// makes a token on purpose. Without one, what needs a token is refused, and everything else is served.
+fn machine_token(context: &Context, output: &Output) -> Option<TokenHash> {
+    match Gates::new(&context.store).machine_token() {
+        Ok(token) => {
+            let made = if token.is_new { "made" } else { "in" };
+            output.story(&format!("operator token {made}: {}", context.store.path(layout::OPS_TOKEN).display()));
+            Some(TokenHash::of(&token.text))
+        }
+        Err(fault) => {
+            output.story(&format!("⚠️ no operator token: {fault}"));
+            None
+        }
+    }
 }
 
 /// An address or a token that is missing is wrong configuration; the rest could not be done.
@@ -95,7 +116,7 @@ pub(super) fn ops(context: &Context) -> Arc<Ops> {
             },
             lang: settings.output.lang,
             messenger: Messenger {
-                settings: settings.push.clone(),
+                settings: settings.messages(),
                 secrets: MessageSecrets::read(&settings.root.join(layout::MESSAGE_SECRETS), &env),
             },
             quotes: quotes::source(&settings),

@@ -4,18 +4,21 @@ use serde::Serialize;
 
 use super::args::GateCommand;
 use super::args::Position;
+use super::args::SenderCommand;
 use super::args::SwitchCommand;
 use super::context::Context;
 use super::exit;
 use super::exit::Failure;
 use super::output::Output;
 use crate::contracts::GateMode;
+use crate::contracts::channel::Channels;
 use crate::gates::Gates;
 use crate::gates::Origin;
 use crate::gates::Reading;
 use crate::gates::Sender;
 use crate::gates::Stop;
 use crate::gates::SwitchFault;
+use crate::gates::Switches;
 use crate::time::Clock as _;
 
 #[derive(Serialize)]
@@ -38,6 +41,16 @@ fn told(fault: SwitchFault) -> Failure {
 }
 
 fn say<T, D: Serialize + Clone>(switch: &'static str, value: &str, reading: &Reading<T, D>, output: &Output) {
+    say_more(switch, (value, ""), reading, output);
+}
+
+/// The same with more words for people behind the value.
+fn say_more<T, D: Serialize + Clone>(
+    switch: &'static str,
+    (value, more): (&str, &str),
+    reading: &Reading<T, D>,
+    output: &Output,
+) {
     let (origin, damage) = match &reading.origin {
         Origin::File => ("file", None),
         Origin::Missing => ("missing file: default", None),
@@ -53,7 +66,7 @@ fn say<T, D: Serialize + Clone>(switch: &'static str, value: &str, reading: &Rea
     };
     output.result(&document, || {
         let why = damage.map(|why| format!(" ({why})")).unwrap_or_default();
-        vec![format!("{switch} {value}  [{origin}]{why}")]
+        vec![format!("{switch} {value}{more}  [{origin}]{why}")]
     });
 }
 
@@ -61,12 +74,18 @@ fn on(flag: bool) -> &'static str {
     if flag { "on" } else { "off" }
 }
 
+/// The channels that the sender opens, as they stand behind its position.
+fn by(read: &Switches) -> String {
+    let names = read.channels().names();
+    if names.is_empty() { names } else { format!(" ({names})") }
+}
+
 /// All three switches, one line each.
 pub(super) fn overview(context: &Context) -> Vec<String> {
     let read = Gates::new(&context.store).switches();
     vec![
         format!("gate {}", read.gate.value.as_str()),
-        format!("sender {}", on(read.sender.value)),
+        format!("sender {}{}", on(read.sender.value), by(&read)),
         format!("emergency stop {}", on(read.stop.value)),
     ]
 }
@@ -84,15 +103,20 @@ pub(super) fn gate(context: &Context, what: GateCommand, output: &Output) -> Res
     Ok(exit::DONE)
 }
 
-pub(super) fn sender(context: &Context, what: SwitchCommand, output: &Output) -> Result<u8, Failure> {
+pub(super) fn sender(context: &Context, what: SenderCommand, output: &Output) -> Result<u8, Failure> {
     let gates = Gates::new(&context.store);
-    if let SwitchCommand::Set { position, reason, by } = what {
-        let to = if position == Position::On { Sender::On } else { Sender::Off };
+    if let SenderCommand::Set { position, reason, channels, by } = what {
+        // Switching off is never refused for a list that it does not need.
+        let to = if position == Position::On { Sender::On(named(&channels)?) } else { Sender::Off };
         gates.set_sender(to, &context.operator(by), &reason, context.clock.now()).map_err(told)?;
     }
-    let reading = gates.switches().sender;
-    say("sender", on(reading.value), &reading, output);
+    let read = gates.switches();
+    say_more("sender", (on(read.sender.value), &by(&read)), &read.sender, output);
     Ok(exit::DONE)
+}
+
+fn named(channels: &[String]) -> Result<Channels, Failure> {
+    Channels::named(channels.iter().map(String::as_str)).map_err(|why| Failure::Usage(format!("--channels: {why}")))
 }
 
 pub(super) fn stop(context: &Context, what: SwitchCommand, output: &Output) -> Result<u8, Failure> {

@@ -74,8 +74,10 @@ fn line(row: &TokenRow) -> String {
 fn told(fault: TokenFault) -> Failure {
     match fault {
         TokenFault::Name(_) | TokenFault::Taken(_) | TokenFault::Unknown(_) => Failure::Usage(fault.to_string()),
-        TokenFault::Unusable(_) | TokenFault::Randomness(_) | TokenFault::NotRecorded(_) | TokenFault::Store(_) => {
-            Failure::Fault(fault.into())
-        }
+        TokenFault::Unusable(_)
+        | TokenFault::Machine(_)
+        | TokenFault::Randomness(_)
+        | TokenFault::NotRecorded(_)
+        | TokenFault::Store(_) => Failure::Fault(fault.into()),
     }
 }

@@ -57,3 +57,52 @@ pub struct KillSwitch {
 impl Document for KillSwitch {
     const SCHEMA: &'static str = "KILL_SWITCH_V1";
 }
+
+/// One use of the kill switch: a line of `metrics/kill_audit.jsonl`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KillAuditRow {
+    /// `KILL_AUDIT_V1`
+    pub schema: String,
+    /// When, in milliseconds since 1970.
+    pub ts: i64,
+    /// The same instant in Korean time.
+    pub ts_iso: String,
+    /// Names the use; the product's audit trail has an entry with the same id.
+    pub audit_id: String,
+    /// What it belongs to.
+    pub trace_id: String,
+    /// What was done.
+    pub action: KillAction,
+    /// Why.
+    pub reason: String,
+    /// Who, as the request says.
+    pub actor: String,
+    /// The token or the user behind that name.
+    pub proved_by: String,
+    /// From where.
+    pub actor_ip: String,
+    /// Whether the switch counted as on before.
+    pub prev_is_on: bool,
+    /// The version after it.
+    pub version: u64,
+}
+
+impl Document for KillAuditRow {
+    const SCHEMA: &'static str = "KILL_AUDIT_V1";
+}
+
+/// What was done with the kill switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KillAction {
+    /// Switched on.
+    KillOn,
+    /// Switched off.
+    KillOff,
+    /// Asked to be on, and on already.
+    KillOnNoop,
+    /// Asked to be off, and off already.
+    KillOffNoop,
+    /// The line before with this id says that it was switched off, and it was not.
+    KillOffFailed,
+}

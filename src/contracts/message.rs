@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::channel::ChannelRow;
 use super::document::Document;
 use super::document::lenient;
 use super::summary::stale_unless_false;
@@ -22,9 +23,49 @@ pub enum DeliveryActual {
     TelegramError,
     /// The daily run sent it itself, because no backend could be asked.
     FallbackCurl,
+    /// Each channel that was called took it; another channel than Telegram was among them.
+    Delivered,
+    /// Some channels took it, others did not or may have; it is not tried again that day.
+    DeliveredPartly,
+    /// No channel took it; it may be tried again.
+    NotDelivered,
+    /// Whether a channel took it is not known; it is not tried again that day.
+    DeliveryUnknown,
 }
 
 impl DeliveryActual {
+    /// Every way, the worst first.
+    pub const ALL: [Self; 9] = [
+        Self::TelegramError,
+        Self::DeliveryUnknown,
+        Self::TelegramFailed,
+        Self::NotDelivered,
+        Self::DeliveredPartly,
+        Self::ConsoleSimulated,
+        Self::Telegram,
+        Self::Delivered,
+        Self::FallbackCurl,
+    ];
+
+    /// The way of a word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|way| way.as_str() == word)
+    }
+
+    /// Whether a channel that was called did not take it, or may not have.
+    #[must_use]
+    pub fn is_failure(self) -> bool {
+        match self {
+            Self::TelegramError
+            | Self::DeliveryUnknown
+            | Self::TelegramFailed
+            | Self::NotDelivered
+            | Self::DeliveredPartly => true,
+            Self::ConsoleSimulated | Self::Telegram | Self::Delivered | Self::FallbackCurl => false,
+        }
+    }
+
     /// The word in documents.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -34,6 +75,10 @@ impl DeliveryActual {
             Self::TelegramFailed => "TELEGRAM_FAILED",
             Self::TelegramError => "TELEGRAM_ERROR",
             Self::FallbackCurl => "FALLBACK_CURL",
+            Self::Delivered => "DELIVERED",
+            Self::DeliveredPartly => "DELIVERED_PARTLY",
+            Self::NotDelivered => "NOT_DELIVERED",
+            Self::DeliveryUnknown => "DELIVERY_UNKNOWN",
         }
     }
 }
@@ -135,9 +180,9 @@ impl IncidentKind {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MessageReceipt {
-    /// TELEGRAM.
+    /// The channels that were called, joined by `+`.
     pub channel: String,
-    /// SENT, FAILED or UNKNOWN.
+    /// SENT, FAILED or UNKNOWN; FAILED with the class PARTIAL when some channels took it.
     pub decision: String,
     /// When the call was begun.
     pub attempted_at: Option<Stamp>,
@@ -149,6 +194,9 @@ pub struct MessageReceipt {
     pub error_message: Option<String>,
     /// When the other side wants to be asked again, in seconds.
     pub retry_after_seconds: Option<u64>,
+    /// One row a channel; none in older receipts.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<ChannelRow>,
 }
 
 /// `live_status`

@@ -8,6 +8,7 @@ pub mod approval;
 pub mod audit;
 pub mod backtest;
 pub mod bundle;
+pub mod channel;
 pub mod cycle;
 pub mod daily_report;
 pub mod deps;

@@ -6,6 +6,7 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::channel::Channels;
 use super::document::Document;
 use super::document::lenient;
 use crate::time::Stamp;
@@ -95,9 +96,10 @@ pub struct SenderEnable {
     pub schema: String,
     /// Whether messages may leave the host.
     pub enabled: bool,
-    /// The one channel: `TELEGRAM_ONLY`.
-    #[serde(default, deserialize_with = "lenient")]
-    pub channel: Option<String>,
+    /// The channels that it opens; TELEGRAM_ONLY when it names none. A text that is no set of channels makes the whole
+    /// document unreadable: it might have meant less.
+    #[serde(default)]
+    pub channel: Option<Channels>,
     /// When it was set.
     #[serde(default, deserialize_with = "lenient")]
     pub updated_at: Option<Stamp>,

@@ -5,6 +5,7 @@
 //! | `state/emergency_stop.json` | off | **on** |
 //! | `state/execution_gate.json` | MOCK_ONLY | MOCK_ONLY |
 //! | `state/real_sender_enable.json` | off | off, and said so |
+//! | `state/kill_switch.json` | off | **on** |
 //! | `state/real_enable_windows/…jsonl`, `state/approvals/…jsonl` | none | none |
 //!
 //! Reading never changes a file. Damaged means: unreadable, no JSON, another schema, an unknown mode, or a switch that is
@@ -28,8 +29,15 @@ pub use crate::contracts::audit::AuditEntry;
 pub use approval::ApprovalFault;
 pub use approval::LatestApproval;
 pub use audit::Change;
+pub use kill::Force;
+pub use kill::KillFault;
+pub use kill::KillOrder;
+pub use kill::KillOutcome;
+pub use kill::KillPosition;
 pub use kill::KillReading;
+pub use kill::KillView;
 pub use kill::STATE_UNREADABLE;
+pub use kill::new_kill_id;
 pub use once::OnceADay;
 pub use real::RealEnable;
 pub use safer::Shortfall;
@@ -39,6 +47,7 @@ pub use switch::Sender;
 pub use switch::Stop;
 pub use switch::SwitchFault;
 pub use switch::Switches;
+pub use token::MachineToken;
 pub use token::NewToken;
 pub use token::TokenFault;
 pub use verify::AuditProof;

@@ -9,6 +9,7 @@ use super::safer::Position;
 use crate::contracts::Document;
 use crate::contracts::GateMode;
 use crate::contracts::actor::Actor;
+use crate::contracts::channel::Channels;
 use crate::contracts::safety::EmergencyStop;
 use crate::contracts::safety::ExecutionGate;
 use crate::contracts::safety::SenderEnable;
@@ -78,6 +79,18 @@ impl Switches {
             sender: Reading::of(store.document(layout::SENDER), false, false, |sender: &SenderEnable| sender.enabled),
             stop: Reading::of(store.document(layout::STOP), false, true, |stop: &EmergencyStop| stop.enabled),
         }
+    }
+
+    /// The channels that messages may leave by now: none while the sender is off.
+    #[must_use]
+    pub fn channels(&self) -> Channels {
+        if self.sender.value { self.named_channels() } else { Channels::default() }
+    }
+
+    /// The channels that the sender's document names, on or off. Older documents name none and mean Telegram.
+    #[must_use]
+    pub fn named_channels(&self) -> Channels {
+        self.sender.document.as_ref().and_then(|sender| sender.channel).unwrap_or(Channels::TELEGRAM_ONLY)
     }
 
     /// Why the stop counts as on, for people.
@@ -201,7 +214,7 @@ impl Gates<'_> {
         Ok(stop)
     }
 
-    /// Enables or disables the sender. Enabling needs a reason.
+    /// Enables the sender for the channels that are named, or disables it. Enabling needs a reason.
     ///
     /// # Errors
     /// The reason is missing, or the file cannot be written.
@@ -212,7 +225,10 @@ impl Gates<'_> {
         reason: &str,
         now: KstTime,
     ) -> Result<SenderEnable, SwitchFault> {
-        let on = enabled == Sender::On;
+        let (on, channels) = match enabled {
+            Sender::On(channels) => (true, channels),
+            Sender::Off => (false, Channels::TELEGRAM_ONLY),
+        };
         if on && reason.trim().is_empty() {
             return Err(SwitchFault::NoReason("enable the sender"));
         }
@@ -220,7 +236,7 @@ impl Gates<'_> {
         let sender = SenderEnable {
             schema: SenderEnable::SCHEMA.to_owned(),
             enabled: on,
-            channel: Some("TELEGRAM_ONLY".to_owned()),
+            channel: Some(channels),
             updated_at: Some(Stamp::of(now)),
             updated_by: Some(actor.name.clone()),
             reason: Some(if reason.is_empty() { "Disabled" } else { reason }.to_owned()),
@@ -270,8 +286,8 @@ pub enum Stop {
 /// The sender's two positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sender {
-    /// Messages may leave the host.
-    On,
+    /// Messages may leave the host by these channels.
+    On(Channels),
     /// They may not.
     Off,
 }

@@ -8,6 +8,7 @@ use crate::contracts::actor::Actor;
 use crate::contracts::actor::Role;
 use crate::contracts::approval::ApprovalStatus;
 use crate::contracts::approval::WindowState;
+use crate::contracts::channel::Channels;
 use crate::store::layout;
 use crate::time::Stamp;
 
@@ -176,7 +177,7 @@ fn a_change_that_fails_is_told_apart_from_one_that_was_made() {
     let site = Site::new();
     // A directory stands where the switch's file belongs: it cannot be replaced.
     std::fs::create_dir_all(site.store.path(layout::SENDER).join("x")).expect("made");
-    site.gates().set_sender(Sender::On, &actor(), "go", now()).expect_err("not written");
+    site.gates().set_sender(Sender::On(Channels::TELEGRAM_ONLY), &actor(), "go", now()).expect_err("not written");
     let entries = site.gates().newest_audit_entries(9).expect("readable");
     let told: Vec<_> = entries.iter().map(|e| (e.seq, e.action.as_str(), e.of_seq)).collect();
     assert_eq!(told, [(1, "sender.set", None), (2, "sender.set", Some(1))]);
@@ -191,7 +192,7 @@ fn without_its_entry_no_change_is_made_but_the_stop_goes_on_all_the_same() {
     site.store.remove(layout::AUDIT).expect("removed");
     std::fs::create_dir_all(site.store.path(layout::AUDIT)).expect("made");
     let gates = site.gates();
-    assert!(gates.set_sender(Sender::On, &actor(), "go", now()).is_err());
+    assert!(gates.set_sender(Sender::On(Channels::TELEGRAM_ONLY), &actor(), "go", now()).is_err());
     assert!(gates.request_approval(&actor(), "go", now()).is_err());
     assert!(gates.open_window(60, &actor(), "go", now()).is_err());
     assert!(gates.create_token("t", Role::Viewer, &actor(), now()).is_err());

@@ -22,6 +22,8 @@ use crate::time::Stamp;
 const PREFIX: &str = "dops_";
 /// Random bytes of a token.
 const BYTES: usize = 32;
+/// Fewest characters of the machine's own token.
+const SHORTEST: usize = 16;
 
 /// A token was not made, revoked or read.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +46,9 @@ pub enum TokenFault {
     /// The token is revoked, and the audit trail could not be told.
     #[error("{0}")]
     NotRecorded(Shortfall),
+    /// The machine's own token is there and is not to be trusted.
+    #[error("{file}: {0}", file = layout::OPS_TOKEN)]
+    Machine(String),
     /// The file cannot be written.
     #[error(transparent)]
     Store(#[from] StoreFault),
@@ -52,6 +57,20 @@ pub enum TokenFault {
 impl From<Shortfall> for TokenFault {
     fn from(short: Shortfall) -> Self {
         Self::NotRecorded(short)
+    }
+}
+
+/// The operator token of this machine.
+pub struct MachineToken {
+    /// The token itself; never shown.
+    pub text: String,
+    /// Whether it was made just now.
+    pub is_new: bool,
+}
+
+impl fmt::Debug for MachineToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MachineToken").field("is_new", &self.is_new).finish_non_exhaustive()
     }
 }
 
@@ -133,6 +152,42 @@ impl Gates<'_> {
         Ok(after)
     }
 
+    /// The operator token of this machine, made when there is none: `state/ops_token`, 32 random bytes in hex, mode 0600.
+    ///
+    /// # Errors
+    /// The file cannot be read or made, is open to others, or holds no token. It is never replaced.
+    pub fn machine_token(&self) -> Result<MachineToken, TokenFault> {
+        if let Some(text) = self.kept_machine_token()? {
+            return Ok(MachineToken { text, is_new: false });
+        }
+        let mut bytes = [0; BYTES];
+        getrandom::fill(&mut bytes).map_err(TokenFault::Randomness)?;
+        let text = hex(&bytes);
+        match self.store.write_new_secret(layout::OPS_TOKEN, format!("{text}\n").as_bytes()) {
+            Ok(()) => Ok(MachineToken { text, is_new: true }),
+            // Another process made it between the look and the write: that one counts.
+            Err(fault) => match self.kept_machine_token()? {
+                Some(text) => Ok(MachineToken { text, is_new: false }),
+                None => Err(fault.into()),
+            },
+        }
+    }
+
+    /// The operator token of this machine, if it was made; for programs that talk to the server.
+    ///
+    /// # Errors
+    /// The file cannot be read, is open to others, or holds no token.
+    pub fn kept_machine_token(&self) -> Result<Option<String>, TokenFault> {
+        let unusable = |why: &str| TokenFault::Machine(why.to_owned());
+        let Some(bytes) = self.store.read_secret(layout::OPS_TOKEN).map_err(|f| unusable(&f.source.to_string()))?
+        else {
+            return Ok(None);
+        };
+        let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+        let is_token = text.len() >= SHORTEST && text.bytes().all(|b| b.is_ascii_graphic());
+        if is_token { Ok(Some(text)) } else { Err(unusable("it holds no token of 16 characters or more")) }
+    }
+
     fn write_tokens(&self, tokens: &Tokens) -> Result<(), TokenFault> {
         let bytes = tokens.to_bytes().map_err(|fault| TokenFault::Unusable(fault.to_string()))?;
         Ok(self.store.write_secret(layout::TOKENS, &bytes)?)
@@ -202,5 +257,38 @@ mod tests {
         assert!(matches!(gates.create_token("dash", Role::Viewer, &admin(), now), Err(TokenFault::Taken(_))));
         store.write(layout::TOKENS, b"{").expect("written");
         assert!(matches!(gates.tokens(), Err(TokenFault::Unusable(_))));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_machines_token_is_made_once_and_never_replaced() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::new(dir.path());
+        let gates = Gates::new(&store);
+        assert_eq!(gates.kept_machine_token().expect("none"), None);
+        let made = gates.machine_token().expect("made");
+        assert!(made.is_new && made.text.len() == 2 * BYTES && !format!("{made:?}").contains(&made.text));
+        let path = store.path(layout::OPS_TOKEN);
+        assert_eq!(path.metadata().expect("there").permissions().mode() & 0o777, 0o600);
+        let again = gates.machine_token().expect("kept");
+        assert!(!again.is_new && again.text == made.text);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("set");
+        assert!(gates.machine_token().expect_err("open to others").to_string().contains("0644"));
+        store.write_secret(layout::OPS_TOKEN, b"short\n").expect("written");
+        assert!(matches!(gates.machine_token(), Err(TokenFault::Machine(_))));
+        assert_eq!(store.read(layout::OPS_TOKEN).expect("readable").as_deref(), Some(&b"short\n"[..]));
+    }
+
+    #[test]
+    fn of_many_processes_that_make_the_machines_token_all_get_the_same() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let made: Vec<MachineToken> = std::thread::scope(|scope| {
+            let make = || Gates::new(&Store::new(dir.path())).machine_token().expect("made");
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
+            threads.into_iter().map(|thread| thread.join().expect("ended")).collect()
+        });
+        assert_eq!(made.iter().filter(|token| token.is_new).count(), 1);
+        assert!(made.iter().all(|token| token.text == made[0].text));
     }
 }

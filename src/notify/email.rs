@@ -3,6 +3,10 @@
 //! The library limits each step, not the whole; so it works on a thread of its own and is waited for at most the limit.
 //! What the server says may repeat what it was told: only its code is passed on.
 
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -12,6 +16,7 @@ use lettre::Transport as _;
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::Certificate;
 use lettre::transport::smtp::client::Tls;
 use lettre::transport::smtp::client::TlsParameters;
 
@@ -20,12 +25,22 @@ use super::Sent;
 use super::web;
 use crate::settings::SmtpTls;
 
+/// The end of a certificate in PEM form.
+const PEM_END: &str = "-----END CERTIFICATE-----";
+/// A file of certificates is never larger.
+const LARGEST_CA: u64 = 1 << 20;
+
+/// Said when there is no connection over which something may be told.
+const UNPROVED: &str = "no connection to the mail server was made, or it does not prove who it is (TLS)";
+
 /// How the mail server is reached.
 #[derive(Debug)]
 pub(super) struct MailServer<'a> {
     pub(super) host: &'a str,
     pub(super) port: u16,
     pub(super) tls: SmtpTls,
+    /// Certificates that are trusted beside those of the system.
+    pub(super) ca_files: &'a [PathBuf],
     pub(super) user: &'a str,
     pub(super) password: &'a str,
 }
@@ -79,8 +94,13 @@ fn transport(server: &MailServer<'_>, limit: Duration) -> Result<SmtpTransport, 
         return Err(Sent::failed("BAD_SECRET", "SMTP_HOST is no name of a host"));
     }
     let parameters = || {
-        TlsParameters::new(server.host.to_owned())
-            .map_err(|_why| Sent::failed("CONNECT", "encryption could not be prepared"))
+        let mut builder = TlsParameters::builder(server.host.to_owned());
+        for file in server.ca_files {
+            for certificate in certificates(file).map_err(|why| Sent::failed("BAD_ADDRESS", why))? {
+                builder = builder.add_root_certificate(certificate);
+            }
+        }
+        builder.build().map_err(|_why| Sent::failed("CONNECT", "encryption could not be prepared"))
     };
     let tls = match server.tls {
         SmtpTls::Starttls => Tls::Required(parameters()?),
@@ -96,6 +116,35 @@ fn transport(server: &MailServer<'_>, limit: Duration) -> Result<SmtpTransport, 
     Ok(builder.credentials(credentials).timeout(Some(limit)).build())
 }
 
+/// The certificates of a PEM file. One that cannot be used is no reason to trust less silently: nothing is sent then.
+fn certificates(file: &Path) -> Result<Vec<Certificate>, &'static str> {
+    let mut text = String::new();
+    let read = File::open(file).and_then(|file| file.take(LARGEST_CA).read_to_string(&mut text));
+    read.map_err(|_why| "push.smtp_ca_file cannot be read")?;
+    let blocks = text.split_inclusive(PEM_END).filter(|block| block.contains(PEM_END));
+    let parsed: Result<Vec<_>, _> = blocks.map(|block| Certificate::from_pem(block.as_bytes())).collect();
+    match parsed {
+        Ok(found) if !found.is_empty() => Ok(found),
+        Ok(_) | Err(_) => Err("push.smtp_ca_file holds no certificate in PEM form, or one that is damaged"),
+    }
+}
+
+/// A connection that was never made, or one that broke: then the mail may have arrived.
+fn broken(fault: &lettre::transport::smtp::Error, limit: Duration) -> Sent {
+    // The library tells the two apart in its text alone. A new wording would make every failure an unknown end.
+    if fault.to_string().starts_with("Connection error") {
+        return Sent::failed("CONNECT", UNPROVED);
+    }
+    let mut source = std::error::Error::source(fault);
+    while let Some(inner) = source {
+        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+            return web::of_io(io, limit);
+        }
+        source = inner.source();
+    }
+    Sent::failed("RESPONSE_INVALID", "the connection to the mail server broke; whether it was delivered is unknown")
+}
+
 fn told(fault: &lettre::transport::smtp::Error, limit: Duration) -> Sent {
     let code = fault.status().map(u16::from);
     if fault.is_timeout() {
@@ -107,14 +156,14 @@ fn told(fault: &lettre::transport::smtp::Error, limit: Duration) -> Sent {
         }
         Some(code) if fault.is_transient() => ("SERVER_ERROR", format!("the mail server failed (code {code})")),
         Some(code) => ("REJECTED", format!("the mail server refused the mail (code {code})")),
-        None if fault.is_tls() => ("CONNECT", "the mail server does not prove who it is (TLS)".to_owned()),
+        None if fault.is_tls() => ("CONNECT", UNPROVED.to_owned()),
         None if fault.is_client() => {
             ("REJECTED", "the mail server cannot do what is required of it, encryption or a way to log in".to_owned())
         }
         None if fault.is_response() => {
             ("RESPONSE_INVALID", "the mail server's answer is none; whether it was delivered is unknown".to_owned())
         }
-        None => ("CONNECT", "the connection to the mail server failed; whether it was delivered is unknown".to_owned()),
+        None => return broken(fault, limit),
     };
     Sent::Failed { http_status: None, class, message, retry_after: None }
 }

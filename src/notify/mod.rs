@@ -4,12 +4,17 @@
 //! secret, nor an address that holds one.
 
 pub mod alert;
+mod choice;
 mod email;
 mod slack;
 mod telegram;
 pub mod verdict;
 mod web;
 
+pub use crate::contracts::channel::Channel;
+pub use choice::Choice;
+
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 use crate::settings::MessageSecrets;
@@ -18,48 +23,6 @@ use crate::settings::Secret;
 
 /// The limit of a call when the settings state none.
 const LIMIT: Duration = Duration::from_secs(30);
-
-/// Where a message can go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Channel {
-    /// The Bot API.
-    Telegram,
-    /// A webhook that takes `{"text": ...}`.
-    Slack,
-    /// SMTP.
-    Email,
-    /// The log of this host; nothing leaves.
-    Console,
-}
-
-impl Channel {
-    /// Every channel, the console first.
-    pub const ALL: [Self; 4] = [Self::Console, Self::Telegram, Self::Slack, Self::Email];
-    /// The channels that lead out of this host.
-    pub const OUTSIDE: [Self; 3] = [Self::Telegram, Self::Slack, Self::Email];
-
-    /// The word in documents.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Telegram => "TELEGRAM",
-            Self::Slack => "SLACK",
-            Self::Email => "EMAIL",
-            Self::Console => "CONSOLE",
-        }
-    }
-
-    /// The names of secrets without which nothing can be sent there.
-    #[must_use]
-    pub fn needs(self) -> &'static [&'static str] {
-        match self {
-            Self::Telegram => &["TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID"],
-            Self::Slack => &["SLACK_WEBHOOK_URL"],
-            Self::Email => &["SMTP_HOST", "SMTP_USER", "SMTP_PASS", "EMAIL_TO"],
-            Self::Console => &[],
-        }
-    }
-}
 
 /// What became of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,6 +91,33 @@ impl Messenger {
         channel.needs().iter().copied().filter(|name| !self.secrets.is_present(name)).collect()
     }
 
+    /// Hands a message to each of these channels at the same time, so that one that hangs keeps no other waiting. Each is
+    /// tried once, and the slowest answer is waited for.
+    #[must_use]
+    pub fn send_all(&self, channels: &[Channel], message: Outgoing<'_>) -> Vec<(Channel, Sent)> {
+        if let [only] = channels {
+            return vec![(*only, self.send(*only, message))];
+        }
+        std::thread::scope(|scope| {
+            let start = |channel: Channel| {
+                let thread = std::thread::Builder::new().name("message".to_owned());
+                thread.spawn_scoped(scope, move || self.send(channel, message))
+            };
+            let calls: Vec<_> = channels.iter().map(|channel| (*channel, start(*channel))).collect();
+            let ended = |(channel, call): (Channel, std::io::Result<ScopedJoinHandle<'_, Sent>>)| {
+                let sent = match call {
+                    Ok(call) => call.join().unwrap_or_else(|_panic| {
+                        let why = "the call was not finished; whether it was delivered is unknown";
+                        Sent::failed("RESPONSE_INVALID", why)
+                    }),
+                    Err(_full) => Sent::failed("CONNECT", "no thread for the message could be started"),
+                };
+                (channel, sent)
+            };
+            calls.into_iter().map(ended).collect()
+        })
+    }
+
     /// Hands a message to a channel and waits for the answer, at most the configured limit. It is tried once.
     #[must_use]
     pub fn send(&self, channel: Channel, message: Outgoing<'_>) -> Sent {
@@ -148,6 +138,7 @@ impl Messenger {
                     host: secret("SMTP_HOST"),
                     port: self.settings.smtp_port,
                     tls: self.settings.smtp_tls,
+                    ca_files: &self.settings.smtp_ca_file,
                     user: secret("SMTP_USER"),
                     password: secret("SMTP_PASS"),
                 };

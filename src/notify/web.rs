@@ -128,7 +128,7 @@ pub(super) fn timeout(limit: Duration) -> Sent {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "everything not named is a broken transfer")]
-fn of_io(source: &std::io::Error, limit: Duration) -> Sent {
+pub(super) fn of_io(source: &std::io::Error, limit: Duration) -> Sent {
     match source.kind() {
         ErrorKind::TimedOut | ErrorKind::WouldBlock => timeout(limit),
         ErrorKind::ConnectionRefused

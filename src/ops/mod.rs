@@ -6,11 +6,13 @@
 
 mod bundle;
 mod daily_report;
+mod daily_runs;
 mod deps;
 mod drill;
 mod evidence;
 mod health;
 mod live_cycle;
+mod logs;
 mod ops_cycle;
 mod order_plan;
 mod outcome;
@@ -42,6 +44,8 @@ pub use bundle::BundleSnapshot;
 pub use bundle::BundleView;
 pub use bundle::SnapshotRefusal;
 pub use daily_report::DailyOutcome;
+pub use daily_runs::DailyRun;
+pub use daily_runs::DailyStage;
 pub use drill::DrillFault;
 pub use drill::DrillOutcome;
 pub use evidence::HealthOutcome;

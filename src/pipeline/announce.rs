@@ -204,7 +204,7 @@ fn ask_for(run: &Run<'_>, kind: IncidentKind, stage: &StageReport) -> Result<Ans
 }
 
 fn ask(run: &Run<'_>, path: &str) -> Result<Answer, CallFault> {
-    let backend = run.site.backend.clone().for_run(run.record.trace_id.as_str());
+    let backend = run.backend.clone();
     backend.announce(&own_time(run, MESSAGE + SPARE), run.site.clock, path)
 }
 
@@ -260,9 +260,10 @@ fn judged(answer: &Result<Answer, CallFault>) -> Outcome {
         return Outcome::Fine(text("message").unwrap_or_else(|| "already sent today".to_owned()));
     }
     let because = text("not_sent_because").map(|why| format!(" ({why})")).unwrap_or_default();
-    match text("delivery_actual").as_deref() {
-        Some(failed @ ("TELEGRAM_FAILED" | "TELEGRAM_ERROR")) => Outcome::NotDelivered(format!("{failed}{because}")),
-        other => Outcome::Fine(format!("{}{because}", other.unwrap_or("made"))),
+    let word = text("delivery_actual");
+    match word.as_deref().and_then(DeliveryActual::parse) {
+        Some(failed) if failed.is_failure() => Outcome::NotDelivered(format!("{}{because}", failed.as_str())),
+        _ => Outcome::Fine(format!("{}{because}", word.as_deref().unwrap_or("made"))),
     }
 }
 

@@ -313,7 +313,7 @@ impl Backend {
 
     fn traced<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
         let request = match &self.trace_id {
-            Some(id) => request.header("X-Daily-Ops-Run", id),
+            Some(id) => request.header("X-Daily-Ops-Run", id).header("X-Trace-Id", id),
             None => request,
         };
         match &self.token {

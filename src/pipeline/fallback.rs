@@ -1,4 +1,4 @@
-//! A message without a backend: straight to Telegram, once a day, noted before it leaves.
+//! A message without a backend: straight to the channels that the sender opens, once a day, noted before it leaves.
 //!
 //! It is sent only while the sender is enabled and the emergency stop is off. The execution gate and its window belong to
 //! what the backend does; that the backend is gone must be told without them.
@@ -9,14 +9,14 @@ use crate::contracts::message::DeliveryActual;
 use crate::contracts::message::KeyState;
 use crate::gates::Gates;
 use crate::gates::OnceADay;
-use crate::notify::Channel;
+use crate::notify::Choice;
 use crate::notify::Messenger;
 use crate::notify::Outgoing;
+use crate::notify::Sent;
 use crate::notify::alert::is_suspect;
 use crate::notify::verdict::Attempt;
 use crate::notify::verdict::judge;
 use crate::notify::verdict::within;
-use crate::notify::verdict::without_value;
 use crate::store::Holder;
 use crate::store::LockOutcome;
 use crate::store::RunLock;
@@ -37,8 +37,10 @@ pub(super) const LONGEST: Duration = Duration::from_secs(21);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Said when there is no time left, or a signal came, before the message left.
 const ENDED: &str = "not sent: it was ended before the message left";
-/// What a message needs to leave.
-const NAMES: [&str; 2] = ["TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID"];
+/// How long one channel may take: less, so that one that hangs does not hide what the others answered.
+const CALL_LIMIT: Duration = Duration::from_secs(9);
+/// The type of these messages in the routing table of channels.
+const ALERT: &str = "ALERT";
 
 /// One message and its way out.
 #[derive(Clone, Copy, Debug)]
@@ -69,24 +71,33 @@ pub(super) enum Told {
 pub(super) fn send(direct: &Direct<'_>, control: &Control) -> (String, Told) {
     let stamp = file_stamp(direct.clock.now());
     let key = format!("{}_{}", direct.name, stamp.split('_').next().unwrap_or_default());
-    let told = refused(direct).map_or_else(|| tried(direct, &key, control), |why| Ok(Told::NotSent(why)));
+    let told = chosen(direct).map_or_else(|why| Ok(Told::NotSent(why)), |choice| tried(direct, &key, choice, control));
     (key, told.unwrap_or_else(|fault| Told::Faulty(fault.to_string())))
 }
 
-/// Why it may not leave.
-fn refused(direct: &Direct<'_>) -> Option<String> {
+/// Where it goes, or why it may not leave.
+fn chosen(direct: &Direct<'_>) -> Result<Choice, String> {
     let switches = Gates::new(direct.store).switches();
     if switches.stop.value {
-        return Some(format!("EMERGENCY_STOP: {}", switches.stop_text()));
+        return Err(format!("EMERGENCY_STOP: {}", switches.stop_text()));
     }
     if !switches.sender.value {
-        return Some("SENDER_DISABLED: the sender is not enabled".to_owned());
+        return Err("SENDER_DISABLED: the sender is not enabled".to_owned());
     }
     if may_not_be_shown(direct) {
-        return Some("SECRET_INJECTION_SUSPECTED".to_owned());
+        return Err("SECRET_INJECTION_SUSPECTED".to_owned());
     }
-    let missing: Vec<&str> = NAMES.into_iter().filter(|name| !direct.messenger.secrets.is_present(name)).collect();
-    (!missing.is_empty()).then(|| without_value(&missing))
+    let choice = direct.messenger.choose(switches.channels(), ALERT);
+    choice.refusal().map_or(Ok(()), |why| Err(why.to_owned()))?;
+    Ok(choice)
+}
+
+/// What is left of the choice right before the call: a switch or a channel may have been closed.
+fn still(direct: &Direct<'_>, choice: Choice) -> Result<Choice, String> {
+    chosen(direct)?;
+    let choice = choice.still(Gates::new(direct.store).switches().channels());
+    choice.refusal().map_or(Ok(()), |why| Err(why.to_owned()))?;
+    Ok(choice)
 }
 
 /// Whether the text could tell a secret.
@@ -112,7 +123,7 @@ fn lock(direct: &Direct<'_>, key: &str, control: &Control) -> Result<Result<RunL
     }
 }
 
-fn tried(direct: &Direct<'_>, key: &str, control: &Control) -> Result<Told, StoreFault> {
+fn tried(direct: &Direct<'_>, key: &str, choice: Choice, control: &Control) -> Result<Told, StoreFault> {
     let once = match lock(direct, key, control)? {
         Ok(held) => OnceADay::of_fallback(direct.store, held),
         Err(why) => return Ok(Told::Faulty(why)),
@@ -134,28 +145,36 @@ fn tried(direct: &Direct<'_>, key: &str, control: &Control) -> Result<Told, Stor
         return Ok(Told::Faulty(ENDED.to_owned()));
     }
     once.note(key, KeyState::Attempted, direct.clock.now())?;
-    if let Some(why) = refused(direct) {
-        once.note(key, KeyState::Failed, direct.clock.now())?;
-        return Ok(Told::NotSent(why));
-    }
+    let choice = match still(direct, choice) {
+        Ok(choice) => choice,
+        Err(why) => {
+            once.note(key, KeyState::Failed, direct.clock.now())?;
+            return Ok(Told::NotSent(why));
+        }
+    };
     if control.check(direct.clock).is_err() {
         once.note(key, KeyState::Failed, direct.clock.now())?;
         return Ok(Told::Faulty(ENDED.to_owned()));
     }
+    let attempt = called(direct, &choice, control);
+    once.note(key, attempt.state, direct.clock.now())?;
+    Ok(Told::Tried(attempt))
+}
+
+fn called(direct: &Direct<'_>, choice: &Choice, control: &Control) -> Attempt {
     let begun = Stamp::of(direct.clock.now());
-    let messenger = within(direct.messenger.clone(), LIMIT);
-    let (title, text) = (direct.title.to_owned(), direct.text.to_owned());
-    let asked = control
-        .ask(direct.clock, LIMIT, move || messenger.send(Channel::Telegram, Outgoing { title: &title, text: &text }));
-    let sent = asked.unwrap_or(crate::notify::Sent::Failed {
+    let messenger = within(direct.messenger.clone(), CALL_LIMIT);
+    let (title, text, go) = (direct.title.to_owned(), direct.text.to_owned(), choice.go.clone());
+    let asked =
+        control.ask(direct.clock, LIMIT, move || messenger.send_all(&go, Outgoing { title: &title, text: &text }));
+    let lost = || Sent::Failed {
         http_status: None,
         class: "TIMEOUT",
         message: "the call did not come back".to_owned(),
         retry_after: None,
-    });
-    let attempt = judge(&sent, DeliveryActual::FallbackCurl, begun);
-    once.note(key, attempt.state, direct.clock.now())?;
-    Ok(Told::Tried(attempt))
+    };
+    let sent = asked.unwrap_or_else(|_ended| choice.go.iter().map(|channel| (*channel, lost())).collect());
+    judge(&sent, &choice.skipped, DeliveryActual::FallbackCurl, begun)
 }
 
 #[cfg(test)]
@@ -166,6 +185,7 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use super::*;
+    use crate::notify::Channel;
     use crate::settings::MessageSecrets;
     use crate::settings::Settings;
     use crate::time::SimClock;
@@ -177,8 +197,8 @@ mod tests {
         let clock = SimClock::at(Stamp::from("2026-11-20T09:05:00+09:00").instant().expect("a time"));
         let flags = BTreeMap::from([("push.telegram_url", "http://127.0.0.1:1".to_owned())]);
         let settings = Settings::load(dir, &BTreeMap::new(), &flags).expect("settings");
-        let env = NAMES.map(|name| (name.to_owned(), "4242:for-tests-only".to_owned()));
-        let secrets = MessageSecrets::read(Path::new("/nonexistent"), &BTreeMap::from(env));
+        let env = Channel::Telegram.needs().iter().map(|name| ((*name).to_owned(), "4242:for-tests-only".to_owned()));
+        let secrets = MessageSecrets::read(Path::new("/nonexistent"), &env.collect());
         (store, clock, Messenger { settings: settings.push, secrets })
     }
 

@@ -3,12 +3,13 @@
 //! The runner owns the order, the record and every way out; a stage asks and then judges; a judge is a function of the
 //! answers. Nothing here shares code with the backend it checks: both know only `contracts`. Files: the run record under
 //! `reports/ops/daily_ops/`, the proof files under `reports/ops/cron_proof/`, the logs under `logs/`,
-//! and the heartbeat `state/heartbeat.json`. What people are told is asked for after the verdict and before the seal.
+//! and the heartbeat `state/heartbeat.json`. Events go to the bus of the server on a thread of their own. What people are told is asked for after the verdict and before the seal.
 
 mod announce;
 mod checks;
 mod client;
 mod control;
+mod events;
 mod explain;
 mod fallback;
 mod heartbeat;
@@ -36,6 +37,7 @@ pub use client::Body;
 pub use client::CallFault;
 pub use client::Limits;
 pub use control::Control;
+pub use events::EventsTo;
 pub use explain::Language;
 pub use explain::explain;
 pub use history::ChainReport;

@@ -176,12 +176,12 @@ fn validation(run: &Run<'_>) -> Validation {
 }
 
 fn check_health(run: &mut Run<'_>) -> Judged {
-    let answer = run.site.backend.health(&run.control, run.site.clock);
+    let answer = run.backend.health(&run.control, run.site.clock);
     let (mut judged, mut reported) = health::judge(&answer);
     if judged.class == StageClass::Fail {
         return judged;
     }
-    if let Ok(answer) = run.site.backend.get(&run.control, run.site.clock, SENDER)
+    if let Ok(answer) = run.backend.get(&run.control, run.site.clock, SENDER)
         && let Some(sender) = answer.json().and_then(|reply| unwrap(reply, "REAL_SENDER_ENABLE_V1"))
     {
         // A switch that is no boolean is not off.
@@ -195,12 +195,12 @@ fn check_health(run: &mut Run<'_>) -> Judged {
 
 fn renew_summary(run: &mut Run<'_>) -> Judged {
     if run.options.mode == Mode::Act {
-        let answer = run.site.backend.regenerate_summary(&run.control, run.site.clock);
+        let answer = run.backend.regenerate_summary(&run.control, run.site.clock);
         if let Some(failed) = summary::judge_regenerate(&answer) {
             return failed;
         }
     }
-    let answer = run.site.backend.get(&run.control, run.site.clock, SUMMARY_LATEST);
+    let answer = run.backend.get(&run.control, run.site.clock, SUMMARY_LATEST);
     let (mut judged, found) = summary::judge_latest(&answer, run.started);
     if run.options.mode == Mode::DryRun {
         // A dry run reads what is there; that it is older is no news.
@@ -256,13 +256,13 @@ fn run_cycle(run: &mut Run<'_>) -> Judged {
         return refused;
     }
     if run.options.mode == Mode::Act {
-        let backend = run.site.backend.clone().for_run(run.record.trace_id.as_str());
+        let backend = run.backend.clone();
         match live_cycle::judge_run(&backend.run_cycle(&run.control, run.site.clock)) {
             Ok(id) => cycle_id = id,
             Err(judged) => return judged,
         }
     }
-    let answer = run.site.backend.get(&run.control, run.site.clock, CYCLE_LATEST);
+    let answer = run.backend.get(&run.control, run.site.clock, CYCLE_LATEST);
     let tie = match (&cycle_id, run.options.mode) {
         (Some(id), _) => Tie::Cycle(id),
         (None, Mode::Act) => Tie::Since(run.started),
@@ -301,7 +301,7 @@ fn check_snapshot(run: &mut Run<'_>) -> Judged {
     let (judged, shown) = match snapshot::reference(&receipt) {
         Err(judged) => judged,
         Ok(reference) => {
-            let answer = run.site.backend.resolve(&run.control, run.site.clock, reference);
+            let answer = run.backend.resolve(&run.control, run.site.clock, reference);
             snapshot::judge(&answer, reference, receipt.cycle_id.as_deref())
         }
     };
@@ -324,7 +324,7 @@ pub(super) fn last_look(run: &mut Run<'_>) {
     if !alive || run.control.check(run.site.clock).is_err() {
         return;
     }
-    let answer = run.site.backend.get(&run.control, run.site.clock, SUMMARY_LATEST);
+    let answer = run.backend.get(&run.control, run.site.clock, SUMMARY_LATEST);
     match latest_summary(&answer) {
         Some(found) => {
             run.record.ops_status = found.overall_status.map(|status| status.as_str().to_owned());
@@ -337,7 +337,7 @@ pub(super) fn last_look(run: &mut Run<'_>) {
         None => {}
     }
     if run.record.cycle.bundle_stale.is_none() {
-        let answer = run.site.backend.get(&run.control, run.site.clock, BUNDLE_LATEST);
+        let answer = run.backend.get(&run.control, run.site.clock, BUNDLE_LATEST);
         run.record.cycle.bundle_stale = Some(answer.ok().as_ref().and_then(Answer::json).is_none_or(bundle_is_stale));
     }
     if run.record.cycle.reco.is_none() {

@@ -42,6 +42,8 @@ use super::announce::announce;
 use super::client::Backend;
 use super::control::Control;
 use super::control::Ended;
+use super::events::Events;
+use super::events::EventsTo;
 use super::heartbeat;
 use super::heartbeat::Ping;
 use super::line;
@@ -81,6 +83,8 @@ pub struct Site<'a> {
     pub low_disk_percent: u8,
     /// Who is told.
     pub outside: Outside,
+    /// Where the events of a run go; a dry run has none.
+    pub events: EventsTo,
 }
 
 impl std::fmt::Debug for Site<'_> {
@@ -162,6 +166,9 @@ pub(super) struct Run<'a> {
     pub(super) policy: &'a PipelineSettings,
     pub(super) control: Control,
     pub(super) story: Story<'a>,
+    pub(super) events: Events<'a>,
+    /// The backend; once stage 1 has ended, it is told the trace with every call.
+    pub(super) backend: Backend,
     pub(super) record: RunRecord,
     pub(super) started: KstTime,
     pub(super) switches: Switches,
@@ -185,13 +192,16 @@ pub fn run_daily(site: &Site<'_>, policy: &PipelineSettings, options: RunOptions
             Err(fault) => lock_fault = Some(fault),
         }
     }
-    let keep = if options.mode == Mode::Act { Keep::Log } else { Keep::Nothing };
+    let acts = options.mode == Mode::Act;
+    let keep = if acts { Keep::Log } else { Keep::Nothing };
     let mut run = Run {
         site,
         options,
         policy,
         control: Control::new(Arc::clone(&site.interrupted), site.clock, policy.run_limit),
         story: Story::new(site.store, site.clock, sink, keep),
+        events: Events::new(if acts { &site.events } else { &EventsTo::Nowhere }, site.store, site.clock),
+        backend: site.backend.clone(),
         record: blank(site, options, run_id, started),
         started,
         switches: Gates::new(site.store).switches(),
@@ -199,6 +209,7 @@ pub fn run_daily(site: &Site<'_>, policy: &PipelineSettings, options: RunOptions
         receipt: None,
         root: site.store.root().to_owned(),
     };
+    run.events.run_started(&run.record);
     let takeover = held.as_ref().and_then(|acquired| acquired.left_by.clone());
     let guarded =
         catch_unwind(AssertUnwindSafe(|| match lock_fault.map_or_else(|| run.begin(takeover.as_ref()), Err) {
@@ -213,7 +224,9 @@ pub fn run_daily(site: &Site<'_>, policy: &PipelineSettings, options: RunOptions
         // A defect outside the stages: the first stage that has not ended carries it.
         let open = run.record.stages.iter().position(|stage| stage.code == RunCode::NotReached.into());
         let judged = Judged::fail(RunCode::Panicked, "between the stages");
-        run.close_stage(open.unwrap_or(StageName::ALL.len() - 1), judged, Duration::ZERO);
+        let open = open.unwrap_or(StageName::ALL.len() - 1);
+        run.close_stage(open, judged, Duration::ZERO);
+        run.tell_stage(open);
     }
     let outcome = run.finish();
     drop(held);
@@ -294,6 +307,7 @@ impl Run<'_> {
     fn fail_before(&mut self, fault: &StoreFault) {
         let judged = Judged::fail(RunCode::StoreFailed, fault.to_string());
         self.close_stage(0, judged, Duration::ZERO);
+        self.tell_stage(0);
     }
 
     /// All five stages. A defect in one of them ends like a fault.
@@ -305,6 +319,7 @@ impl Run<'_> {
                 Ok(()) if !self.is_due(name) => continue,
                 Ok(()) => {
                     self.story.starts(name);
+                    self.events.stage_started(&self.record, name);
                     catch_unwind(AssertUnwindSafe(|| perform::stage(self, name)))
                         .unwrap_or_else(|_panic| Judged::fail(RunCode::Panicked, format!("in stage {}", name.title())))
                 }
@@ -318,12 +333,22 @@ impl Run<'_> {
                 if fine {
                     self.close_stage(index, Judged::fail(RunCode::StoreFailed, fault.to_string()), elapsed);
                 }
+                self.tell_stage(index);
                 return;
             }
+            self.tell_stage(index);
             if self.class_of(name) == StageClass::Fail {
                 return;
             }
         }
+    }
+
+    /// Tells the bus how a stage ended, as the record has it. From the first one on the trace is known.
+    fn tell_stage(&mut self, index: usize) {
+        if let Some(report) = self.record.stages.get(index) {
+            self.events.stage_finished(&self.record, report);
+        }
+        self.backend = self.site.backend.clone().for_run(self.record.trace_id.as_str());
     }
 
     fn class_of(&self, name: StageName) -> StageClass {
@@ -403,7 +428,9 @@ impl Run<'_> {
             self.record.reason_detail = Some(fault.to_string());
             record::sign(&mut self.record);
         }
+        self.events.run_finished(&self.record);
         self.beat_end();
+        self.tell_events();
         self.last_words();
         outcome.record = Some(self.record);
         outcome
@@ -419,6 +446,18 @@ impl Run<'_> {
         }
         if let Some(Err(why)) = self.ping(Ping::Start) {
             self.warn(RunCode::PingFailed, why);
+        }
+    }
+
+    /// Waits for the events and says what became of those that no server has. It changes nothing.
+    fn tell_events(&mut self) {
+        let told = self.events.close();
+        let cause = told.cause.unwrap_or_else(|| "no server is asked".to_owned());
+        if told.spooled > 0 {
+            self.story.log(&format!("– {} events wait in {}: {cause}", told.spooled, layout::EVENT_SPOOL));
+        }
+        if told.lost > 0 {
+            self.story.say(&format!("⚠️ {} events of this run are lost: {cause}", told.lost));
         }
     }
 
@@ -512,6 +551,7 @@ mod tests {
             salt: 7,
             low_disk_percent: 0,
             outside: Outside::default(),
+            events: EventsTo::Nowhere,
         };
         let options = RunOptions { trigger: Trigger::Test, pull: Pull::No, mode: Mode::Act };
         let mut story: Vec<String> = Vec::new();

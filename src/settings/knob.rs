@@ -128,7 +128,7 @@ impl fmt::Display for Kind {
             Self::Remote => f.write_str("the name of a git remote, not its address"),
             Self::Listener => f.write_str("an address IP:PORT; other than loopback only with serve.remote"),
             Self::InWorkspace => f.write_str("a path below the workspace, without .."),
-            Self::Origins => f.write_str("origins such as http://localhost:3000, separated by commas"),
+            Self::Origins => f.write_str("origins such as http://127.0.0.1:3000, separated by commas"),
             Self::Hosts => f.write_str("names of hosts without a port, separated by commas"),
             Self::Switch => f.write_str("true or false"),
             Self::OnlyOne => f.write_str("exactly 1, in the file true; anything else is no"),

@@ -20,6 +20,9 @@ use super::table::other_variables;
 use super::value::Raw;
 use super::value::Value as _;
 
+/// Variables under an older name, and the name that they have now.
+const OLDER_NAMES: [(&str, &str); 1] = [("NEXT_TRADE_OPS_TOKEN", "OPS_TOKEN")];
+
 /// Environment names that belong to this program.
 const PREFIXES: [&str; 2] = ["DAILY_OPS_", "OPS_"];
 
@@ -200,6 +203,21 @@ impl Loading {
                 (None, None) => {}
             }
         }
+        for (name, knob) in OLDER_NAMES {
+            self.older_name(env, (name, knob));
+        }
+    }
+
+    /// The older name of a variable counts where the variable itself is not set.
+    fn older_name(&mut self, env: &BTreeMap<String, String>, (older, name): (&str, &str)) {
+        let Some(value) = env.get(older).filter(|value| !value.is_empty()) else { return };
+        let Some(knob) = knobs().iter().find(|knob| knob.env == name) else { return };
+        if env.get(name).is_some_and(|value| !value.is_empty()) {
+            self.settings.warnings.push(format!("{older} is ignored: {name} is set"));
+            return;
+        }
+        self.settings.warnings.push(format!("{older} is an older name of {name}: use {name}"));
+        self.variable(knob, value, Place::Env { name: older.to_owned() });
     }
 
     fn variable(&mut self, knob: &Knob, value: &str, place: Place) {
@@ -554,6 +572,24 @@ not https
         assert!(fault.contains("at least 16 bytes") && !fault.contains("hidden"), "{fault}");
         assert!(load("[serve]\ntoken = \"hidden-token-value\"\n", &[], &[]).is_err(), "not from the file");
         assert!(load("", &[], &[("serve.token", "hidden-token-value")]).is_err(), "not from a flag");
+    }
+
+    #[test]
+    fn the_older_name_of_the_token_counts_alone_and_is_told() {
+        const OLD: &str = "NEXT_TRADE_OPS_TOKEN";
+        let token = |pairs: &[(&str, &str)]| {
+            let settings = load("", pairs, &[]).expect("settings");
+            (settings.serve.token.map(|token| token.expose().to_owned()), settings.warnings)
+        };
+        let (old, new) = ("hidden-older-token-1", "hidden-token-value-1");
+        let is_old = (Some(old.to_owned()), vec![format!("{OLD} is an older name of OPS_TOKEN: use OPS_TOKEN")]);
+        assert_eq!(token(&[(OLD, old)]), is_old);
+        assert_eq!(token(&[(OLD, old), ("OPS_TOKEN", "")]), is_old);
+        let is_new = (Some(new.to_owned()), vec![format!("{OLD} is ignored: OPS_TOKEN is set")]);
+        assert_eq!(token(&[(OLD, old), ("OPS_TOKEN", new)]), is_new);
+        assert_eq!(token(&[(OLD, "")]), (None, Vec::new()));
+        let fault = load("", &[(OLD, "hidden")], &[]).expect_err("too short").to_string();
+        assert!(fault.contains(OLD) && !fault.contains("hidden"), "{fault}");
     }
 
     #[test]

@@ -92,6 +92,8 @@ pub struct PipelineSettings {
     pub get_tries: u32,
     /// The pause between two tries.
     pub retry_pause: Duration,
+    /// Whether a run tells the event bus of the server what it does.
+    pub publish_events: bool,
 }
 
 /// `[output]`
@@ -232,6 +234,8 @@ pub struct PushSettings {
     pub smtp_port: u16,
     /// How the mail server is spoken to.
     pub smtp_tls: SmtpTls,
+    /// Files of certificates in PEM form that the mail server may prove itself by, beside those of the system.
+    pub smtp_ca_file: Vec<PathBuf>,
     /// How long one message may take.
     pub limit: Duration,
 }
@@ -341,6 +345,14 @@ pub enum LogFormat {
 }
 
 impl Settings {
+    /// How messages leave, with paths that start at the workspace.
+    #[must_use]
+    pub fn messages(&self) -> PushSettings {
+        let mut push = self.push.clone();
+        push.smtp_ca_file.iter_mut().for_each(|path| *path = self.root.join(&*path));
+        push
+    }
+
     /// Settings before the table has been applied; every field is then set from a default of the table.
     pub(super) fn blank(root: PathBuf) -> Self {
         Self {

@@ -12,6 +12,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::jsonl::Identity;
 use super::lock;
 
 /// How long a file that somebody else appends to is waited for, unless the caller says otherwise.
@@ -99,8 +100,7 @@ pub(super) fn append<L: AsRef<str>>(
     let parent = parent(path)?;
     std::fs::create_dir_all(parent)?;
     let is_new = !path.exists();
-    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
-    lock::lock_within(&file, patience)?;
+    let mut file = held(path, patience)?;
     let mut text = String::with_capacity(lines.iter().map(|line| line.as_ref().len() + 1).sum::<usize>() + 1);
     let end = file.seek(SeekFrom::End(0))?;
     if ends_within_a_line(&mut file, end)? {
@@ -125,6 +125,19 @@ pub(super) fn append<L: AsRef<str>>(
     file.unlock()
 }
 
+/// The file at `path`, opened and locked. Somebody may have put the file aside while this waited for its lock: what would
+/// be appended to that one might never be read.
+fn held(path: &Path, patience: Duration) -> io::Result<std::fs::File> {
+    loop {
+        let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        lock::lock_within(&file, patience)?;
+        let mine = Identity::of(&file.metadata()?);
+        if path.metadata().is_ok_and(|found| Identity::of(&found) == mine) {
+            return Ok(file);
+        }
+    }
+}
+
 /// Ends a half line under the file's lock; nothing to do for a missing file or a whole last line.
 pub(super) fn end_line(path: &Path) -> io::Result<()> {
     let mut file = match OpenOptions::new().read(true).append(true).open(path) {
@@ -141,7 +154,7 @@ pub(super) fn end_line(path: &Path) -> io::Result<()> {
     file.unlock()
 }
 
-fn ends_within_a_line(file: &mut std::fs::File, end: u64) -> io::Result<bool> {
+pub(super) fn ends_within_a_line(file: &mut std::fs::File, end: u64) -> io::Result<bool> {
     if end == 0 {
         return Ok(false);
     }
@@ -189,7 +202,7 @@ pub(super) fn is_temp(name: &str) -> bool {
 }
 
 #[cfg(target_os = "linux")]
-fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     use rustix::fs::CWD;
     use rustix::fs::RenameFlags;
     match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
@@ -200,7 +213,7 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     link_new(from, to)
 }
 
@@ -210,11 +223,11 @@ fn link_new(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-fn sync_directory(path: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     std::fs::File::open(path)?.sync_all()
 }
 
 #[cfg(not(unix))]
-fn sync_directory(_path: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(_path: &Path) -> io::Result<()> {
     Ok(())
 }

@@ -24,20 +24,20 @@ pub const MAX_LINE: usize = 5 << 20;
 
 /// Which file was read, as far as the system can tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Identity {
+pub(super) struct Identity {
     device: u64,
     inode: u64,
 }
 
 impl Identity {
     #[cfg(unix)]
-    fn of(meta: &std::fs::Metadata) -> Self {
+    pub(super) fn of(meta: &std::fs::Metadata) -> Self {
         use std::os::unix::fs::MetadataExt as _;
         Self { device: meta.dev(), inode: meta.ino() }
     }
 
     #[cfg(not(unix))]
-    fn of(_meta: &std::fs::Metadata) -> Self {
+    pub(super) fn of(_meta: &std::fs::Metadata) -> Self {
         Self::default()
     }
 }

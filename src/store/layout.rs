@@ -296,6 +296,8 @@ pub const PUSH_LOCK: &str = "state/locks/push.lock";
 pub const ORDERS_LOCK: &str = "state/locks/orders.lock";
 /// The lock of the watchers.
 pub const WATCH_LOCK: &str = "state/locks/watch.lock";
+/// The lock of the observation log: one server of the workspace keeps it.
+pub const OBSERVATION_LOCK: &str = "state/locks/observation.lock";
 /// The lock of changing watchlist and settings; never held while a watcher looks.
 pub const WATCH_EDIT_LOCK: &str = "state/locks/watch_edit.lock";
 /// Artifacts of tickets: `{preflight,dryrun,shadow}/<request_id>.json`.

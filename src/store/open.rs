@@ -33,6 +33,22 @@ pub(super) fn lock_file(path: &Path) -> io::Result<File> {
     itself(path, OpenOptions::new().read(true).write(true).create(true).truncate(false))
 }
 
+/// Opens a log to append to it: others than its owner and its group may not read it.
+pub(super) fn log(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
+    let file = itself(path, &mut options)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // A file of somebody else keeps its mode; it can be written, which is what counts.
+        file.set_permissions(std::fs::Permissions::from_mode(0o640)).ok();
+    }
+    Ok(file)
+}
+
 /// Opens a file to read it, but not what a link in its place leads to.
 pub(super) fn own(path: &Path) -> io::Result<File> {
     itself(path, OpenOptions::new().read(true))

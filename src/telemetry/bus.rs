@@ -86,6 +86,9 @@ pub struct Accepted {
 /// Called after each publish.
 type Wake = Box<dyn Fn() + Send + Sync>;
 
+/// Told of the newest id before anybody sees it.
+type Note = Box<dyn Fn(u64) + Send + Sync>;
+
 /// The one bus of a process.
 pub struct Bus {
     pub(super) clock: Arc<dyn Clock>,
@@ -96,6 +99,7 @@ pub struct Bus {
     publisher: Mutex<()>,
     hot: RwLock<Hot>,
     wake: OnceLock<Wake>,
+    note: OnceLock<Note>,
     feed: Feed,
     pub(super) counts: BusCounts,
 }
@@ -161,6 +165,7 @@ impl Bus {
             publisher: Mutex::default(),
             hot: RwLock::new(hot),
             wake: OnceLock::new(),
+            note: OnceLock::new(),
             feed: Feed::default(),
             counts: BusCounts::default(),
         })
@@ -170,6 +175,12 @@ impl Bus {
     pub fn on_publish(&self, wake: impl Fn() + Send + Sync + 'static) {
         // A second hook would mean two servers on one bus, which nobody builds.
         self.wake.set(Box::new(wake)).ok();
+    }
+
+    /// Sets what is told of the newest id before an event with it can be seen; the first call counts.
+    pub fn on_ids(&self, note: impl Fn(u64) + Send + Sync + 'static) {
+        // One process keeps one log.
+        self.note.set(Box::new(note)).ok();
     }
 
     /// Accepts events, all in one go. Drafts without a trace share `trace`, or one that is made up.
@@ -186,6 +197,9 @@ impl Bus {
         let next = self.hot().last_id + 1;
         let frames: Vec<_> =
             (next..).zip(drafts).map(|(id, draft)| Frame::new(draft.accepted(id, now, &trace_id), at)).collect();
+        if let (Some(note), Some(newest)) = (self.note.get(), frames.last()) {
+            note(newest.event.id);
+        }
         let offered = {
             let mut hot = self.hot.write().unwrap_or_else(PoisonError::into_inner);
             hot.ring.extend(frames.iter().cloned());
@@ -286,6 +300,11 @@ impl Bus {
     pub fn subscribers(&self) -> Vec<SubscriberView> {
         let hot = self.hot();
         hot.seats.values().map(|seat| seat.view(hot.last_id, self.limits.queue)).collect()
+    }
+
+    /// Counts a subscriber that was cut off because it took nothing.
+    pub fn cut_off(&self) {
+        self.counts.slow_disconnect();
     }
 
     /// Gives a place free. What it lost stays counted.

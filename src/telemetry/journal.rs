@@ -1,9 +1,55 @@
 //! The observation log: every event as one line, with samples of the counters and what subscribers lost.
+//!
+//! One process keeps the log of a workspace. It reads back what the last one wrote, so that ids go on, and writes on a
+//! thread of its own: publishing never waits for the disk. The log is never read into the bus while it is written.
+
+mod opening;
+mod recorder;
+mod rows;
+mod spool;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use recorder::Recorder;
+use spool::Spool;
+
+use super::bus::Bus;
+use crate::store::Store;
+
+pub use opening::JournalFault;
+pub use opening::Opened;
+pub use opening::ids_of_its_own;
+pub(super) use rows::SAMPLE;
+
+/// How long the thread waits for events before it looks at the clock.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How the log is kept.
+#[derive(Clone, Debug)]
+pub struct JournalSettings {
+    /// The file, below the workspace.
+    pub log: String,
+    /// Time between two samples of the counters.
+    pub sample: Duration,
+    /// The size at which the file is put aside.
+    pub max_bytes: u64,
+    /// Files that are kept beside the current one.
+    pub keep: usize,
+    /// Events that are read back at the start, at most.
+    pub recall: usize,
+}
 
 /// How the observation log is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JournalStatus {
-    /// Whether the last write failed.
+    /// Whether the last write failed, or nobody writes.
     pub is_failing: bool,
     /// Lines that could not be read at the start.
     pub bad_lines: u64,
@@ -11,4 +57,87 @@ pub struct JournalStatus {
     pub last_row_ms: Option<i64>,
     /// Bytes written by this process.
     pub bytes_written: u64,
+    /// Events that were taken over from the spool.
+    pub spool_events: u64,
+    /// Lines of the spool that are no events.
+    pub spool_bad_lines: u64,
 }
+
+/// What the thread tells about itself.
+#[derive(Debug, Default)]
+struct Shared {
+    status: Mutex<JournalStatus>,
+    stopping: AtomicBool,
+}
+
+impl Shared {
+    fn change(&self, change: impl FnOnce(&mut JournalStatus)) {
+        change(&mut self.status.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn status(&self) -> JournalStatus {
+        *self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A log that is being kept. Dropping it stops it.
+#[derive(Debug)]
+pub struct Journal {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Journal {
+    /// Keeps the log of a bus from now on, and takes over what other processes put into the spool.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn start(bus: &Arc<Bus>, store: Store, opened: Opened) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let mut recorder = Recorder::new(Arc::clone(bus), store.clone(), opened, Arc::clone(&shared));
+        let mut spool = Spool::new(store);
+        let told = Arc::clone(&shared);
+        let run = move || {
+            while !told.stopping.load(Ordering::Acquire) {
+                recorder.turn(TICK);
+                spool.turn(&mut recorder);
+            }
+            recorder.finish();
+        };
+        let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(run)?;
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// How it is doing.
+    #[must_use]
+    pub fn status(&self) -> JournalStatus {
+        let ended = self.thread().as_ref().is_some_and(JoinHandle::is_finished);
+        let status = self.shared.status();
+        JournalStatus { is_failing: status.is_failing || ended, ..status }
+    }
+
+    /// Writes what waits, waits for the disk, and lets go of the log.
+    pub fn stop(&self) {
+        self.shared.stopping.store(true, Ordering::Release);
+        let thread = self.thread().take();
+        if let Some(thread) = thread {
+            thread.thread().unpark();
+            if thread.join().is_err() {
+                tracing::error!("the observation log's thread ended by a panic");
+            }
+        }
+    }
+
+    fn thread(&self) -> std::sync::MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.thread.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests;

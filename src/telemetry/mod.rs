@@ -1,12 +1,19 @@
 //! What the running program tells about itself: the event bus, what it counts, the observation log, and log lines.
 
+mod archive;
 mod bus;
 mod feed;
+mod filter;
 mod journal;
 mod logging;
 mod metrics;
+mod names;
 mod subscriber;
 
+pub use archive::Archive;
+pub use archive::MAX_ID;
+pub use archive::Row;
+pub use archive::Seen;
 pub use bus::Accepted;
 pub use bus::Bus;
 pub use bus::BusLimits;
@@ -15,7 +22,14 @@ pub use bus::Full;
 pub use bus::IdRange;
 pub use bus::Replay;
 pub use feed::Feed;
+pub use filter::EventFilter;
+pub use filter::TraceText;
+pub use journal::Journal;
+pub use journal::JournalFault;
+pub use journal::JournalSettings;
 pub use journal::JournalStatus;
+pub use journal::Opened;
+pub use journal::ids_of_its_own;
 pub use logging::init_logging;
 pub use metrics::Counters;
 pub use metrics::DELIVERY_BUCKETS;

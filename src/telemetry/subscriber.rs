@@ -258,6 +258,17 @@ impl Subscription {
         self.seat.last_write_ms.store(now.timestamp_millis(), Ordering::Relaxed);
     }
 
+    /// Says that text frames of a WebSocket were written, control frames included.
+    pub fn wrote_messages(&self, count: usize) {
+        self.bus.counts.ws_messages(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+
+    /// Whether events from before it came are still to be handed out.
+    #[must_use]
+    pub fn is_replaying(&self) -> bool {
+        self.seen < self.start
+    }
+
     /// The bus behind it.
     #[must_use]
     pub fn bus(&self) -> &Arc<Bus> {

@@ -86,6 +86,11 @@ struct Served {
 
 impl Served {
     fn start(root: &Path, fake: &Fake) -> Self {
+        Self::with_hook(root, fake, "")
+    }
+
+    /// The same with a webhook.
+    fn with_hook(root: &Path, fake: &Fake, hook: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_daily_ops"))
             .args(["--json", "--root"])
             .arg(root)
@@ -95,6 +100,7 @@ impl Served {
             .env("TELEGRAM_BOT_TOKEN", crate::TOKEN)
             .env("TELEGRAM_CHAT_ID", "42")
             .env("DAILY_OPS_TELEGRAM_URL", fake.url())
+            .env("SLACK_WEBHOOK_URL", hook)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -158,5 +164,44 @@ fn a_process_killed_while_the_channel_is_silent_does_not_send_again() {
     let look = read(&store, layout::POSTMORTEM.latest);
     assert_eq!(look["send_attempt_observed"]["decision"], "ATTEMPTED", "{look}");
     assert_eq!(fake.seen().len(), 1);
+    served.kill();
+}
+
+#[test]
+fn a_process_killed_while_one_of_two_channels_is_silent_sends_again_to_none() {
+    let (arrived, wait) = mpsc::channel();
+    let arrived = std::sync::Mutex::new(arrived);
+    let (bot, hook) = (yes(), {
+        Fake::http(move |_| {
+            arrived.lock().expect("sound").send(()).expect("heard");
+            Act::hang()
+        })
+    });
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::new(dir.path());
+    let open_both = || {
+        open_now(&store);
+        let sender = r#"{"schema":"REAL_SENDER_ENABLE_V1","enabled":true,"channel":"TELEGRAM+SLACK","reason":"t"}"#;
+        store.write(layout::SENDER, sender.as_bytes()).expect("written");
+    };
+    open_both();
+    let address = format!("{}/services/planted-hook", hook.url());
+    let served = Served::with_hook(dir.path(), &bot, &address);
+    let mut stream = TcpStream::connect(served.address).expect("connected");
+    stream.write_all(client::request("POST", SEND, None, &[]).as_bytes()).expect("asked");
+    wait.recv_timeout(std::time::Duration::from_secs(60)).expect("the message arrived");
+    served.kill();
+    let written = lines(&store, layout::SEND_RECEIPTS);
+    assert_eq!((written.len(), &written[0]["decision"]), (1, &Value::from("ATTEMPTED")));
+    let rows = written[0]["channels"].as_array().expect("rows");
+    let told: Vec<_> = rows.iter().map(|row| row["decision"].as_str().expect("a word")).collect();
+    assert_eq!(told, ["UNKNOWN", "UNKNOWN", "SKIPPED"]);
+    let served = Served::with_hook(dir.path(), &bot, &address);
+    let post = |path: &str| client::raw(served.address, client::request("POST", path, None, &[]).as_bytes()).json();
+    store.remove(layout::WINDOW_CONSUMED).expect("removed");
+    open_both();
+    assert_eq!(post(SEND)["blocked_reason"], "NO_MESSAGES", "one of them may have it");
+    assert!(bot.connections() <= 1, "told at most once");
+    assert_eq!(hook.connections(), 1);
     served.kill();
 }

@@ -3,12 +3,12 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
 
 mod busy;
+mod channels;
 #[path = "../client/mod.rs"]
 mod client;
 mod crashes;
 mod documents;
 #[path = "../notify/fake.rs"]
-#[expect(dead_code, reason = "the mail server is for the tests of the channels")]
 mod fake;
 mod permission;
 mod sending;

@@ -1,11 +1,15 @@
 //! Nothing goes out twice: neither after an end in the middle, nor from two programs at once.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
+use daily_ops::notify::Messenger;
+use daily_ops::ops::OpsPolicy;
 use daily_ops::ops::Watcher;
+use daily_ops::settings::MessageSecrets;
 use daily_ops::store::layout;
 use serde_json::json;
 
@@ -13,6 +17,8 @@ use crate::desk::Desk;
 use crate::desk::Edit;
 use crate::desk::order;
 use crate::desk::said;
+use crate::fake::Act;
+use crate::fake::Fake;
 
 /// How often a message was about to leave: each attempt is recorded before it is made.
 fn attempts(desk: &Desk) -> usize {
@@ -150,5 +156,43 @@ fn a_portfolio_leaves_no_amount_in_the_audit_trail() {
     let trail = format!("{:?}", desk.audit());
     for amount in ["7654321", "7,654,321", "98765", "98,765", "123457", "123,457"] {
         assert!(!trail.contains(amount), "{amount}: {trail}");
+    }
+}
+
+/// A webhook that takes everything, with its secret.
+fn hook(status: u16) -> (Fake, Messenger) {
+    let fake = Fake::http(move |_| Act::status(status, "", "ok"));
+    let env = BTreeMap::from([("SLACK_WEBHOOK_URL".to_owned(), format!("{}/services/x", fake.url()))]);
+    let secrets = MessageSecrets::read(Path::new("/nonexistent"), &env);
+    (fake, Messenger { secrets, ..Messenger::default() })
+}
+
+#[test]
+fn an_alert_goes_by_the_channels_that_the_sender_opens() {
+    // The set, the webhook's answer, how often it is called, how it went, and what counts as sent.
+    let cases = [
+        ("SLACK_ONLY", 200, 1, "DELIVERED", 1),
+        ("SLACK+EMAIL", 404, 1, "NOT_DELIVERED", 0),
+        ("SLACK_ONLY", 502, 1, "DELIVERY_UNKNOWN", 0),
+        ("TELEGRAM_ONLY", 200, 0, "CONSOLE_SIMULATED", 0),
+        ("EMAIL_ONLY", 200, 0, "CONSOLE_SIMULATED", 0),
+        ("SLACK", 200, 0, "CONSOLE_SIMULATED", 0),
+    ];
+    for (channel, status, calls, delivery, sent) in cases {
+        let desk = Desk::ready();
+        desk.opens_everything();
+        let sender = json!({"schema": "REAL_SENDER_ENABLE_V1", "enabled": true, "channel": channel});
+        desk.put(layout::SENDER, &sender);
+        desk.vendor.says("005930", 110_000, 10_000);
+        let (fake, messenger) = hook(status);
+        let ops = desk.ops_with(OpsPolicy { messenger, ..desk.policy() });
+        let looked = ops.watch(Watcher::Spike, &order()).expect("a status");
+        assert_eq!((looked.alerts, looked.sent, fake.connections()), (1, sent, calls), "{channel} {status}");
+        let receipt = desk.json(layout::SPIKE.latest);
+        assert_eq!(receipt["alerts"][0]["delivery_actual"], delivery, "{channel}: {receipt}");
+        let rows = receipt["alerts"][0]["channels"].as_array().map_or(0, Vec::len);
+        assert_eq!(rows, if calls == 1 { 3 } else { 0 }, "{channel}: {receipt}");
+        ops.watch(Watcher::Spike, &order()).expect("a status");
+        assert_eq!(fake.connections(), calls, "{channel}: not handed over twice");
     }
 }

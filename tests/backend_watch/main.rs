@@ -9,6 +9,9 @@ mod client;
 mod command;
 mod delivery;
 mod desk;
+#[path = "../notify/fake.rs"]
+#[expect(dead_code, reason = "the mail server is for the tests of the channels")]
+mod fake;
 mod reasons;
 mod session;
 mod vendor;

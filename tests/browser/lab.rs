@@ -10,6 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use daily_ops::rehearsal::Browser;
@@ -22,6 +24,11 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 #[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn tell(word: &str) {
     println!("{word}");
+}
+
+/// A figure that a test measured and does not judge.
+pub(crate) fn report(words: &str) {
+    tell(&format!("measured: {words}"));
 }
 
 /// The browser of all tests, or a word why there is none. It goes with this process.
@@ -85,28 +92,27 @@ fn answer(mut stream: TcpStream, pages: &[(&str, &str, &str)]) {
     stream.write_all(format!("{head}{body}").as_bytes()).ok();
 }
 
-/// A door in front of a server. When it is shut, what runs through it breaks off and nobody else comes in; behind it, the
-/// server may move.
+/// A door in front of a server. When it is shut, what runs through it breaks off and nobody else comes in; when it is held,
+/// nothing passes and nothing breaks off. Behind it, the server may move.
 #[derive(Clone)]
 pub(crate) struct Door {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
+    is_held: Arc<AtomicBool>,
 }
 
 struct State {
     /// Where the server is; none while the door is shut.
     open_to: Option<SocketAddr>,
     running: Vec<TcpStream>,
-    /// Connections let in so far.
-    entered: usize,
 }
 
 impl Door {
     pub(crate) fn new(to: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
         let address = listener.local_addr().expect("an address");
-        let state = State { open_to: Some(to), running: Vec::new(), entered: 0 };
-        let door = Self { address, state: Arc::new(Mutex::new(state)) };
+        let state = State { open_to: Some(to), running: Vec::new() };
+        let door = Self { address, state: Arc::new(Mutex::new(state)), is_held: Arc::default() };
         let keeper = door.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
@@ -132,18 +138,37 @@ impl Door {
         self.state.lock().expect("whole").open_to = Some(to);
     }
 
+    pub(crate) fn hold(&self) {
+        self.is_held.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn let_go(&self) {
+        self.is_held.store(false, Ordering::SeqCst);
+    }
+
     fn let_in(&self, visitor: TcpStream) {
         let mut state = self.state.lock().expect("whole");
         let Some(server) = state.open_to.and_then(|to| TcpStream::connect(to).ok()) else { return };
-        state.entered += 1;
         for (from, to) in [(&visitor, &server), (&server, &visitor)] {
-            let (mut from, mut to) = (from.try_clone().expect("cloned"), to.try_clone().expect("cloned"));
-            std::thread::spawn(move || {
-                std::io::copy(&mut from, &mut to).ok();
-                to.shutdown(Shutdown::Write).ok();
-            });
+            let (from, to) = (from.try_clone().expect("cloned"), to.try_clone().expect("cloned"));
+            let is_held = Arc::clone(&self.is_held);
+            std::thread::spawn(move || pass(from, to, &is_held));
         }
         state.running.push(visitor);
         state.running.push(server);
     }
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, is_held: &AtomicBool) {
+    let clock = SystemClock::new();
+    let mut bytes = vec![0; 1 << 16];
+    while let Ok(read @ 1..) = from.read(&mut bytes) {
+        while is_held.load(Ordering::SeqCst) {
+            clock.wait(Duration::from_millis(10));
+        }
+        if to.write_all(&bytes[..read]).is_err() {
+            break;
+        }
+    }
+    to.shutdown(Shutdown::Write).ok();
 }

@@ -9,4 +9,12 @@
 #[expect(dead_code, reason = "some helpers are for the other test crates")]
 mod client;
 mod harness;
+mod hostile;
+mod kill;
 mod lab;
+mod live;
+mod load;
+mod looks;
+mod lost;
+mod runs;
+mod site;

@@ -8,6 +8,7 @@ mod life;
 mod lookups;
 mod refusals;
 mod shapes;
+mod traces;
 
 use client::Site;
 use serde_json::Value;

@@ -87,3 +87,11 @@ fn an_address_that_is_none_is_named_and_not_shown() {
     let sent = messenger("x", port, LONG, &[]).send(Channel::Email, HELLO);
     assert_eq!(failure("refused", &sent).1, "CONNECT");
 }
+
+#[test]
+fn a_connection_that_breaks_after_the_mail_may_have_delivered_it() {
+    let fake = Fake::smtp(Smtp { done: "CUT", ..Smtp::GOOD });
+    let sent = to(&fake).send(Channel::Email, HELLO);
+    assert_eq!(failure("cut", &sent).1, "RESPONSE_INVALID");
+    assert!(fake.seen().contains(&".".to_owned()), "the whole mail was told");
+}

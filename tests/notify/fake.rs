@@ -1,14 +1,14 @@
 //! The other sides of messages over real sockets: an HTTP server that answers what a test says, and a mail server.
 
-use std::io::BufRead as _;
-use std::io::BufReader;
-use std::io::Read as _;
-use std::io::Write as _;
+use std::io::Read;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 
 /// What a server does with a request.
 #[derive(Clone, Debug)]
@@ -37,6 +37,7 @@ impl Act {
 pub(crate) struct Fake {
     pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<String>>>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Fake {
@@ -59,26 +60,37 @@ impl Fake {
 
     /// A mail server that follows a script.
     pub(crate) fn smtp(script: Smtp) -> Self {
-        Self::start(move |stream, seen| script.serve(stream, seen))
+        Self::start(move |stream, seen| {
+            script.serve(stream, seen);
+        })
     }
 
-    fn start(serve: impl Fn(&mut TcpStream, &Mutex<Vec<String>>) + Send + Sync + 'static) -> Self {
+    /// Serves each connection on a thread of its own.
+    pub(crate) fn start(serve: impl Fn(&mut TcpStream, &Mutex<Vec<String>>) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let seen = Arc::new(Mutex::new(Vec::new()));
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&connections);
         let (kept, serve) = (Arc::clone(&seen), Arc::new(serve));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { continue };
+                counted.fetch_add(1, Ordering::SeqCst);
                 let (kept, serve) = (Arc::clone(&kept), Arc::clone(&serve));
                 std::thread::spawn(move || serve(&mut stream, &kept));
             }
         });
-        Self { address, seen }
+        Self { address, seen, connections }
     }
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// How often somebody connected, whether anything was asked or not.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     /// Everything that was asked, in order.
@@ -119,7 +131,8 @@ pub(crate) struct Smtp {
     pub(crate) auth: &'static str,
     /// Its answer to RCPT.
     pub(crate) rcpt: &'static str,
-    /// Its answer to the end of the mail; empty for none ever.
+    /// Its answer to the end of the mail; empty for none ever, CUT for the end of the
+    /// connection.
     pub(crate) done: &'static str,
     /// Whether every answer repeats what was said.
     pub(crate) echoes: bool,
@@ -135,30 +148,35 @@ impl Smtp {
         echoes: false,
     };
 
-    fn serve(self, stream: &mut TcpStream, seen: &Mutex<Vec<String>>) {
-        let mut lines = BufReader::new(stream.try_clone().expect("cloned"));
-        let mut say = |text: &str, heard: &str| {
-            let heard = if self.echoes { format!(" {heard}") } else { String::new() };
-            stream.write_all(format!("{text}{heard}\r\n").as_bytes()).ok();
-        };
-        say(self.greeting, "");
+    /// Greets and follows the script until the end or until encryption is asked for; says whether it was.
+    pub(crate) fn serve(self, stream: &mut (impl Read + Write), seen: &Mutex<Vec<String>>) -> bool {
+        self.say(stream, self.greeting, "");
+        self.talk(stream, seen)
+    }
+
+    fn say(self, stream: &mut impl Write, text: &str, heard: &str) {
+        let heard = if self.echoes { format!(" {heard}") } else { String::new() };
+        stream.write_all(format!("{text}{heard}\r\n").as_bytes()).ok();
+        stream.flush().ok();
+    }
+
+    /// The same without a greeting.
+    pub(crate) fn talk(self, stream: &mut (impl Read + Write), seen: &Mutex<Vec<String>>) -> bool {
         let mut in_mail = false;
-        loop {
-            let mut line = String::new();
-            if lines.read_line(&mut line).unwrap_or(0) == 0 {
-                return;
-            }
-            let line = line.trim_end().to_owned();
+        while let Some(line) = read_line(stream) {
             seen.lock().expect("sound").push(line.clone());
             let word = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
             if in_mail {
                 if line == "." {
                     in_mail = false;
                     if self.done.is_empty() {
-                        while lines.read_line(&mut String::new()).is_ok_and(|read| read > 0) {}
-                        return;
+                        while read_line(stream).is_some() {}
+                        return false;
                     }
-                    say(self.done, "");
+                    if self.done == "CUT" {
+                        return false;
+                    }
+                    self.say(stream, self.done, "");
                 }
                 continue;
             }
@@ -166,18 +184,38 @@ impl Smtp {
                 "EHLO" => {
                     let all = ["fake"].iter().chain(self.extensions).collect::<Vec<_>>();
                     let (last, rest) = all.split_last().expect("one");
-                    rest.iter().for_each(|one| say(&format!("250-{one}"), ""));
-                    say(&format!("250 {last}"), "");
+                    rest.iter().for_each(|one| self.say(stream, &format!("250-{one}"), ""));
+                    self.say(stream, &format!("250 {last}"), "");
                 }
-                "AUTH" => say(self.auth, &line),
-                "RCPT" => say(self.rcpt, &line),
+                "STARTTLS" => {
+                    self.say(stream, "220 go", "");
+                    return true;
+                }
+                "AUTH" => self.say(stream, self.auth, &line),
+                "RCPT" => self.say(stream, self.rcpt, &line),
                 "DATA" => {
                     in_mail = true;
-                    say("354 go", "");
+                    self.say(stream, "354 go", "");
                 }
-                "QUIT" => return say("221 bye", ""),
-                _ => say("250 ok", ""),
+                "QUIT" => {
+                    self.say(stream, "221 bye", "");
+                    return false;
+                }
+                _ => self.say(stream, "250 ok", ""),
             }
         }
+        false
     }
+}
+
+/// Byte by byte, so that nothing is read that belongs to the encryption that begins after a line.
+fn read_line(stream: &mut impl Read) -> Option<String> {
+    let (mut line, mut byte) = (Vec::new(), [0]);
+    while stream.read(&mut byte).ok()? == 1 {
+        if byte[0] == b'\n' {
+            return Some(String::from_utf8_lossy(&line).trim_end().to_owned());
+        }
+        line.push(byte[0]);
+    }
+    None
 }

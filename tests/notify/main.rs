@@ -5,8 +5,11 @@
 
 mod email;
 mod fake;
+mod several;
 mod slack;
 mod telegram;
+#[cfg(unix)]
+mod tls;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -40,8 +43,14 @@ fn messenger(url: &str, port: u16, limit: Duration, secrets: &[(&str, &str)]) ->
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into();
     env.extend(secrets.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-    let settings =
-        PushSettings { from_run: true, telegram_url: url.to_owned(), smtp_port: port, smtp_tls: SmtpTls::None, limit };
+    let settings = PushSettings {
+        from_run: true,
+        telegram_url: url.to_owned(),
+        smtp_port: port,
+        smtp_tls: SmtpTls::None,
+        smtp_ca_file: Vec::new(),
+        limit,
+    };
     Messenger { settings, secrets: MessageSecrets::read(Path::new("/nonexistent/secrets"), &env) }
 }
 
@@ -77,7 +86,7 @@ fn a_channel_without_its_names_is_not_called() {
         }
     }
     assert_eq!(Messenger::default().missing(Channel::Telegram).len(), 2);
-    assert_eq!(fake.seen(), Vec::<String>::new());
+    assert_eq!((fake.seen(), fake.connections()), (Vec::<String>::new(), 0));
 }
 
 #[test]

@@ -22,6 +22,7 @@ use daily_ops::ops::OpsPolicy;
 use daily_ops::pc;
 use daily_ops::pc::BundleDraft;
 use daily_ops::pipeline::Backend;
+use daily_ops::pipeline::EventsTo;
 use daily_ops::pipeline::Limits;
 use daily_ops::pipeline::Mode;
 use daily_ops::pipeline::Pull;
@@ -241,6 +242,7 @@ fn run_at(store: &Store, clock: &SimClock, interrupted: &Arc<AtomicBool>, url: &
         interrupted: Arc::clone(interrupted),
         salt: order.salt,
         low_disk_percent: 0,
+        events: EventsTo::Nowhere,
         outside: daily_ops::pipeline::Outside::default(),
     };
     let options = RunOptions { trigger: order.trigger, pull: Pull::Yes, mode: Mode::Act };

@@ -56,6 +56,7 @@ impl<'a> Start<'a> {
             salt: self.salt,
             low_disk_percent: 0,
             outside: daily_ops::pipeline::Outside::default(),
+            events: daily_ops::pipeline::EventsTo::Nowhere,
         };
         let options = RunOptions { trigger, pull: Pull::No, mode: Mode::Act };
         let mut story = Vec::new();

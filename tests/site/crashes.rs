@@ -59,6 +59,7 @@ fn the_process_that_dies() {
         salt: std::process::id(),
         low_disk_percent: 0,
         outside: daily_ops::pipeline::Outside::default(),
+        events: daily_ops::pipeline::EventsTo::Nowhere,
     };
     let options = RunOptions { trigger: Trigger::Test, pull: Pull::No, mode: Mode::Act };
     let outcome = run_daily(&site, &settings.pipeline, options, &mut Vec::<String>::new());

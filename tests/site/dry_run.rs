@@ -31,6 +31,7 @@ fn a_dry_run_only_reads_and_writes_nothing_at_all() {
             assert_eq!(ran.code, Some(code), "{name}: {ran:?}");
             assert!(ran.summary_line(name).contains(&format!(" Reason={reason} ")), "{name}: {ran:?}");
             assert!(fake.calls().iter().all(|call| call.starts_with("GET ")), "{name}: {:?}", fake.calls());
+            assert!(fake.events().is_empty(), "{name}: the dry run told the bus");
             assert!(host.picture() == before, "{name}: the dry run wrote");
         }
     }

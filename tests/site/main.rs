@@ -34,6 +34,8 @@ mod messages;
 #[cfg(test)]
 mod outcomes;
 #[cfg(test)]
+mod producers;
+#[cfg(test)]
 mod records;
 #[cfg(test)]
 mod safety;

@@ -39,6 +39,18 @@ fn host_with(url: &str) -> Host {
     host
 }
 
+/// The same with a webhook.
+fn host_with_hook(bot: &str, hook: &str) -> Host {
+    let host = host_with(bot);
+    let names = format!(
+        "TELEGRAM_BOT_TOKEN={}\nTELEGRAM_CHAT_ID={}\nSLACK_WEBHOOK_URL={hook}/services/AAfake-hook\n",
+        bot::TOKEN,
+        bot::CHAT
+    );
+    host.store().write_secret(layout::MESSAGE_SECRETS, names.as_bytes()).expect("written");
+    host
+}
+
 fn sender_on(host: &Host) {
     host.write(layout::SENDER, r#"{"schema":"REAL_SENDER_ENABLE_V1","enabled":true,"reason":"test"}"#);
 }
@@ -480,4 +492,50 @@ fn the_day_of_a_key_is_koreas_on_a_host_of_any_zone() {
         let key = host.json(layout::FALLBACK_KEYS)["keys"][0]["key"].as_str().expect("a key").to_owned();
         assert!(days.contains(&key), "{zone}: {key}");
     }
+}
+
+#[test]
+fn without_a_backend_the_message_goes_by_the_channels_that_the_sender_opens() {
+    let set = |channel: &str| {
+        format!(r#"{{"schema":"REAL_SENDER_ENABLE_V1","enabled":true,"channel":"{channel}","reason":"test"}}"#)
+    };
+    // The set, whether the bot and the hook are called, and how it went.
+    let cases = [
+        ("TELEGRAM_ONLY", (1, 0), "FALLBACK_CURL"),
+        ("SLACK_ONLY", (0, 1), "FALLBACK_CURL"),
+        ("TELEGRAM+SLACK+EMAIL", (1, 1), "FALLBACK_CURL"),
+        ("EMAIL_ONLY", (0, 0), "CONSOLE_SIMULATED"),
+        ("SLACK+TELEGRAM", (0, 0), "CONSOLE_SIMULATED"),
+    ];
+    for (channel, (bots, hooks), delivery) in cases {
+        let (bot, hook) = (Bot::new(Mood::Fine), Bot::new(Mood::Fine));
+        let host = host_with_hook(&bot.url(), &hook.url());
+        host.write(layout::SENDER, &set(channel));
+        let gone = Fake::new().url();
+        let ran = host.daily_at(&gone, &[]);
+        assert_eq!((bot.requests().len(), hook.requests().len()), (bots, hooks), "{channel}");
+        let incident = host.json(LATEST);
+        assert_eq!(incident["delivery_actual"], delivery, "{channel}: {incident}");
+        keeps_secrets(&host, &ran);
+        host.daily_at(&gone, &[]);
+        assert_eq!((bot.requests().len(), hook.requests().len()), (bots, hooks), "{channel}: once a day");
+    }
+}
+
+#[test]
+fn without_a_backend_a_channel_that_hangs_or_fails_stops_no_other_and_none_is_told_twice() {
+    let (bot, hook) = (Bot::new(Mood::Hang), Bot::new(Mood::Fine));
+    let host = host_with_hook(&bot.url(), &hook.url());
+    host.write(layout::SENDER, r#"{"schema":"REAL_SENDER_ENABLE_V1","enabled":true,"channel":"TELEGRAM+SLACK"}"#);
+    let gone = Fake::new().url();
+    host.daily_at(&gone, &[]);
+    let incident = host.json(LATEST);
+    assert_eq!(incident["delivery_actual"], "DELIVERED_PARTLY", "{incident}");
+    let rows = incident["send_receipt"]["channels"].as_array().expect("rows").clone();
+    let told: Vec<_> = rows.iter().map(|row| row["decision"].as_str().unwrap_or_default()).collect();
+    assert_eq!(told, ["UNKNOWN", "SENT", "SKIPPED"], "{incident}");
+    assert!(!warned(&host).is_empty(), "the run warns");
+    bot.set(Mood::Fine);
+    host.daily_at(&gone, &[]);
+    assert_eq!((bot.requests().len(), hook.requests().len()), (1, 1));
 }

@@ -1,9 +1,25 @@
 //! The overall health: the worst of everything that the host knows about itself.
 
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::Dash;
+use crate::contracts::heartbeat::Beat;
+use crate::contracts::heartbeat::Heartbeat;
+use crate::contracts::kill::KillStatus;
+use crate::gates::Gates;
+use crate::gates::KillReading;
+use crate::ops::Health;
 use crate::ops::Ops;
+
+/// How long after the start nothing is promised.
+const STARTING: Duration = Duration::from_secs(5);
+/// How long a loss counts as recent.
+const RECENT: Duration = Duration::from_secs(60);
 
 /// One word for people in a hurry, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -14,9 +30,183 @@ pub(crate) struct Overall {
     pub(crate) reasons: Vec<&'static str>,
 }
 
+/// What is looked at.
+#[derive(Clone, Debug)]
+struct Inputs {
+    kill: KillReading,
+    core: Health,
+    /// The exit code of the last daily run that ended.
+    exit_code: Option<u8>,
+    /// Whether the daily runs are silent or hang.
+    is_overdue: bool,
+    is_log_failing: bool,
+    has_drops: bool,
+    is_starting: bool,
+}
+
+impl Inputs {
+    /// Every row in its order; the first that holds gives the word.
+    fn judge(&self) -> Overall {
+        let kill = &self.kill;
+        let is_on = kill.state.is_on && kill.damage.is_none();
+        let rows = [
+            (kill.damage.is_some(), "CRITICAL", "kill_state_unreadable"),
+            (self.core == Health::Stopped, "CRITICAL", "emergency_stop"),
+            (self.core == Health::Error, "CRITICAL", "core_error"),
+            // An engine is not expected here yet: no row for a dead one.
+            (self.exit_code == Some(3), "CRITICAL", "daily_run_failed"),
+            (is_on, "WARN", "kill_switch_on"),
+            (self.core == Health::Warning, "WARN", "core_warning"),
+            (self.exit_code == Some(2), "WARN", "daily_run_blocked"),
+            (self.is_overdue, "WARN", "daily_run_overdue"),
+            (self.is_log_failing, "WARN", "obs_writer_failing"),
+            (self.has_drops, "WARN", "drops_recent"),
+            (kill.state.status == KillStatus::Armed, "WARN", "kill_switch_armed"),
+            (self.is_starting, "UNKNOWN", "starting"),
+        ];
+        let mut holding = rows.into_iter().filter(|(holds, ..)| *holds).peekable();
+        let status = holding.peek().map_or("OK", |(_, status, _)| status);
+        Overall { status, reasons: holding.map(|(.., reason)| reason).collect() }
+    }
+}
+
 impl Dash {
     /// Looks at everything now.
-    pub(crate) fn overall(&self, _ops: &Ops) -> Overall {
-        Overall { status: "UNKNOWN", reasons: vec!["starting"] }
+    pub(crate) fn overall(&self, ops: &Ops) -> Overall {
+        let beat = ops.heartbeat();
+        let exit_code = last_exit_code(ops, beat.heartbeat.as_ref());
+        let inputs = Inputs {
+            kill: Gates::new(ops.store()).kill_switch(),
+            core: ops.health().health,
+            exit_code,
+            // A run that ended badly has its own row.
+            is_overdue: beat.status == "DEGRADED" && !matches!(exit_code, Some(2 | 3)),
+            is_log_failing: self.journal_status().is_failing,
+            has_drops: self.has_recent_drops(),
+            is_starting: self.bus.uptime() < STARTING,
+        };
+        inputs.judge()
+    }
+
+    /// Whether a subscriber lost an event in the last minute.
+    pub(crate) fn has_recent_drops(&self) -> bool {
+        self.drops.is_rising(self.bus.clock().monotonic(), self.bus.counters().drop_count)
+    }
+}
+
+/// How the last daily run ended: the heartbeat knows also of runs that could not write a record.
+fn last_exit_code(ops: &Ops, beat: Option<&Heartbeat>) -> Option<u8> {
+    let ended = beat.filter(|beat| beat.result != Some(Beat::Skipped)).and_then(|beat| beat.exit_code);
+    ended.or_else(|| ops.latest_daily_run().present().and_then(|record| record.exit_code))
+}
+
+/// The number of lost events over the last minute.
+#[derive(Debug, Default)]
+pub(crate) struct Drops(Mutex<VecDeque<(Duration, u64)>>);
+
+impl Drops {
+    /// Notes the number at a moment, and tells whether it is higher than a minute ago. At the start it was 0.
+    pub(crate) fn is_rising(&self, at: Duration, count: u64) -> bool {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // One note for each second is enough.
+        match seen.back_mut() {
+            Some((last, known)) if at.saturating_sub(*last) < Duration::from_secs(1) && *known > 0 => *known = count,
+            _ => seen.push_back((at, count)),
+        }
+        while seen.get(1).is_some_and(|(next, _)| at.saturating_sub(*next) >= RECENT) {
+            seen.pop_front();
+        }
+        // The oldest note stands for the minute's start, also when it is older than that.
+        let oldest = seen.front().filter(|(first, _)| at.saturating_sub(*first) >= RECENT);
+        count > oldest.map_or(0, |(_, known)| *known)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gates::STATE_UNREADABLE;
+    use crate::store::Store;
+
+    fn well() -> Inputs {
+        let dir = tempfile::tempdir().expect("a directory");
+        Inputs {
+            kill: Gates::new(&Store::new(dir.path())).kill_switch(),
+            core: Health::Ok,
+            exit_code: Some(0),
+            is_overdue: false,
+            is_log_failing: false,
+            has_drops: false,
+            is_starting: false,
+        }
+    }
+
+    fn damaged(inputs: &mut Inputs) {
+        inputs.kill.state.is_on = true;
+        inputs.kill.state.status = KillStatus::On;
+        inputs.kill.state.reason = STATE_UNREADABLE.to_owned();
+        inputs.kill.damage = Some("no JSON".to_owned());
+    }
+
+    fn on(inputs: &mut Inputs) {
+        inputs.kill.state.is_on = true;
+        inputs.kill.state.status = KillStatus::On;
+    }
+
+    #[test]
+    fn each_row_gives_its_word_and_its_reason() {
+        type Edit = fn(&mut Inputs);
+        let rows: [(Edit, &str, &[&str]); 16] = [
+            (|_| (), "OK", &[]),
+            (|i| i.exit_code = None, "OK", &[]),
+            (damaged, "CRITICAL", &["kill_state_unreadable"]),
+            (|i| i.core = Health::Stopped, "CRITICAL", &["emergency_stop"]),
+            (|i| i.core = Health::Error, "CRITICAL", &["core_error"]),
+            (|i| i.exit_code = Some(3), "CRITICAL", &["daily_run_failed"]),
+            (on, "WARN", &["kill_switch_on"]),
+            (|i| i.core = Health::Warning, "WARN", &["core_warning"]),
+            (|i| i.exit_code = Some(2), "WARN", &["daily_run_blocked"]),
+            (|i| i.is_overdue = true, "WARN", &["daily_run_overdue"]),
+            (|i| i.is_log_failing = true, "WARN", &["obs_writer_failing"]),
+            (|i| i.has_drops = true, "WARN", &["drops_recent"]),
+            (|i| i.kill.state.status = KillStatus::Armed, "WARN", &["kill_switch_armed"]),
+            (|i| i.is_starting = true, "UNKNOWN", &["starting"]),
+            (
+                |i| {
+                    on(i);
+                    i.exit_code = Some(3);
+                    i.has_drops = true;
+                    i.is_starting = true;
+                },
+                "CRITICAL",
+                &["daily_run_failed", "kill_switch_on", "drops_recent", "starting"],
+            ),
+            (
+                |i| {
+                    damaged(i);
+                    i.core = Health::Stopped;
+                    i.exit_code = Some(2);
+                },
+                "CRITICAL",
+                &["kill_state_unreadable", "emergency_stop", "daily_run_blocked"],
+            ),
+        ];
+        for (number, (edit, status, reasons)) in rows.into_iter().enumerate() {
+            let mut inputs = well();
+            edit(&mut inputs);
+            assert_eq!(inputs.judge(), Overall { status, reasons: reasons.to_vec() }, "row {number}");
+        }
+    }
+
+    #[test]
+    fn a_loss_is_recent_for_a_minute() {
+        let drops = Drops::default();
+        let at = |seconds, count| drops.is_rising(Duration::from_secs(seconds), count);
+        assert!(!at(0, 0) && !at(30, 0));
+        assert!(at(31, 7) && at(90, 7));
+        assert!(!at(91, 7) && !at(500, 7));
+        assert!(at(501, 8) && at(560, 8) && !at(561, 8));
+        // Nobody asked for long: the loss may have been at any time since, so it counts as recent once more.
+        assert!(at(5000, 9) && !at(5061, 9));
     }
 }

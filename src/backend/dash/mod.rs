@@ -1,19 +1,37 @@
 //! The live side of the backend: the bus, those who listen to it, and what the dashboard's endpoints share.
 
+pub(crate) mod exposition;
+pub(crate) mod guardrail;
 mod health;
+pub(crate) mod http_counts;
+pub(crate) mod observer;
+mod pace;
+pub(crate) mod params;
+pub(crate) mod past;
+pub(crate) mod process;
+pub(crate) mod rate;
 pub(crate) mod refusal;
+pub(crate) mod risk;
 
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
+use health::Drops;
 use tokio::sync::watch;
 
 use crate::settings::DashboardSettings;
 use crate::settings::Lang;
+use crate::store::Store;
 use crate::telemetry::Bus;
 use crate::telemetry::BusLimits;
+use crate::telemetry::Journal;
+use crate::telemetry::JournalSettings;
 use crate::telemetry::JournalStatus;
+use crate::telemetry::Opened;
 use crate::telemetry::Subscription;
+use crate::telemetry::ids_of_its_own;
 use crate::time::Clock;
 
 /// How the live side of a backend works.
@@ -62,30 +80,98 @@ impl Default for DashOptions {
 pub(crate) struct Dash {
     pub(crate) bus: Arc<Bus>,
     pub(crate) options: DashOptions,
-    /// Changes with every publish; streams wait for it.
+    /// Changes with every publish.
     pub(crate) news: watch::Sender<()>,
+    /// Changes when the streams are to write; they wait for it.
+    pub(crate) rounds: watch::Sender<()>,
     /// Becomes true when the server stops; streams end then.
     pub(crate) stopping: watch::Receiver<bool>,
     /// Subscribers that never read, for rehearsals.
     pub(crate) hung: Mutex<Vec<Subscription>>,
+    /// What was lost in the last minute.
+    pub(crate) drops: Drops,
+    /// How often orders were let go again since the start.
+    pub(crate) recoveries: AtomicU64,
+    /// What changed in the workspace.
+    pub(crate) observer: observer::Observer,
+    /// `None`: this process does not keep the observation log.
+    journal: Option<Journal>,
 }
 
 impl Dash {
-    /// Makes the bus and what hangs on it.
-    pub(crate) fn new(clock: Arc<dyn Clock>, options: DashOptions, stopping: watch::Receiver<bool>) -> Arc<Self> {
+    /// Makes the bus and what hangs on it. When another process keeps the observation log, events stay in memory here,
+    /// which is a configuration warning, and a failing log for the health.
+    pub(crate) fn new(
+        clock: Arc<dyn Clock>,
+        store: &Store,
+        mut options: DashOptions,
+        stopping: watch::Receiver<bool>,
+    ) -> Arc<Self> {
         let settings = &options.settings;
         let limits = BusLimits { queue: settings.queue, replay: settings.replay, subscribers: settings.streams };
-        let bus = Bus::new(clock, limits, Vec::new(), 0);
+        let opened = match options.journal {
+            Keeping::Memory => Ok(None),
+            Keeping::Log => Opened::open(store, journal_settings(settings), clock.now()).map(Some),
+        };
+        let now = clock.now();
+        let (bus, journal) = match opened {
+            Ok(None) => (Bus::new(clock, limits, Vec::new(), 0), None),
+            Ok(Some(mut opened)) => {
+                let bus = Bus::new(clock, limits, std::mem::take(&mut opened.earlier), opened.last_id);
+                let journal = Journal::start(&bus, store.clone(), opened);
+                (bus, journal.inspect_err(|fault| tracing::error!(%fault, "no thread for the observation log")).ok())
+            }
+            Err(fault) => {
+                let warning = format!(
+                    "{fault}: this server keeps events in memory only; stop one of the two and start this one again"
+                );
+                tracing::error!("{warning}");
+                options.config_warnings.push(warning);
+                // Ids that the keeper of the log never gives.
+                (Bus::new(clock, limits, Vec::new(), ids_of_its_own(now)), None)
+            }
+        };
         let news = watch::Sender::new(());
         let wake = news.clone();
         bus.on_publish(move || {
             wake.send_replace(());
         });
-        Arc::new(Self { bus, options, news, stopping, hung: Mutex::default() })
+        Arc::new(Self {
+            bus,
+            options,
+            news,
+            rounds: watch::Sender::new(()),
+            stopping,
+            hung: Mutex::default(),
+            journal,
+            drops: Drops::default(),
+            recoveries: AtomicU64::new(0),
+            observer: observer::Observer::default(),
+        })
     }
 
     /// How the observation log is doing.
     pub(crate) fn journal_status(&self) -> JournalStatus {
-        JournalStatus::default()
+        match &self.journal {
+            Some(journal) => journal.status(),
+            None => JournalStatus { is_failing: self.options.journal == Keeping::Log, ..JournalStatus::default() },
+        }
+    }
+
+    /// Ends the observation log, when nobody publishes any more.
+    pub(crate) fn stop_journal(&self) {
+        if let Some(journal) = &self.journal {
+            journal.stop();
+        }
+    }
+}
+
+fn journal_settings(settings: &DashboardSettings) -> JournalSettings {
+    JournalSettings {
+        log: settings.log.clone(),
+        sample: Duration::from_secs(settings.sample_seconds),
+        max_bytes: settings.log_max_bytes,
+        keep: settings.log_keep,
+        recall: settings.queue.max(settings.replay),
     }
 }

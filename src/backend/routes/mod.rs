@@ -19,14 +19,18 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod tickets;
+mod told;
 mod watch;
 
 use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::body::BodyDataStream;
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::HeaderMap;
@@ -37,11 +41,13 @@ use axum::http::header;
 use axum::response::Response;
 use axum::routing::MethodFilter;
 use axum::routing::on;
+use futures_util::StreamExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 
 use super::access::Access;
 use super::access::NO_TOKEN;
+use super::access::NOT_CONFIGURED;
 use super::access::ROLE_TOO_LOW;
 use super::access::Reach;
 pub use dash::DASH_ROUTES;
@@ -50,6 +56,9 @@ pub use table::ROUTES;
 use super::body::RequestBody;
 use super::cache::Cache;
 use super::dash::Dash;
+use super::dash::http_counts::HttpCounts;
+use super::dash::http_counts::NO_ROUTE;
+use super::dash::rate::Rate;
 use super::dash::refusal;
 use super::guard;
 use super::guard::Refusal;
@@ -65,6 +74,8 @@ use crate::time::KstTime;
 
 /// Slow handlers at a time. They leave most threads to everything else, the emergency stop above all.
 const SLOW: usize = 2;
+/// Bytes that are read of a body that is refused for its length.
+const SWALLOWED: usize = 16 << 20;
 /// The one address that any Host may read.
 const HEALTH: &str = "/health";
 
@@ -117,6 +128,8 @@ pub struct Route {
     watched: &'static [&'static str],
     /// How it answers.
     answer: Answer,
+    /// The type of the event that tells of it when it has changed something.
+    event: &'static str,
     /// What is special about a row of the dashboard; none for the operations API.
     dash: Option<DashRow>,
     handler: Handler,
@@ -204,6 +217,15 @@ impl Route {
         matches!(self.dash, Some(row) if row.dev)
     }
 
+    /// The address that replaces this one.
+    #[must_use]
+    pub const fn successor(&self) -> Option<&'static str> {
+        match self.dash {
+            Some(row) => row.successor,
+            None => None,
+        }
+    }
+
     /// Whether its answer is a stream that does not end by itself.
     #[must_use]
     pub const fn is_stream(&self) -> bool {
@@ -221,6 +243,11 @@ impl Route {
     /// May wait for the network, or for somebody who does: few of these run at a time.
     const fn slow(self) -> Self {
         Self { slow: true, ..self }
+    }
+
+    /// The bus is told of it under this type.
+    const fn event(self, event: &'static str) -> Self {
+        Self { event, ..self }
     }
 
     const fn asked(self, query: &'static [Member]) -> Self {
@@ -260,6 +287,12 @@ struct App {
     bounds: Bounds,
     /// One permit for each slow handler at work.
     slow: Arc<Semaphore>,
+    /// How many events other programs may hand in.
+    ingest: Rate,
+    /// Requests that were answered.
+    counts: HttpCounts,
+    /// One permit for a storm of events.
+    storm: Arc<Semaphore>,
 }
 
 /// How much of a body is read, and how long is waited.
@@ -277,6 +310,13 @@ pub(super) struct Bounds {
 pub(super) struct Peer(pub(super) IpAddr);
 
 impl App {
+    fn new((ops, dash): (Arc<Ops>, Arc<Dash>), access: Access, bounds: Bounds) -> Self {
+        let cache = Cache::new(ops.store().root(), rows().map(|route| route.watched));
+        let (slow, storm) = (Arc::new(Semaphore::new(SLOW)), Arc::new(Semaphore::new(1)));
+        let (ingest, counts) = (Rate::default(), HttpCounts::default());
+        Self { ops, dash, cache, access, bounds, slow, ingest, counts, storm }
+    }
+
     fn now(&self) -> KstTime {
         self.ops.clock().now()
     }
@@ -313,8 +353,7 @@ fn row(at: usize) -> Option<&'static Route> {
 
 /// Builds the router from the tables.
 pub(super) fn router(ops: Arc<Ops>, dash: Arc<Dash>, access: Access, bounds: Bounds) -> Router {
-    let cache = Cache::new(ops.store().root(), rows().map(|route| route.watched));
-    let app = Arc::new(App { ops, dash, cache, access, bounds, slow: Arc::new(Semaphore::new(SLOW)) });
+    let app = Arc::new(App::new((ops, dash), access, bounds));
     let mut router = Router::new();
     for (at, route) in rows().enumerate() {
         let app = Arc::clone(&app);
@@ -333,27 +372,57 @@ pub(super) fn router(ops: Arc<Ops>, dash: Arc<Dash>, access: Access, bounds: Bou
 }
 
 async fn nowhere(app: Arc<App>, request: Request, status: StatusCode, text: &'static str) -> Response {
-    match named(&app, &request).and_then(|()| who(&app, &request)) {
+    let method = request.method().clone();
+    let response = no_row(&app, &request, status, text);
+    app.counts.add(&method, NO_ROUTE, response.status().as_u16());
+    response
+}
+
+fn no_row(app: &App, request: &Request, status: StatusCode, text: &'static str) -> Response {
+    if let Some(response) = dash::preflight(app, request) {
+        return response;
+    }
+    match named(app, request).and_then(|()| who(app, request)) {
         Ok(_) if dash::is_known(request.uri().path()) => {
+            let is_hidden = dash::is_hidden(app, request.uri().path());
+            let status = if is_hidden { StatusCode::NOT_FOUND } else { status };
             let code = if status == StatusCode::NOT_FOUND { "NOT_FOUND" } else { "METHOD_NOT_ALLOWED" };
             secured(refusal::refuse((status, code), text, None, app.now()).into_response())
         }
         Ok(_) => Reply::detail(status, text).into_response(),
-        Err(refusal) => turned_away(&app, None, refusal),
+        Err(refusal) => turned_away(app, None, refusal),
     }
 }
 
 async fn answer(app: Arc<App>, at: usize, request: Request) -> Response {
     let Some(route) = row(at) else { return failed(&app, None).into_response() };
-    let origin = dash::allowed_origin(&app, route, request.headers());
-    let actor = match admit(&app, route, &request) {
+    let method = request.method().clone();
+    let trace = route.is_told().then(|| told::trace_of(request.headers()));
+    let response = responded(&app, (at, route), request).await;
+    app.counts.add(&method, route.path, response.status().as_u16());
+    match trace {
+        Some(trace) => told::traced(response, trace),
+        None => response,
+    }
+}
+
+async fn responded(app: &Arc<App>, (at, route): (usize, &'static Route), request: Request) -> Response {
+    let origin = dash::allowed_origin(app, route, request.headers());
+    let actor = match admit(app, route, &request) {
         Ok(actor) => actor,
-        Err(refusal) => return dash::shared(turned_away(&app, Some(route), refusal), route, origin),
+        // A page that called this server by another name learns nothing, whatever its origin.
+        Err(refusal) => {
+            let origin = origin.filter(|_| named(app, &request).is_ok());
+            if refusal == guard::TOO_LARGE {
+                drain(app, request).await;
+            }
+            return dash::shared(turned_away(app, Some(route), refusal), route, origin);
+        }
     };
     let response = match route.answer {
-        Answer::Events => dash::events(Arc::clone(&app), request).await,
-        Answer::Socket => dash::socket(Arc::clone(&app), request).await,
-        Answer::Reply => reply(&app, (at, route), request, actor).await,
+        Answer::Events => dash::events(Arc::clone(app), request).await,
+        Answer::Socket => dash::socket(Arc::clone(app), request).await,
+        Answer::Reply => reply(app, (at, route), request, actor).await,
     };
     dash::shared(response, route, origin)
 }
@@ -384,6 +453,9 @@ fn admit(app: &App, route: &Route, request: &Request) -> Result<Actor, Refusal> 
     if !is_health {
         named(app, request)?;
     }
+    if dash::is_hidden(app, route.path) {
+        return Err(guard::NOT_FOUND);
+    }
     let is_change = route.verb == Verb::Post;
     if (is_change || route.answer == Answer::Socket) && !dash::is_listed(app, route, request.headers()) {
         match app.access.reach {
@@ -397,6 +469,9 @@ fn admit(app: &App, route: &Route, request: &Request) -> Result<Actor, Refusal> 
     let asks_openly = is_health && !request.headers().contains_key(header::AUTHORIZATION);
     if asks_openly {
         return Ok(Actor::new("anybody", Role::Viewer, "http"));
+    }
+    if route.needs_token() && !app.access.has_tokens(&app.gates()).unwrap_or(false) {
+        return Err(NOT_CONFIGURED);
     }
     let actor = who(app, request)?;
     if route.needs_token() && !app.access.shows_token(request.headers()) {
@@ -460,11 +535,40 @@ async fn read(app: &App, route: &Route, request: Request, actor: Actor) -> Resul
 }
 
 async fn collect(body: Body, app: &App, limit: usize) -> Result<Bytes, Refusal> {
-    match tokio::time::timeout(app.bounds.time, axum::body::to_bytes(body, limit)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        // The other fault is a client that went away, and it reads no reply.
-        Ok(Err(_too_large)) => Err(guard::TOO_LARGE),
-        Err(_elapsed) => Err(guard::TOO_SLOW),
+    let mut stream = body.into_data_stream();
+    let all = async {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = stream.next().await {
+            // The fault is a client that went away, and it reads no reply.
+            let chunk = chunk.map_err(|_gone| guard::TOO_LARGE)?;
+            if bytes.len() + chunk.len() > limit {
+                swallow(&mut stream).await;
+                return Err(guard::TOO_LARGE);
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Bytes::from(bytes))
+    };
+    tokio::time::timeout(app.bounds.time, all).await.unwrap_or(Err(guard::TOO_SLOW))
+}
+
+/// Reads a body that is refused, so that its sender comes to read the reply: a connection that is closed over unread
+/// bytes is reset, and the reply is lost with it. Who waits to be told to go on has sent nothing yet.
+async fn drain(app: &App, request: Request) {
+    if !request.headers().contains_key(header::EXPECT) {
+        let mut stream = request.into_body().into_data_stream();
+        // Past the time the connection is closed over what is left.
+        tokio::time::timeout(app.bounds.time, swallow(&mut stream)).await.ok();
+    }
+}
+
+async fn swallow(stream: &mut BodyDataStream) {
+    let mut swallowed = 0;
+    while let Some(Ok(chunk)) = stream.next().await {
+        swallowed += chunk.len();
+        if swallowed > SWALLOWED {
+            break;
+        }
     }
 }
 
@@ -486,14 +590,7 @@ async fn run(app: Arc<App>, (at, turn): (usize, Option<OwnedSemaphorePermit>), c
         // The handler works on when its client has gone away, so the permit is the handler's.
         let _turn = turn;
         let route = row(at)?;
-        let before = inner.cache.before(at);
-        let reply = confirmed(route, &call).and_then(|()| (route.handler)(&inner, &call)).unwrap_or_else(|no| no);
-        match (route.verb, before) {
-            (Verb::Post, _) => inner.cache.forget(),
-            (Verb::Get, Some(before)) => inner.cache.keep(at, before, &reply),
-            (Verb::Get, None) => {}
-        }
-        Some(reply)
+        Some(if route.is_told() { change(&inner, route, &call) } else { handle(&inner, (at, route), &call) })
     });
     match done.await {
         Ok(Some(reply)) => reply,
@@ -505,6 +602,41 @@ async fn run(app: Arc<App>, (at, turn): (usize, Option<OwnedSemaphorePermit>), c
             failed(&app, row(at))
         }
     }
+}
+
+/// Reads, or changes what belongs to the dashboard.
+fn handle(app: &App, (at, route): (usize, &Route), call: &Call) -> Reply {
+    let before = app.cache.before(at);
+    let reply = confirmed(route, call).and_then(|()| (route.handler)(app, call)).unwrap_or_else(|no| no);
+    match (route.verb, before) {
+        (Verb::Post, _) => app.cache.forget(),
+        (Verb::Get, Some(before)) => app.cache.keep(at, before, &reply),
+        (Verb::Get, None) => {}
+    }
+    reply
+}
+
+/// Does an operation and tells the bus how it ended, also when it ended by a panic.
+fn change(app: &App, route: &'static Route, call: &Call) -> Reply {
+    let trace = told::trace_of_call(call);
+    let reply = match confirmed(route, call) {
+        Err(no) => no,
+        Ok(()) => {
+            let since = app.ops.clock().monotonic();
+            let done = catch_unwind(AssertUnwindSafe(|| (route.handler)(app, call).unwrap_or_else(|no| no)));
+            let reply = done.unwrap_or_else(|_panic| {
+                tracing::error!(route = route.path, "a handler ended by a panic");
+                failed(app, Some(route))
+            });
+            let took = app.ops.clock().monotonic().saturating_sub(since);
+            told::tell(&app.dash.bus, (route, &trace), call, (&reply, took));
+            reply
+        }
+    };
+    app.cache.forget();
+    // Whatever file it changed is told at once.
+    app.dash.look(&app.ops);
+    reply.with_header(refusal::TRACE_HEADER, &trace)
 }
 
 /// Asks for the confirmation that the route wants.

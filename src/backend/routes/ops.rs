@@ -101,15 +101,30 @@ pub(super) fn ops_health(app: &App, _call: &Call) -> Result<Reply, Reply> {
         .with("execution_gate_mode", &view.execution_gate_mode)
         .with("window_active", &view.window_active)
         .with("allowlist_version", &view.allowlist_version)
-        .with("last_ops_report", &view.last_ops_report);
+        .with("last_ops_report", &view.last_ops_report)
+        .with("dashboard", &dashboard(app).nested());
     let fields = Fields::new()
         .with("status", if view.error.is_some() { "error" } else { "ready" })
         .with("schema", "OPS_HEALTH_V1")
         .asof_now(app.now())
+        .with("ts", &app.now().timestamp_millis())
         .with("health", &view.health)
         .with("data", &data.nested());
     let fields = if view.warnings.is_empty() { fields } else { fields.with("warnings", &view.warnings) };
     Ok(fields.with("error", &view.error).ok())
+}
+
+/// The live side in short.
+fn dashboard(app: &App) -> Fields {
+    let overall = app.dash.overall(&app.ops);
+    let counters = app.dash.bus.counters();
+    let writer = if app.dash.journal_status().is_failing { "FAILING" } else { "OK" };
+    Fields::new()
+        .with("overall", overall.status)
+        .with("reasons", &overall.reasons)
+        .with("subscribers", &counters.subscribers())
+        .with("drop_count", &counters.drop_count)
+        .with("obs_writer", writer)
 }
 
 pub(super) fn summary_latest(app: &App, _call: &Call) -> Result<Reply, Reply> {

@@ -12,6 +12,7 @@ use crate::backend::reply::Reply;
 use crate::contracts::Document;
 use crate::contracts::GateMode;
 use crate::contracts::actor::Role;
+use crate::contracts::channel::Channels;
 use crate::contracts::safety::ExecutionGate;
 use crate::contracts::safety::SenderEnable;
 use crate::gates::Reading;
@@ -56,7 +57,7 @@ pub(super) fn sender(app: &App, _call: &Call) -> Result<Reply, Reply> {
     let default = |reason: &str| {
         Fields::new()
             .with("enabled", &reading.value)
-            .with("channel", "TELEGRAM_ONLY")
+            .with("channel", &Channels::TELEGRAM_ONLY)
             .with("updated_at", &NOTHING)
             .with("updated_by", &NOTHING)
             .with("reason", reason)
@@ -124,7 +125,8 @@ pub(super) fn set_sender(app: &App, call: &Call) -> Result<Reply, Reply> {
     if on {
         super::needs(app, call, Role::Admin)?;
     }
-    let position = if on { Sender::On } else { Sender::Off };
+    // Disabling is never refused for a list that it does not need.
+    let position = if on { Sender::On(channels(&body)?) } else { Sender::Off };
     let set_to =
         app.gates().set_sender(position, &call.actor.named(Some(LOCAL_API)), reason.unwrap_or_default(), app.now());
     let sender = set_to.map_err(|fault| match fault {
@@ -134,6 +136,13 @@ pub(super) fn set_sender(app: &App, call: &Call) -> Result<Reply, Reply> {
         SwitchFault::Refused(_) | SwitchFault::NotRecorded(_) | SwitchFault::Store(_) => unchanged(&fault),
     })?;
     Ok(set("enabled", &sender.enabled).with("channel", &sender.channel).ok())
+}
+
+/// The channels that a request names; Telegram when it names none.
+fn channels(body: &RequestBody) -> Result<Channels, Reply> {
+    let Some(names) = body.texts_or_default("channels")? else { return Ok(Channels::TELEGRAM_ONLY) };
+    Channels::named(names.iter().map(String::as_str))
+        .map_err(|why| Fields::new().with("error", &format!("channels: {why}")).wrapped(StatusCode::BAD_REQUEST))
 }
 
 fn set<T: Serialize>(key: &'static str, value: &T) -> Fields {

@@ -22,6 +22,7 @@ use super::safety;
 use super::secrets;
 use super::status;
 use super::tickets;
+use super::told::OPERATION;
 use super::watch;
 use crate::contracts::actor::Role;
 use crate::store::layout;
@@ -48,6 +49,7 @@ pub(super) const fn get(path: &'static str, schema: &'static str, summary: &'sta
         slow: false,
         watched: &[],
         answer: Answer::Reply,
+        event: OPERATION,
         dash: None,
         handler,
     }
@@ -67,7 +69,7 @@ pub const ROUTES: &[Route] = &[
     get("/api/ops/health", "OPS_HEALTH_V1", "safety state and last ops report", ops::ops_health),
     get("/api/ops/summary/latest", "OPS_SUMMARY_V1", "newest ops summary", ops::summary_latest)
         .watching(&[layout::SUMMARY.latest]),
-    post("/api/ops/summary/regenerate", "OPS_SUMMARY_V1", "makes a new ops summary", ops::summary_regenerate)
+    post("/api/ops/summary/regenerate", "OPS_SUMMARY_V1", "makes a new ops summary", ops::summary_regenerate).event("ops_summary_regenerated")
         .confirmed(None),
     get("/api/ops/scheduler/latest", "OPS_RUN_RECEIPT_V1", "newest ops run", ops::scheduler_latest)
         .watching(&[layout::OPS_RUN.latest]),
@@ -75,7 +77,7 @@ pub const ROUTES: &[Route] = &[
         .watching(&[layout::OPS_RUN.snapshots, layout::OLD_OPS_RUN_SNAPSHOTS]),
     get("/api/ops/scheduler/snapshots/{id}", "OPS_RUN_RECEIPT_V1", "one ops run", ops::scheduler_snapshot)
         .refusing(&[400, 404, 500]),
-    post("/api/ops/cycle/run", "OPS_CYCLE_RUN_V2", "runs one ops cycle: reaper, evidence health, report, one ticket, summary", cycle::run)
+    post("/api/ops/cycle/run", "OPS_CYCLE_RUN_V2", "runs one ops cycle: reaper, evidence health, report, one ticket, summary", cycle::run).event("ops_cycle_finished")
         .refusing(&[409, 500])
         .confirmed(Some("run_id")),
     get("/api/ops/daily", "DAILY_OPS_REPORT_V1", "newest daily report; made when there is none", cycle::daily),
@@ -89,7 +91,7 @@ pub const ROUTES: &[Route] = &[
         .confirmed(None),
     get("/api/live/cycle/latest", "LIVE_CYCLE_RECEIPT_V1", "newest live-cycle receipt", live::cycle_latest)
         .watching(&[layout::CYCLE.latest, layout::CYCLE.snapshots]),
-    post("/api/live/cycle/run", "", "runs one live cycle, console only", live::cycle_run)
+    post("/api/live/cycle/run", "", "runs one live cycle, console only", live::cycle_run).event("live_cycle_finished")
         .confirmed(Some("cycle_id")).refusing(&[409]),
     get("/api/evidence/resolve", "EVIDENCE_VIEW_V1", "the document behind an evidence ref", evidence::resolve)
         .asked(&[need("ref", Kind::Text, "a path, for JSONL files with :line<N>")]).refusing(&[400, 404]),
@@ -134,16 +136,16 @@ pub const ROUTES: &[Route] = &[
         .told(&[need("window_id", Kind::Text, "which"), REASON]).refusing(&[404]),
     get("/api/execution_allowlist", "REAL_EXECUTION_ALLOWLIST_V1", "what real execution may run; nobody changes it here", approvals::allowlist)
         .refusing(&[404, 500]),
-    post("/api/tickets", "", "opens a ticket", tickets::create)
+    post("/api/tickets", "", "opens a ticket", tickets::create).event("ticket_changed")
         .told(&[
             need("request_type", Kind::Text, "REQUEST_RECONCILE, REQUEST_REPORTS or ACKNOWLEDGE"),
             need("payload", Kind::Object, "the members of that kind"),
             may("trace_id", Kind::Text, "the run that asks"),
         ])
         .refusing(&[400, 500]),
-    post("/api/tickets/consume", "", "takes an open ticket; one caller wins", tickets::consume)
+    post("/api/tickets/consume", "", "takes an open ticket; one caller wins", tickets::consume).event("ticket_changed")
         .told(&[need("request_id", Kind::Text, "which"), may("processor_id", Kind::Text, "who")]).refusing(&[404, 409, 500]),
-    post("/api/tickets/complete", "", "finishes a ticket that was taken", tickets::complete)
+    post("/api/tickets/complete", "", "finishes a ticket that was taken", tickets::complete).event("ticket_changed")
         .told(&[
             need("request_id", Kind::Text, "which"),
             need("status", Kind::Text, "DONE or FAILED"),
@@ -165,12 +167,12 @@ pub const ROUTES: &[Route] = &[
         .watching(&[layout::REAPER.latest]),
     get("/api/push/latest", "PUSH_MESSAGE_V1", "messages that the PC wrote", push::messages),
     get("/api/push/delivery/latest", "PUSH_DELIVERY_RECEIPT_V1", "newest delivery decision", push::delivery_latest),
-    post("/api/push/delivery/run", "PUSH_DELIVERY_RECEIPT_V1", "decides where messages go and fills the outbox; console only", push::delivery_run)
+    post("/api/push/delivery/run", "PUSH_DELIVERY_RECEIPT_V1", "decides where messages go and fills the outbox; console only", push::delivery_run).event("push_finished")
         .confirmed(Some("delivery_run_id")).slow(),
     get("/api/push/preview/latest", "PUSH_RENDER_PREVIEW_V1", "the outbox as each channel would show it", push::preview_latest),
     get("/api/push/send/latest", "PUSH_SEND_RECEIPT_V1", "newest attempt to send", push::send_latest)
         .watching(&[layout::SEND.latest]),
-    post("/api/push/send/run", "", "sends the outbox when stop, gate, sender, self-test and window all allow it", push::send_run)
+    post("/api/push/send/run", "", "sends the outbox when stop, gate, sender, self-test and window all allow it", push::send_run).event("push_finished")
         .confirmed(Some("send_id")).slow(),
     get("/api/ops/push/postmortem/latest", "LIVE_FIRE_POSTMORTEM_V1", "newest look back at a live fire", push::postmortem_latest)
         .watching(&[layout::POSTMORTEM.latest]),
@@ -178,18 +180,18 @@ pub const ROUTES: &[Route] = &[
         .confirmed(Some("event_id")).slow(),
     get("/api/ops/push/live_fire/latest", "LIVE_FIRE_OPS_RECEIPT_V1", "newest live fire", push::live_fire_latest)
         .watching(&[layout::LIVE_FIRE.latest]),
-    post("/api/ops/push/live_fire/run", "", "sends one real message, then closes window and sender", push::live_fire_run)
+    post("/api/ops/push/live_fire/run", "", "sends one real message, then closes window and sender", push::live_fire_run).event("push_finished")
         .confirmed(Some("run_id")).admin().slow(),
     get("/api/secrets/status", "SECRETS_STATUS_V1", "which names have a value; never a value", secrets::status),
     get("/api/secrets/self_test", "SECRETS_SELF_TEST_V1", "newest self-test of the channels' names", secrets::self_test)
         .watching(&[layout::SELF_TEST.latest]),
     post("/api/secrets/self_test/run", "", "tests whether one channel has all its names", secrets::self_test_run)
         .confirmed(None).slow(),
-    post("/api/push/daily_status/send", "DAILY_STATUS_PUSH_V1", "sends the day's status, once a day", status::send)
+    post("/api/push/daily_status/send", "DAILY_STATUS_PUSH_V1", "sends the day's status, once a day", status::send).event("push_finished")
         .asked(&[may("mode", Kind::Text, "normal or test")]).confirmed(None).refusing(&[400, 500]).slow(),
     get("/api/push/daily_status/latest", "DAILY_STATUS_PUSH_V1", "newest daily status message", status::latest)
         .watching(&[layout::DAILY_STATUS.latest]),
-    post("/api/push/incident/send", "INCIDENT_PUSH_V1", "sends an incident, once a kind and day", status::incident_send)
+    post("/api/push/incident/send", "INCIDENT_PUSH_V1", "sends an incident, once a kind and day", status::incident_send).event("push_finished")
         .asked(&[
             may("mode", Kind::Text, "normal or test"),
             need("kind", Kind::Text, "BACKEND_DOWN, OPS_FAILED ..."),
@@ -258,10 +260,10 @@ pub const ROUTES: &[Route] = &[
         ])
         .confirmed_anywhere(None).refusing(&[400, 500]),
     get("/api/push/spike/latest", "SPIKE_PUSH_RECEIPT_V1", "newest look of the spike watcher, and its status", watch::spike_latest),
-    post("/api/push/spike/run", "WATCHER_STATUS_V1", "looks for spikes of the watched symbols", watch::spike_run)
+    post("/api/push/spike/run", "WATCHER_STATUS_V1", "looks for spikes of the watched symbols", watch::spike_run).event("watch_finished")
         .confirmed(None).refusing(&[500]).slow(),
     get("/api/push/holding/latest", "HOLDING_PUSH_RECEIPT_V1", "newest look of the holding watcher, and its status", watch::holding_latest),
-    post("/api/push/holding/run", "WATCHER_STATUS_V1", "looks at the profit and loss of holdings", watch::holding_run)
+    post("/api/push/holding/run", "WATCHER_STATUS_V1", "looks at the profit and loss of holdings", watch::holding_run).event("watch_finished")
         .confirmed(None).refusing(&[500]).slow(),
 ];
 

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::contracts::channel::ChannelRow;
 use crate::contracts::document::Document;
 use crate::contracts::document::lenient;
 use crate::time::Stamp;
@@ -65,9 +66,12 @@ pub struct SendReceipt {
     /// When.
     #[serde(default, deserialize_with = "lenient")]
     pub asof: Option<Stamp>,
-    /// `TELEGRAM`
+    /// The channels that were called, joined by `+`; of a refusal those that the sender names.
     #[serde(default, deserialize_with = "lenient")]
     pub channel: Option<String>,
+    /// One row a channel, once channels were chosen; none in older receipts.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<ChannelRow>,
     /// The message; null when none was chosen.
     #[serde(default, deserialize_with = "lenient")]
     pub message_id: Option<String>,

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::Percent;
 use crate::contracts::Document;
+use crate::contracts::channel::ChannelRow;
 use crate::contracts::document::lenient;
 use crate::time::Stamp;
 
@@ -81,8 +82,11 @@ pub struct SpikeAlert {
     pub reason: String,
     /// The text of the message.
     pub formatted_msg: String,
-    /// CONSOLE_SIMULATED, TELEGRAM, TELEGRAM_FAILED or TELEGRAM_ERROR; null when it was not handed over.
+    /// A word of DAILY_STATUS_PUSH_V1; null when it was not handed over.
     pub delivery_actual: Option<String>,
+    /// One row a channel, when one was called; none in older receipts.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<ChannelRow>,
 }
 
 /// HOLDING_PUSH_RECEIPT_V1, `reports/ops/push/holding/latest/holding_latest.json`. Personal: it never leaves the host.
@@ -153,6 +157,9 @@ pub struct HoldingAlert {
     pub last_alert_pnl: Option<Percent>,
     /// The text of the message.
     pub formatted_msg: String,
-    /// CONSOLE_SIMULATED, TELEGRAM, TELEGRAM_FAILED or TELEGRAM_ERROR; null when it was not handed over.
+    /// A word of DAILY_STATUS_PUSH_V1; null when it was not handed over.
     pub delivery_actual: Option<String>,
+    /// One row a channel, when one was called; none in older receipts.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<ChannelRow>,
 }

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use super::*;
 use crate::contracts::actor::Role;
+use crate::contracts::channel::Channels;
 use crate::gates::AuditEntry;
 use crate::gates::Sender;
 use crate::gates::Stop;
@@ -28,7 +29,7 @@ fn open(store: &Store) -> String {
     let window = gates.open_window(600, &op(), "go", now()).expect("open").window_id;
     gates.set_stop(Stop::Off, &op(), "", now()).expect("set");
     gates.set_gate(GateMode::RealEnabled, &op(), "go", now()).expect("set");
-    gates.set_sender(Sender::On, &op(), "go", now()).expect("set");
+    gates.set_sender(Sender::On(Channels::TELEGRAM_ONLY), &op(), "go", now()).expect("set");
     window
 }
 
@@ -113,7 +114,7 @@ fn what_is_made_safer_needs_no_trail_and_what_is_opened_does() {
     assert!(told.starts_with("the sender is disabled, but the audit trail"), "{told}");
     assert_eq!(read(&store), (false, GateMode::DryRun, false));
     assert!(gates.set_gate(GateMode::RealEnabled, &op(), "go", now()).is_err());
-    assert!(gates.set_sender(Sender::On, &op(), "go", now()).is_err());
+    assert!(gates.set_sender(Sender::On(Channels::TELEGRAM_ONLY), &op(), "go", now()).is_err());
     assert_eq!(read(&store), (false, GateMode::DryRun, false));
 }
 

@@ -5,8 +5,8 @@
 //! | 1 | emergency stop on or unreadable | BLOCKED EMERGENCY_STOP |
 //! | 2 | gate not REAL_ENABLED | SKIPPED NOT_REAL_GATE |
 //! | 3 | sender off or unreadable | SKIPPED SENDER_DISABLED |
-//! | 4 | no passed self-test, or a name of the channel without a value | BLOCKED SELF_TEST_FAIL |
-//! | 5 | nothing in the outbox that the channel takes and that was not handed over before | SKIPPED NO_MESSAGES |
+//! | 4 | no passed self-test, or no channel that the sender opens has all its names | BLOCKED SELF_TEST_FAIL |
+//! | 5 | nothing in the outbox that such a channel takes and that was not handed over before | SKIPPED NO_MESSAGES |
 //! | 6 | the one-shot window is used up, or approval and window are not there | BLOCKED WINDOW_CONSUMED, WINDOW_INACTIVE |
 //! | 7 | the text could tell a secret | BLOCKED SECRET_INJECTION_SUSPECTED |
 
@@ -16,9 +16,10 @@ use std::collections::BTreeSet;
 use super::INJECTION;
 use super::is_held_back;
 use super::self_test::PASS;
-use super::takes;
 use crate::contracts::Document as _;
 use crate::contracts::GateMode;
+use crate::contracts::channel::ChannelDecision;
+use crate::contracts::channel::Channels;
 use crate::contracts::push::OutboxMessage;
 use crate::contracts::push::PrecheckSummary;
 use crate::contracts::push::PushOutbox;
@@ -28,24 +29,21 @@ use crate::gates::Action;
 use crate::gates::Gates;
 use crate::gates::Permission;
 use crate::gates::Switches;
-use crate::notify::Channel;
+use crate::notify::Choice;
 use crate::notify::Messenger;
+use crate::notify::verdict::never_arrived;
 use crate::ops::Ops;
 use crate::store::StoreFault;
 use crate::store::Stored;
 use crate::store::layout;
 use crate::time::KstTime;
 
-/// The one channel that the sender may open.
-pub(super) const CHANNEL: Channel = Channel::Telegram;
-/// Classes of failures after which it is certain that nothing arrived.
-const NOT_ARRIVED: [&str; 7] =
-    ["CONNECT", "UNAUTHORIZED", "REJECTED", "RATE_LIMITED", "BAD_SECRET", "BAD_ADDRESS", "NOT_CONFIGURED"];
-
 /// What was read, and what it comes to.
 #[derive(Debug)]
 pub(super) struct Checked {
     pub(super) precheck: PrecheckSummary,
+    /// The channels that the sender names.
+    pub(super) named: Channels,
     pub(super) outbox_snapshot: Option<String>,
     pub(super) verdict: Result<Ready, Refused>,
 }
@@ -54,6 +52,7 @@ pub(super) struct Checked {
 #[derive(Debug)]
 pub(super) struct Ready {
     pub(super) message: OutboxMessage,
+    pub(super) choice: Choice,
     pub(super) window_id: String,
 }
 
@@ -104,12 +103,15 @@ impl Ops {
         };
         let outbox_snapshot = if let Stored::Present(outbox) = &outbox { outbox.snapshot_ref.clone() } else { None };
         let before = self.handed_over()?;
+        let opened = switches.channels();
         let verdict = switches_allow(&switches)
-            .and_then(|()| secrets_allow(self_test.as_deref(), messenger))
-            .and_then(|()| chosen(outbox, &before))
-            .and_then(|message| self.window_allows(&message, now).map(|window_id| Ready { message, window_id }))
+            .and_then(|()| secrets_allow(self_test.as_deref(), messenger, opened))
+            .and_then(|()| chosen(outbox, &before, |push_type| messenger.choose(opened, push_type)))
+            .and_then(|(message, choice)| {
+                self.window_allows(&message, now).map(|window_id| Ready { message, choice, window_id })
+            })
             .and_then(|ready| text_allows(ready, messenger));
-        Ok(Checked { precheck, outbox_snapshot, verdict })
+        Ok(Checked { precheck, named: switches.named_channels(), outbox_snapshot, verdict })
     }
 
     fn window_allows(&self, message: &OutboxMessage, now: KstTime) -> Result<String, Refused> {
@@ -146,9 +148,13 @@ impl Ops {
 }
 
 fn may_have_arrived(receipt: &SendReceipt) -> bool {
+    let by_row = |decision| matches!(decision, ChannelDecision::Sent | ChannelDecision::Unknown);
     match receipt.decision {
         Some(SendDecision::Skipped | SendDecision::Blocked) => false,
-        Some(SendDecision::Failed) => !receipt.error_class.as_deref().is_some_and(|class| NOT_ARRIVED.contains(&class)),
+        Some(SendDecision::Failed) => {
+            !receipt.error_class.as_deref().is_some_and(never_arrived)
+                || receipt.channels.iter().any(|row| by_row(row.decision))
+        }
         Some(SendDecision::Sent | SendDecision::Attempted) | None => true,
     }
 }
@@ -167,19 +173,28 @@ pub(super) fn switches_allow(switches: &Switches) -> Result<(), Refused> {
     Ok(())
 }
 
-fn secrets_allow(self_test: Option<&str>, messenger: &Messenger) -> Result<(), Refused> {
-    let missing = messenger.missing(CHANNEL);
+/// Whether a channel is left, also asked again right before a message is handed over.
+pub(super) fn goes_somewhere(choice: &Choice) -> Result<(), Refused> {
+    choice.refusal().map_or(Ok(()), |why| Err(Refused::skipped("SENDER_DISABLED", why)))
+}
+
+fn secrets_allow(self_test: Option<&str>, messenger: &Messenger, opened: Channels) -> Result<(), Refused> {
+    let missing: Vec<_> = opened.iter().map(|channel| messenger.missing(channel)).collect();
     let text = match self_test {
-        Some(PASS) if missing.is_empty() => return Ok(()),
-        Some(PASS) => format!("without a value: {}", missing.join(", ")),
+        Some(PASS) if missing.iter().any(Vec::is_empty) => return Ok(()),
+        Some(PASS) => format!("without a value: {}", missing.concat().join(", ")),
         Some(_) => "the last self-test did not pass".to_owned(),
         None => "no self-test was run, or its result cannot be read".to_owned(),
     };
     Err(Refused::blocked("SELF_TEST_FAIL", text))
 }
 
-/// The first message of the outbox that has a text, suits the channel and was not handed over before.
-fn chosen(outbox: Stored<PushOutbox>, before: &BTreeSet<String>) -> Result<OutboxMessage, Refused> {
+/// The first message of the outbox that has a text, has a channel and was not handed over before, with its channels.
+fn chosen(
+    outbox: Stored<PushOutbox>,
+    before: &BTreeSet<String>,
+    choose: impl Fn(&str) -> Choice,
+) -> Result<(OutboxMessage, Choice), Refused> {
     let none = |text: String| Err(Refused::skipped("NO_MESSAGES", text));
     let messages = match outbox {
         Stored::Present(outbox) => outbox.messages,
@@ -189,15 +204,25 @@ fn chosen(outbox: Stored<PushOutbox>, before: &BTreeSet<String>) -> Result<Outbo
     let total = messages.len();
     let fits = |message: &OutboxMessage| {
         let says = |text: &str| !text.trim().is_empty();
-        takes(CHANNEL, &message.push_type)
-            && !message.message_id.is_empty()
+        !message.message_id.is_empty()
             && (says(&message.title) || says(&message.content))
             && !before.contains(&message.message_id)
     };
-    match messages.into_iter().find(fits) {
-        Some(message) => Ok(message),
-        None if total == 0 => none("the outbox is empty".to_owned()),
-        None => none(format!("none of the {total} messages of the outbox has a text for the channel and is new")),
+    // Why the first one that could leave has nowhere to go.
+    let mut nowhere = None;
+    for message in messages.into_iter().filter(fits) {
+        let choice = choose(&message.push_type);
+        match choice.refusal() {
+            None => return Ok((message, choice)),
+            Some(why) => nowhere = nowhere.or_else(|| Some(why.to_owned())),
+        }
+    }
+    let nowhere = nowhere.map(|why| format!(" ({why})")).unwrap_or_default();
+    match total {
+        0 => none("the outbox is empty".to_owned()),
+        _ => {
+            none(format!("none of the {total} messages of the outbox has a text, an open channel and is new{nowhere}"))
+        }
     }
 }
 

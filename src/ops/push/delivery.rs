@@ -8,7 +8,6 @@ use super::MATRIX;
 use super::is_held_back;
 use super::is_told;
 use super::line_of;
-use super::takes;
 use crate::contracts::Document as _;
 use crate::contracts::actor::Actor;
 use crate::contracts::json::sha256_hex;
@@ -238,7 +237,7 @@ fn from_pc(message: PushMessage) -> OutboxMessage {
 fn route(message: OutboxMessage, messenger: &Messenger) -> Routed {
     let is_ready = |channel: &Channel| messenger.missing(*channel).is_empty();
     let ready: Vec<Channel> = Channel::OUTSIDE.into_iter().filter(is_ready).collect();
-    let takers = ready.iter().filter(|channel| takes(**channel, &message.push_type));
+    let takers = ready.iter().filter(|channel| channel.takes(&message.push_type));
     let candidates: Vec<String> = takers.map(|channel| channel.as_str().to_owned()).collect();
     if is_held_back(&message, &messenger.secrets) {
         let held = |text: &str| if is_told(text, &messenger.secrets) { HELD_BACK.to_owned() } else { text.to_owned() };

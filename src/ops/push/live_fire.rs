@@ -1,6 +1,5 @@
 //! LIVE_FIRE_OPS_RECEIPT_V1: one real message, after which window and sender are closed whatever became of it.
 
-use super::checks::CHANNEL;
 use super::checks::Checked;
 use super::send::SenderAfter;
 use super::send::Sending;
@@ -51,7 +50,8 @@ impl Ops {
             before: serde_json::Value::Null,
             after: serde_json::json!({"run_id": run_id, "allowed": refused.is_none()}),
         };
-        let sending = Sending { messenger: &messenger, actor, after: SenderAfter::Disabled };
+        let named = checked.named;
+        let sending = Sending { messenger: &messenger, actor, named, after: SenderAfter::Disabled };
         Gates::new(&self.store).recorded(actor, change, now, || self.fire(&sending, checked, run_id))
     }
 
@@ -60,7 +60,7 @@ impl Ops {
             schema: LiveFireReceipt::SCHEMA.to_owned(),
             run_id: Some(run_id),
             precheck_summary: checked.precheck,
-            channel: Some(CHANNEL.as_str().to_owned()),
+            channel: Some(checked.named.names()),
             ..LiveFireReceipt::default()
         };
         let message = match checked.verdict {
@@ -78,6 +78,7 @@ impl Ops {
                 receipt.attempted = sent.receipt.decision.is_some_and(SendDecision::is_attempt);
                 receipt.blocked_reason.clone_from(&sent.receipt.blocked_reason);
                 receipt.send_http_status = sent.receipt.http_status;
+                receipt.channel.clone_from(&sent.receipt.channel);
                 receipt.message_id.clone_from(&sent.receipt.message_id);
                 receipt.window_consumed = made.windows == Windows::Used;
                 receipt.sender_disabled_after = made.windows == Windows::Used;

@@ -22,7 +22,6 @@ pub use send::SendOutcome;
 use super::Ops;
 use crate::contracts::Document;
 use crate::contracts::push::OutboxMessage;
-use crate::notify::Channel;
 use crate::notify::Messenger;
 use crate::notify::alert::is_suspect;
 use crate::settings::MessageSecrets;
@@ -33,7 +32,7 @@ const HELD_BACK: &str = "[BLOCKED]";
 const INJECTION: &str = "SECRET_INJECTION_SUSPECTED";
 /// What renders messages, with the version of its form.
 const FORMATTER: &str = "daily_ops/console/1";
-/// The name of the matrix that [`takes`] is.
+/// The name of the routing table, `Channel::takes`.
 const MATRIX: &str = "PUSH_CHANNELS_V1";
 
 impl Ops {
@@ -45,16 +44,6 @@ impl Ops {
 
     fn messenger(&self) -> Messenger {
         (self.policy)().map(|policy| policy.messenger).unwrap_or_default()
-    }
-}
-
-/// The matrix of channels: which message a channel takes.
-fn takes(channel: Channel, push_type: &str) -> bool {
-    match channel {
-        Channel::Console => true,
-        Channel::Telegram => ["ALERT", "DAILY_REPORT", "SIGNAL"].contains(&push_type),
-        Channel::Slack => ["ALERT", "DAILY_REPORT"].contains(&push_type),
-        Channel::Email => push_type == "DAILY_REPORT",
     }
 }
 
@@ -89,23 +78,4 @@ fn headline(message: &OutboxMessage) -> String {
 /// Control characters could move the cursor of a terminal; only the line feed is kept.
 fn plain(text: &str, most: usize) -> String {
     text.chars().take(most).map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_channel_takes_its_kinds_of_messages() {
-        let cases = [
-            ("ALERT", [true, true, true, false]),
-            ("DAILY_REPORT", [true, true, true, true]),
-            ("SIGNAL", [true, true, false, false]),
-            ("OTHER", [true, false, false, false]),
-            ("", [true, false, false, false]),
-        ];
-        for (kind, want) in cases {
-            assert_eq!(Channel::ALL.map(|channel| takes(channel, kind)), want, "{kind}");
-        }
-    }
 }

@@ -6,7 +6,6 @@ use super::FORMATTER;
 use super::HELD_BACK;
 use super::headline;
 use super::plain;
-use super::takes;
 use crate::contracts::Document as _;
 use crate::contracts::push::OutboxMessage;
 use crate::contracts::push::PreviewSummary;
@@ -61,7 +60,7 @@ impl Ops {
             .map(|_| layout::OUTBOX.latest.to_owned());
         let messages = outbox.map(|outbox| outbox.messages).unwrap_or_default();
         let shown = messages.iter().take(MAX_ROWS).flat_map(|message| {
-            let takers = channels.iter().filter(|channel| takes(**channel, &message.push_type));
+            let takers = channels.iter().filter(|channel| channel.takes(&message.push_type));
             takers.map(|channel| from_outbox(*channel, message))
         });
         let rendered: Vec<RenderedMessage> = own.into_iter().chain(shown).collect();

@@ -2,14 +2,15 @@
 //!
 //! Before the channel is called the windows are used up, and an audit entry and a line with decision ATTEMPTED are on the
 //! disk. A process that
-//! is killed during the call therefore neither sends again nor forgets that it may have sent.
+//! is killed during the call therefore neither sends again nor forgets that it may have sent. That line names each channel
+//! that is about to be called; a message of which one channel may have taken its copy is never sent again to any.
 
 use super::FORMATTER;
 use super::HELD_BACK;
 use super::INJECTION;
-use super::checks::CHANNEL;
 use super::checks::Ready;
 use super::checks::Refused;
+use super::checks::goes_somewhere;
 use super::checks::switches_allow;
 use super::headline;
 use super::is_told;
@@ -18,6 +19,9 @@ use super::plain;
 use super::window;
 use crate::contracts::Document as _;
 use crate::contracts::actor::Actor;
+use crate::contracts::channel::ChannelDecision;
+use crate::contracts::channel::Channels;
+use crate::contracts::message::MessageReceipt;
 use crate::contracts::push::OutboxMessage;
 use crate::contracts::push::SendDecision;
 use crate::contracts::push::SendReceipt;
@@ -28,7 +32,8 @@ use crate::gates::Sender;
 use crate::gates::SwitchFault;
 use crate::notify::Messenger;
 use crate::notify::Outgoing;
-use crate::notify::Sent;
+use crate::notify::verdict::delivered_word;
+use crate::notify::verdict::judge;
 use crate::ops::Ops;
 use crate::ops::resolves;
 use crate::ops::resolving;
@@ -81,6 +86,8 @@ pub(super) struct Attempt {
 pub(super) struct Sending<'a> {
     pub(super) messenger: &'a Messenger,
     pub(super) actor: &'a Actor,
+    /// The channels that the sender names.
+    pub(super) named: Channels,
     pub(super) after: SenderAfter,
 }
 
@@ -93,8 +100,9 @@ impl Ops {
         let _held = self.store.exclusive(layout::PUSH_LOCK)?;
         let now = self.clock.now();
         let messenger = self.messenger();
-        let sending = Sending { messenger: &messenger, actor, after: SenderAfter::Kept };
-        let receipt = match self.check_send(&messenger, now)?.verdict {
+        let checked = self.check_send(&messenger, now)?;
+        let sending = Sending { messenger: &messenger, actor, named: checked.named, after: SenderAfter::Kept };
+        let receipt = match checked.verdict {
             Ok(ready) => self.attempt(&sending, ready)?.receipt,
             Err(refused) => refusal(&sending, refused),
         };
@@ -109,6 +117,8 @@ impl Ops {
         let receipt = SendReceipt {
             asof: Some(Stamp::of(now)),
             decision: Some(SendDecision::Attempted),
+            channel: Some(Channels::of(&ready.choice.go).names()),
+            channels: ready.choice.about_to(),
             text_preview: Some(plain(shown.trim(), MAX_TEXT)),
             ..of_message(sending, Some(&ready.message))
         };
@@ -120,15 +130,18 @@ impl Ops {
         Gates::new(&self.store).recorded(sending.actor, change_of(&receipt), now, || {
             self.store.append(layout::SEND_RECEIPTS, &line, Durability::Durable)
         })?;
-        // Somebody may have closed a switch while this was written.
-        if let Err(refused) = switches_allow(&Gates::new(&self.store).switches()) {
+        // Somebody may have closed a switch or a channel while this was written.
+        let switches = Gates::new(&self.store).switches();
+        let choice = ready.choice.still(switches.channels());
+        if let Err(refused) = switches_allow(&switches).and_then(|()| goes_somewhere(&choice)) {
             return Ok(Attempt { receipt: refused_late(receipt, refused), windows: Windows::Used });
         }
         if sending.after == SenderAfter::Disabled {
             self.disable_sender(sending.actor, now)?;
         }
-        let sent = sending.messenger.send(CHANNEL, Outgoing { title: &title, text: &text });
-        Ok(Attempt { receipt: outcome(receipt, sent), windows: Windows::Used })
+        let called = sending.messenger.send_all(&choice.go, Outgoing { title: &title, text: &text });
+        let judged = judge(&called, &choice.skipped, delivered_word(&choice.go), Stamp::of(now));
+        Ok(Attempt { receipt: outcome(receipt, judged.receipt), windows: Windows::Used })
     }
 
     pub(super) fn disable_sender(&self, actor: &Actor, now: KstTime) -> Result<(), StoreFault> {
@@ -192,7 +205,7 @@ fn change_of(receipt: &SendReceipt) -> Change {
         reason: receipt.blocked_reason.clone().unwrap_or_default(),
         before: serde_json::Value::Null,
         after: serde_json::json!({
-            "send_id": receipt.send_id, "decision": receipt.decision, "message_id": receipt.message_id,
+            "send_id": receipt.send_id, "channel": receipt.channel, "decision": receipt.decision, "message_id": receipt.message_id,
             "http_status": receipt.http_status, "error_class": receipt.error_class,
         }),
     }
@@ -211,7 +224,11 @@ pub(super) fn refusal(sending: &Sending<'_>, refused: Refused) -> SendReceipt {
 }
 
 /// The receipt of a no that came after the checks, before the message was handed over.
-fn refused_late(receipt: SendReceipt, refused: Refused) -> SendReceipt {
+fn refused_late(mut receipt: SendReceipt, refused: Refused) -> SendReceipt {
+    for row in receipt.channels.iter_mut().filter(|row| row.decision == ChannelDecision::Unknown) {
+        row.decision = ChannelDecision::Skipped;
+        row.reason = Some(format!("{}: {}", refused.reason, refused.text));
+    }
     SendReceipt {
         decision: Some(SendDecision::Blocked),
         blocked_reason: Some(refused.reason.to_owned()),
@@ -229,7 +246,7 @@ fn of_message(sending: &Sending<'_>, message: Option<&OutboxMessage>) -> SendRec
     SendReceipt {
         schema: SendReceipt::SCHEMA.to_owned(),
         send_id: Some(uuid::Uuid::new_v4().to_string()),
-        channel: Some(CHANNEL.as_str().to_owned()),
+        channel: Some(sending.named.names()),
         message_id: message.map(|message| shown(&message.message_id)),
         request_type: message.map(|message| shown(&message.push_type)),
         formatter_ref: Some(FORMATTER.to_owned()),
@@ -241,23 +258,18 @@ fn of_message(sending: &Sending<'_>, message: Option<&OutboxMessage>) -> SendRec
     }
 }
 
-fn outcome(receipt: SendReceipt, sent: Sent) -> SendReceipt {
-    match sent {
-        Sent::Delivered { http_status } => SendReceipt { decision: Some(SendDecision::Sent), http_status, ..receipt },
-        Sent::Failed { http_status, class, message, retry_after } => SendReceipt {
-            decision: Some(SendDecision::Failed),
-            http_status,
-            error_class: Some(class.to_owned()),
-            error_message_sanitized: Some(message),
-            retry_after_seconds: retry_after.map(|wait| wait.as_secs()),
-            ..receipt
-        },
-        Sent::NotConfigured(names) => SendReceipt {
-            decision: Some(SendDecision::Failed),
-            error_class: Some("NOT_CONFIGURED".to_owned()),
-            error_message_sanitized: Some(format!("without a value: {}", names.join(", "))),
-            ..receipt
-        },
+/// The receipt of an attempt that ended. A message that may have arrived is FAILED with a class that is no certain failure.
+fn outcome(receipt: SendReceipt, judged: MessageReceipt) -> SendReceipt {
+    let is_sent = judged.decision == "SENT";
+    SendReceipt {
+        decision: Some(if is_sent { SendDecision::Sent } else { SendDecision::Failed }),
+        channel: Some(judged.channel),
+        channels: judged.channels,
+        http_status: judged.http_status,
+        error_class: judged.error_class,
+        error_message_sanitized: judged.error_message,
+        retry_after_seconds: judged.retry_after_seconds,
+        ..receipt
     }
 }
 

@@ -88,8 +88,15 @@ impl Ops {
         let document = self.status_now(mode, now);
         let text = self.status_text(&document, now, lang);
         let title = if lang == Lang::Ko { "[일일 상태]" } else { "[Daily status]" };
-        let letter =
-            Letter { family: layout::DAILY_STATUS, tests: TESTS, name: "daily_status", mode, title, text: &text };
+        let letter = Letter {
+            family: layout::DAILY_STATUS,
+            tests: TESTS,
+            name: "daily_status",
+            push_type: "DAILY_REPORT",
+            mode,
+            title,
+            text: &text,
+        };
         self.deliver(&once, &letter, document, actor)
     }
 

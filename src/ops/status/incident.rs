@@ -119,6 +119,7 @@ impl Ops {
             family,
             tests: TESTS,
             name: kind.snapshot_kind(),
+            push_type: "ALERT",
             mode: report.mode,
             title: &alert.title,
             text: &text,

@@ -7,6 +7,8 @@
 //! | Telegram took it | TELEGRAM | used |
 //! | Telegram refused it (4xx), or no connection was made | TELEGRAM_FAILED | free |
 //! | no answer, a 5xx, a broken answer, a killed process | TELEGRAM_ERROR | used |
+//! | the same, when not Telegram alone was called | DELIVERED, NOT_DELIVERED, DELIVERY_UNKNOWN | as above |
+//! | some channels took it, others did not | DELIVERED_PARTLY | used |
 //!
 //! A test leaves no trace in the keys and in `latest`.
 //!
@@ -27,6 +29,7 @@ use crate::contracts::Document;
 use crate::contracts::RunCode;
 use crate::contracts::actor::Actor;
 use crate::contracts::audit::AuditEntry;
+use crate::contracts::channel::Channels;
 use crate::contracts::message::DeliveryActual;
 use crate::contracts::message::KeyState;
 use crate::contracts::message::MessageMode;
@@ -36,13 +39,12 @@ use crate::gates::Change;
 use crate::gates::Gates;
 use crate::gates::OnceADay;
 use crate::gates::Permission;
-use crate::notify::Channel;
 use crate::notify::Outgoing;
 use crate::notify::alert::HELD_BACK;
 use crate::notify::alert::is_suspect;
+use crate::notify::verdict::delivered_word;
 use crate::notify::verdict::judge;
 use crate::notify::verdict::within;
-use crate::notify::verdict::without_value;
 use crate::store::Family;
 use crate::store::Published;
 use crate::store::Store;
@@ -54,8 +56,6 @@ use crate::time::file_stamp;
 
 /// A caller waits ten seconds for its answer; the message must have ended before.
 const LIMIT: Duration = Duration::from_secs(8);
-/// What a message needs to leave.
-const NAMES: [&str; 2] = ["TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID"];
 
 /// What became of a request for a message.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,6 +80,12 @@ pub(super) struct Delivery {
     pub(super) text: String,
 }
 
+impl Delivery {
+    fn state(&self) -> KeyState {
+        self.actual.map_or(KeyState::Unknown, state_of)
+    }
+}
+
 /// One message on its way.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Letter<'a> {
@@ -89,6 +95,8 @@ pub(super) struct Letter<'a> {
     pub(super) tests: Family,
     /// The key without day: `daily_status`, `incident_<KIND>`.
     pub(super) name: &'a str,
+    /// Its type in the routing table of channels.
+    pub(super) push_type: &'a str,
     pub(super) mode: MessageMode,
     pub(super) title: &'a str,
     pub(super) text: &'a str,
@@ -155,7 +163,7 @@ impl Ops {
         })?;
         let is_tried = entry.is_some();
         // Both are written whatever becomes of the other: the key against a second message, the document for the receipt.
-        let noted = if is_tried { once.note(&key, state_of(&delivery), self.clock.now()) } else { Ok(()) };
+        let noted = if is_tried { once.note(&key, delivery.state(), self.clock.now()) } else { Ok(()) };
         let made = self.publish_message(letter.family, &document.with(&key, &delivery), now);
         self.audit_end(actor, entry, &delivery);
         noted?;
@@ -190,18 +198,23 @@ impl Ops {
             Ok(policy) => policy.messenger,
             Err(why) => return Ok(only_here(format!("POLICY_UNREADABLE: {why}"), text)),
         };
-        let missing: Vec<&str> = NAMES.into_iter().filter(|name| !messenger.secrets.is_present(name)).collect();
-        if !missing.is_empty() {
-            return Ok(only_here(without_value(&missing), text));
+        let opened = || Gates::new(&self.store).switches().channels();
+        let choice = messenger.choose(opened(), letter.push_type);
+        if let Some(why) = choice.refusal() {
+            return Ok(only_here(why.to_owned(), text));
         }
         before()?;
         // The switches may have been turned since they were asked; nobody may be late by more than the note took.
         if let Permission::Block(code, why) = Gates::new(&self.store).permit(Action::Send, self.clock.now()) {
             return Ok(only_here(refusal(code, &why), text));
         }
+        let choice = choice.still(opened());
+        if let Some(why) = choice.refusal() {
+            return Ok(only_here(why.to_owned(), text));
+        }
         let begun = Stamp::of(self.clock.now());
-        let sent = within(messenger, LIMIT).send(Channel::Telegram, Outgoing { title: letter.title, text: &text });
-        let attempt = judge(&sent, DeliveryActual::Telegram, begun);
+        let called = within(messenger, LIMIT).send_all(&choice.go, Outgoing { title: letter.title, text: &text });
+        let attempt = judge(&called, &choice.skipped, delivered_word(&choice.go), begun);
         Ok(Delivery { actual: Some(attempt.delivery), because: None, receipt: Some(attempt.receipt), text })
     }
 
@@ -228,11 +241,9 @@ impl Ops {
         for file in files.iter().filter(|file| file.name.starts_with(&format!("{}_{day}_", letter.family.kind))) {
             match self.store.document::<M>(&file.reference) {
                 Stored::Present(made) if made.key() == key => match made.delivery() {
-                    Some(DeliveryActual::Telegram | DeliveryActual::FallbackCurl) => {
-                        return Ok(Some(KeyState::Delivered));
-                    }
-                    Some(DeliveryActual::TelegramError) => return Ok(Some(KeyState::Unknown)),
-                    Some(DeliveryActual::ConsoleSimulated | DeliveryActual::TelegramFailed) | None => {}
+                    Some(went) if state_of(went) == KeyState::Delivered => return Ok(Some(KeyState::Delivered)),
+                    Some(went) if state_of(went) == KeyState::Unknown => return Ok(Some(KeyState::Unknown)),
+                    Some(_) | None => {}
                 },
                 // Without a row a damaged document of the day may be the one that was delivered.
                 Stored::Damaged(_) if noted.is_none() => return Ok(Some(KeyState::Unknown)),
@@ -250,8 +261,11 @@ impl Ops {
         document: M,
         key: &str,
     ) -> Result<(), OpsFault> {
+        // Nobody knows which channels were called; the sender's document is the best guess.
+        let named = Gates::new(&self.store).switches().named_channels();
+        let is_telegram = named == Channels::TELEGRAM_ONLY;
         let delivery = Delivery {
-            actual: Some(DeliveryActual::TelegramError),
+            actual: Some(if is_telegram { DeliveryActual::TelegramError } else { DeliveryActual::DeliveryUnknown }),
             because: Some("ATTEMPT_UNKNOWN: an earlier attempt did not come back".to_owned()),
             receipt: None,
             text: self.shown(letter),
@@ -301,7 +315,7 @@ impl Ops {
 
     /// Records that an announced message is known not to have left. How others ended stands in their document.
     fn audit_end(&self, actor: &Actor, entry: Option<AuditEntry>, delivery: &Delivery) {
-        let Some(entry) = entry.filter(|_| matches!(state_of(delivery), KeyState::Failed | KeyState::Simulated)) else {
+        let Some(entry) = entry.filter(|_| matches!(delivery.state(), KeyState::Failed | KeyState::Simulated)) else {
             return;
         };
         let receipt = delivery.receipt.as_ref().and_then(|receipt| receipt.error_class.clone());
@@ -339,13 +353,16 @@ fn keep_beside<M: Message>(
     }
 }
 
-fn state_of(delivery: &Delivery) -> KeyState {
-    match delivery.actual {
-        Some(DeliveryActual::Telegram | DeliveryActual::FallbackCurl) => KeyState::Delivered,
+fn state_of(went: DeliveryActual) -> KeyState {
+    match went {
+        DeliveryActual::Telegram
+        | DeliveryActual::FallbackCurl
+        | DeliveryActual::Delivered
+        | DeliveryActual::DeliveredPartly => KeyState::Delivered,
         // The gates closed, or a name lost its value, after the note: nothing left.
-        Some(DeliveryActual::ConsoleSimulated) => KeyState::Simulated,
-        Some(DeliveryActual::TelegramFailed) => KeyState::Failed,
-        Some(DeliveryActual::TelegramError) | None => KeyState::Unknown,
+        DeliveryActual::ConsoleSimulated => KeyState::Simulated,
+        DeliveryActual::TelegramFailed | DeliveryActual::NotDelivered => KeyState::Failed,
+        DeliveryActual::TelegramError | DeliveryActual::DeliveryUnknown => KeyState::Unknown,
     }
 }
 
@@ -357,8 +374,6 @@ fn repeated(state: KeyState) -> &'static str {
     match state {
         KeyState::Delivered => "already sent today",
         KeyState::Simulated | KeyState::Failed => "already shown today; nothing left the host",
-        KeyState::Attempted | KeyState::Unknown => {
-            "an earlier attempt of today may have arrived (TELEGRAM_ERROR); it is not sent again"
-        }
+        KeyState::Attempted | KeyState::Unknown => "an earlier attempt of today may have arrived; it is not sent again",
     }
 }

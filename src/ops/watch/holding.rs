@@ -154,8 +154,9 @@ impl Ops {
 
     fn publish_holdings(&self, seen: Standings, done: &Deliveries) -> Result<(), StoreFault> {
         let mut alerts = seen.alerts;
-        for (alert, word) in alerts.iter_mut().zip(&done.words) {
-            alert.delivery_actual = word.map(str::to_owned);
+        for (alert, made) in alerts.iter_mut().zip(&done.made) {
+            alert.delivery_actual = made.as_ref().map(|made| made.actual.as_str().to_owned());
+            alert.channels = made.as_ref().map(|made| made.channels.clone()).unwrap_or_default();
         }
         let now = self.clock.now();
         let refs = [layout::PORTFOLIO.latest, layout::WATCH_SETTINGS.latest].map(str::to_owned);

@@ -130,8 +130,9 @@ impl Ops {
 
     fn publish_spikes(&self, moves: Moves, done: &Deliveries, settings: &SpikeSettings) -> Result<(), StoreFault> {
         let mut alerts = moves.alerts;
-        for (alert, word) in alerts.iter_mut().zip(&done.words) {
-            alert.delivery_actual = word.map(str::to_owned);
+        for (alert, made) in alerts.iter_mut().zip(&done.made) {
+            alert.delivery_actual = made.as_ref().map(|made| made.actual.as_str().to_owned());
+            alert.channels = made.as_ref().map(|made| made.channels.clone()).unwrap_or_default();
         }
         let now = self.clock.now();
         let refs = [layout::WATCHLIST.latest, layout::WATCH_SETTINGS.latest].map(str::to_owned);

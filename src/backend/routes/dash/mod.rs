@@ -3,21 +3,27 @@
 mod control;
 mod dev;
 mod export;
+mod frames;
 mod ingest;
 mod metrics;
 mod pages;
+mod prometheus;
 mod reads;
 mod socket;
 mod state;
 mod stream;
 mod table;
+mod traces;
 
 pub(super) use socket::socket;
 pub(super) use stream::events;
 pub use table::DASH_ROUTES;
 
+use axum::body::Body;
+use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::HeaderValue;
+use axum::http::Method;
 use axum::http::StatusCode;
 use axum::http::header;
 use axum::response::Response;
@@ -25,6 +31,7 @@ use axum::response::Response;
 use super::App;
 use super::Call;
 use super::Route;
+use super::named;
 use super::secured;
 use crate::backend::dash::refusal::refuse;
 use crate::backend::reply::Reply;
@@ -37,6 +44,11 @@ pub(super) fn is_known(path: &str) -> bool {
     })
 }
 
+/// Whether a path exists for rehearsals only, and this server is not for them.
+pub(super) fn is_hidden(app: &App, path: &str) -> bool {
+    !app.dash.options.settings.dev && DASH_ROUTES.iter().any(|route| route.is_rehearsal() && route.path == path)
+}
+
 /// Whether the page that asks is of an origin that the settings list. The operations API lists none.
 pub(super) fn is_listed(app: &App, route: &Route, headers: &HeaderMap) -> bool {
     allowed_origin(app, route, headers).is_some()
@@ -44,8 +56,36 @@ pub(super) fn is_listed(app: &App, route: &Route, headers: &HeaderMap) -> bool {
 
 /// The origin of the page that asks, when the settings list it.
 pub(super) fn allowed_origin(app: &App, route: &Route, headers: &HeaderMap) -> Option<HeaderValue> {
+    if route.is_dash() { listed_origin(app, headers) } else { None }
+}
+
+/// The answer to a browser that asks whether a page of another origin may call: yes for the dashboard's own addresses and
+/// the origins that the settings list. It shows no token yet; the call itself will. Others are answered as any unknown
+/// method is.
+pub(super) fn preflight(app: &App, request: &Request) -> Option<Response> {
+    let headers = request.headers();
+    let asks = request.method() == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    if !asks || !is_known(request.uri().path()) || named(app, request).is_err() {
+        return None;
+    }
+    let origin = listed_origin(app, headers)?;
+    let mut response = secured(Response::new(Body::empty()));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let fixed = HeaderValue::from_static;
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, fixed("GET, POST"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, fixed("Content-Type, Authorization, X-OPS-TOKEN"));
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, fixed("600"));
+    headers.insert(header::CACHE_CONTROL, fixed("no-store"));
+    let vary = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
+    headers.insert(header::VARY, fixed(vary));
+    Some(response)
+}
+
+fn listed_origin(app: &App, headers: &HeaderMap) -> Option<HeaderValue> {
     let mut values = headers.get_all(header::ORIGIN).iter();
-    let origin = values.next().filter(|_| route.is_dash() && values.next().is_none())?;
+    let origin = values.next().filter(|_| values.next().is_none())?;
     let listed = &app.dash.options.settings.cors_origins;
     listed.iter().any(|known| known.as_bytes() == origin.as_bytes()).then(|| origin.clone())
 }

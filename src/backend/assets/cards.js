@@ -1,0 +1,127 @@
+// The cards: what the server counts and says about itself. Old figures turn grey; nothing is green by default.
+
+import { byId, mark, put, show } from "./dom.js";
+import { count, isNumber } from "./format.js";
+import { age, ago, known, t } from "./i18n.js";
+
+const STALE_AFTER = 10000;
+const WINDOW = 60000;
+
+// What happened to the drops within the last minute. `samples` ascend in time and are of one process.
+export function dropsOf(samples) {
+  const [first, last] = [samples[0], samples[samples.length - 1]];
+  if (first === undefined) return { rise: 0, share: 0 };
+  const rise = Math.max(0, last.drops - first.drops);
+  const delivered = Math.max(0, last.deliveries - first.deliveries);
+  return { rise, share: rise === 0 ? 0 : rise / (rise + delivered) };
+}
+
+// Adds a sample and forgets what is older than a minute, or of another process.
+export function sampled(samples, sample) {
+  return [...samples.filter((old) => old.boot === sample.boot && sample.at - old.at <= WINDOW), sample];
+}
+
+export function healthTone(health) {
+  return { OK: "ok", WARN: "warn", CRITICAL: "bad" }[health] ?? "none";
+}
+
+export class Cards {
+  constructor() {
+    this.metrics = null;
+    this.at = null;
+    this.failed = false;
+    this.samples = [];
+  }
+
+  took(metrics) {
+    this.metrics = metrics;
+    this.at = Date.now();
+    this.failed = false;
+    this.samples = sampled(this.samples, { at: this.at, boot: metrics.boot_id, drops: metrics.drop_count, deliveries: metrics.deliveries_total });
+    this.draw();
+  }
+
+  missed() {
+    this.failed = true;
+    this.draw();
+  }
+
+  stale() {
+    return this.at === null || this.failed || Date.now() - this.at > STALE_AFTER;
+  }
+
+  draw() {
+    const stale = this.stale();
+    const m = this.metrics ?? {};
+    this.health(m, stale);
+    this.drops(m);
+    this.subscribers(m);
+    this.kill(m, stale);
+    this.risk(m, stale);
+    this.queue(m);
+    for (const id of ["health", "drop", "subs", "killsw", "risk", "qmax"]) mark(byId(id), "stale", String(stale));
+    this.times();
+    const failed = byId("metricsError");
+    show(failed, stale && (this.failed || this.at !== null));
+    if (stale) put(failed, this.at === null ? t("metrics.none") : t("metrics.failed", { age: age((Date.now() - this.at) / 1000) }));
+    const mode = stale || typeof m.mode !== "string" ? "UNKNOWN" : m.mode;
+    mark(document.body, "mode", mode);
+  }
+
+  times() {
+    put(byId("lastTs"), this.at === null ? "—" : ago((Date.now() - this.at) / 1000));
+  }
+
+  card(id, value, note, tone) {
+    const card = byId(id);
+    put(card.querySelector("[data-part=value]"), value);
+    put(card.querySelector("[data-part=note]"), note);
+    mark(card, "tone", tone);
+  }
+
+  health(m, stale) {
+    const word = typeof m.health === "string" ? m.health : "UNKNOWN";
+    if (stale) {
+      this.card("health", this.at === null ? "UNKNOWN" : t("health.stale"), this.at === null ? t("waiting") : t("health.was", { word }), "none");
+      return;
+    }
+    const reasons = Array.isArray(m.health_reasons) ? m.health_reasons : [];
+    const first = reasons.length === 0 ? t(word === "OK" ? "health.fine" : "health.unsaid") : known("reason", reasons[0]);
+    const rest = reasons.length > 1 ? ` +${reasons.length - 1}` : "";
+    this.card("health", word, first + rest, healthTone(word));
+    byId("health").title = reasons.map((code) => known("reason", code)).join("\n");
+  }
+
+  drops(m) {
+    const { rise, share } = dropsOf(this.samples);
+    const tone = rise === 0 ? "plain" : share >= 0.01 ? "bad" : "warn";
+    this.card("drop", count(m.drop_count), t("drop.minute", { n: count(rise) }), tone);
+  }
+
+  subscribers(m) {
+    const near = isNumber(m.subscribers) && m.subscribers_max > 0 && m.subscribers >= 0.9 * m.subscribers_max;
+    const card = byId("subs");
+    card.title = `SSE ${count(m.subscribers_sse)} · WebSocket ${count(m.subscribers_ws)}`;
+    this.card("subs", `${count(m.subscribers)} / ${count(m.subscribers_max)}`, card.title, near ? "warn" : "plain");
+  }
+
+  kill(m, stale) {
+    const status = stale ? "?" : m.kill_switch_status ?? (m.kill_switch === true ? "ON" : "?");
+    const tone = { ON: "bad", ARMED: "warn", OFF: "plain" }[status] ?? "none";
+    this.card("killsw", status, t(`kill.note.${tone}`), tone);
+  }
+
+  risk(m, stale) {
+    const mode = stale || typeof m.mode !== "string" ? "?" : m.mode;
+    const tone = { KILL: "bad", DOWNGRADE: "warn", WARN: "warn", NORMAL: "plain" }[mode] ?? "none";
+    const level = isNumber(this.downgrade) ? t("risk.level", { n: this.downgrade }) : t("risk.level", { n: "—" });
+    this.card("risk", mode, stale ? t("unknown") : `${m.risk_level ?? "—"} · ${level}`, tone);
+    show(byId("modeBadge"), mode === "DOWNGRADE");
+  }
+
+  queue(m) {
+    const note = t("queue.note", { pending: count(m.event_pending), max: count(m.event_queue_depth_max_seen) });
+    const behind = isNumber(m.event_pending) && m.queue_maxsize > 0 && m.event_pending >= m.queue_maxsize;
+    this.card("qmax", count(m.queue_maxsize), note, behind ? "warn" : "plain");
+  }
+}

@@ -1,0 +1,201 @@
+// The kill switch: shown as the server says it is, set with a reason, a second look and a token.
+
+import { ask, Refused } from "./net.js";
+import { byId, copy, mark, put, show, toast } from "./dom.js";
+import { onLanguage, t } from "./i18n.js";
+import { instant, stamp } from "./format.js";
+
+const PATH = "/api/control/kill-switch";
+const AGAIN = 1000;
+const LOOK_AGAIN_LIMIT = 60;
+
+export class KillPanel {
+  // `changed` is called when the server may say something new.
+  constructor(changed) {
+    this.changed = changed;
+    this.state = null;
+    this.unsure = false;
+    this.pending = false;
+    this.token = null;
+    this.wanted = null;
+    this.problem = null;
+    this.done = null;
+    this.dialog = byId("killDialog");
+  }
+
+  begin() {
+    byId("killToggle").addEventListener("click", () => this.ask(this.state?.status !== "ON"));
+    byId("killOff").addEventListener("click", () => this.ask(false));
+    byId("killForm").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.send();
+    });
+    byId("killCancel").addEventListener("click", () => this.dialog.close());
+    this.dialog.addEventListener("close", () => this.closed());
+    byId("killReason").addEventListener("input", () => this.complain(null));
+    byId("killCopy").addEventListener("click", async () => {
+      const id = this.done?.audit_id ?? "";
+      toast(t((await copy(id)) ? "copied" : "copy.failed", { text: id }));
+    });
+    onLanguage(() => this.draw());
+    this.draw();
+  }
+
+  // Reads the state from the server; what was known before does not count when that fails.
+  async read() {
+    try {
+      this.state = await ask(PATH);
+      this.unsure = false;
+    } catch {
+      this.unsure = true;
+    }
+    this.draw();
+    return !this.unsure;
+  }
+
+  status() {
+    return this.unsure || this.state === null ? "?" : this.state.status ?? (this.state.is_on === true ? "ON" : "?");
+  }
+
+  draw() {
+    const status = this.status();
+    const on = status === "ON";
+    mark(byId("killPanel"), "status", status);
+    put(byId("killState"), status === "?" ? t("kill.checking") : t(`kill.is.${status}`));
+    put(byId("killDetail"), this.detail());
+    const button = byId("killToggle");
+    put(button, t(on ? "kill.turn.off" : "kill.turn.on"));
+    button.disabled = this.pending || (status === "?" && this.state === null && this.wanted !== null);
+    mark(button, "will", on ? "off" : "on");
+    const off = byId("killOff");
+    show(off, status === "ARMED");
+    off.disabled = this.pending;
+    show(byId("killBanner"), on);
+    put(byId("killBannerText"), on ? t("kill.banner", { reason: this.state?.reason || "—" }) : "");
+    this.drawDone();
+    put(byId("killError"), this.problem === null ? "" : this.problem());
+  }
+
+  detail() {
+    const s = this.state;
+    if (s === null || this.unsure) return "";
+    const at = instant(s.ts > 0 ? s.ts : s.ts_iso);
+    if (at === null) return t("kill.never");
+    return t("kill.since", { at: stamp(at), who: s.actor || "—", why: s.reason || "—" });
+  }
+
+  drawDone() {
+    const done = this.done;
+    show(byId("killResult"), done !== null);
+    if (done === null) return;
+    put(byId("killAudit"), done.audit_id ?? "—");
+    const key = done.changed === false ? "kill.same" : "kill.done";
+    put(byId("killDoneText"), t(key, { status: done.status ?? (done.is_on ? "ON" : "OFF"), at: stamp(instant(done.ts)) }));
+    show(byId("killNotKept"), done.audit_persisted === false);
+  }
+
+  complain(key) {
+    const reason = byId("killReason");
+    put(byId("killReasonError"), key === null ? "" : t(key));
+    if (key === null) {
+      reason.removeAttribute("aria-invalid");
+      return;
+    }
+    reason.setAttribute("aria-invalid", "true");
+    reason.focus();
+  }
+
+  ask(on) {
+    const reason = byId("killReason").value.trim();
+    if (reason === "") return this.complain("kill.reason.missing");
+    if ([...reason].length > 500) return this.complain("kill.reason.long");
+    this.wanted = { on, reason };
+    put(byId("killDialogTitle"), t(on ? "kill.confirm.on" : "kill.confirm.off"));
+    put(byId("killDialogText"), t(on ? "kill.confirm.on.text" : "kill.confirm.off.text"));
+    put(byId("killDialogReason"), reason);
+    put(byId("killConfirm"), t(on ? "kill.turn.on" : "kill.turn.off"));
+    mark(byId("killConfirm"), "will", on ? "on" : "off");
+    put(byId("killDialogError"), "");
+    show(byId("killForceRow"), false);
+    byId("killForce").checked = false;
+    show(byId("killTokenRow"), this.token === null);
+    byId("killToken").required = this.token === null;
+    this.dialog.showModal();
+    (this.token === null ? byId("killToken") : byId("killCancel")).focus();
+    return undefined;
+  }
+
+  closed() {
+    byId("killToken").value = "";
+    if (!this.pending) this.wanted = null;
+    byId("killToggle").focus();
+  }
+
+  async send() {
+    const typed = byId("killToken").value.trim();
+    if (typed !== "") this.token = typed;
+    if (this.token === null || this.wanted === null || this.pending) return;
+    this.busy(true);
+    const { on, reason } = this.wanted;
+    const body = { is_on: on, reason };
+    if (Number.isSafeInteger(this.state?.version) && !this.unsure) body.expected_version = this.state.version;
+    if (byId("killForce").checked) body.force = true;
+    try {
+      const headers = { "Content-Type": "application/json", Authorization: `Bearer ${this.token}` };
+      this.done = await ask(PATH, { method: "POST", headers, body: JSON.stringify(body), limit: 10000 });
+      this.problem = null;
+      byId("killReason").value = "";
+      this.dialog.close();
+      await this.read();
+    } catch (fault) {
+      await this.refused(fault);
+    } finally {
+      this.busy(false);
+      this.wanted = this.dialog.open ? this.wanted : null;
+      this.draw();
+      this.changed();
+    }
+  }
+
+  busy(pending) {
+    this.pending = pending;
+    byId("killConfirm").disabled = pending;
+    byId("killConfirm").setAttribute("aria-busy", String(pending));
+    this.draw();
+  }
+
+  async refused(fault) {
+    if (!(fault instanceof Refused)) {
+      // Nobody knows whether it arrived: say so, and look until the server answers.
+      this.unsure = true;
+      this.problem = () => t("kill.unknown");
+      this.dialog.close();
+      this.lookAgain(0);
+      return;
+    }
+    const text = () => `${fault.code}: ${fault.message || t("kill.refused")}`;
+    const again = fault.status === 401 || fault.status === 403;
+    if (again) this.token = null;
+    if (again || fault.code === "KILL_SWITCH_CAUSE_ACTIVE") {
+      put(byId("killDialogError"), again ? `${text()} — ${t("kill.token.again")}` : text());
+      show(byId("killTokenRow"), again);
+      byId("killToken").value = "";
+      show(byId("killForceRow"), !again);
+      (again ? byId("killToken") : byId("killForce")).focus();
+    } else {
+      this.problem = text;
+      this.dialog.close();
+    }
+    await this.read();
+  }
+
+  async lookAgain(times) {
+    if (await this.read()) {
+      this.problem = null;
+      this.draw();
+      this.changed();
+    } else if (times < LOOK_AGAIN_LIMIT) {
+      setTimeout(() => this.lookAgain(times + 1), AGAIN);
+    }
+  }
+}

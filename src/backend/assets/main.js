@@ -1,0 +1,217 @@
+// Starts the dashboard: one stream, one poll of the metrics, the panels that hang on them.
+
+import { ask, poll } from "./net.js";
+import { byId, mark, put, show } from "./dom.js";
+import { ago, onLanguage, startLanguage, t } from "./i18n.js";
+import { Cards } from "./cards.js";
+import { clock, isNumber } from "./format.js";
+import { drawEngine, drawPositions, drawRisks, freeze } from "./tables.js";
+import { drawOverview } from "./overview.js";
+import { EventBuffer } from "./state.js";
+import { exportEvents } from "./exporter.js";
+import { Downgrade } from "./downgrade.js";
+import { KillPanel } from "./kill.js";
+import { Stream } from "./stream.js";
+import { Timeline } from "./timeline.js";
+
+const METRICS_EVERY = 1500;
+const VIEWS_EVERY = 5000;
+const FIRST = 200;
+const MOST = 1000;
+// Events that say that a state may have changed. The state itself is read from its owner.
+const TURNING = new Set(["KillSwitchChanged", "guardrail_update", "safety_changed", "run_started", "stage_finished", "run_finished"]);
+
+startLanguage(byId("langToggle"));
+
+const buffer = new EventBuffer();
+const cards = new Cards();
+const views = { overview: null, overviewFailed: false, state: null, positions: null, risks: null };
+let lastEventAt = null;
+let historyMissing = true;
+
+const timeline = new Timeline(buffer, loadGap);
+const downgrade = new Downgrade();
+const kill = new KillPanel(() => refresh());
+const stream = new Stream(() => (historyMissing && buffer.length === 0 ? null : buffer.lastId), {
+  hello: greeted,
+  event: (event) => take(event, true),
+  gap: (gap) => {
+    buffer.addGap({ from: gap.from_id, to: gap.to_id, missed: gap.missed });
+    timeline.drawSoon();
+  },
+  shutdown: () => show(byId("shutdownNote"), true),
+});
+
+function take(event, live) {
+  if (!buffer.add(event)) return;
+  lastEventAt = Math.max(lastEventAt ?? 0, live ? Date.now() : isNumber(event.ts) ? event.ts : 0);
+  timeline.noticed(event);
+  downgrade.saw(event);
+  if (live && TURNING.has(event.type)) refreshSoon();
+}
+
+function greeted(hello) {
+  show(byId("shutdownNote"), false);
+  if (hello.replay?.reset === true) {
+    buffer.clear();
+    timeline.drawSoon();
+  }
+  if (historyMissing) loadHistory();
+}
+
+async function loadHistory() {
+  try {
+    const page = await ask(`/api/ops/events?limit=${FIRST}`);
+    historyMissing = false;
+    for (const event of [...page.events].sort((a, b) => a.id - b.id)) take(event, false);
+    if (Number.isSafeInteger(page.last_id)) buffer.lastId = Math.max(buffer.lastId, page.last_id);
+  } catch {
+    historyMissing = true;
+  }
+  timeline.drawSoon();
+}
+
+// Fetches the events of a hole, page by page; gives how many there were.
+async function loadGap(gap) {
+  let after = gap.from - 1;
+  let got = 0;
+  for (let page = 0; page < 10 && after < gap.to; page += 1) {
+    const reply = await ask(`/api/ops/events?after=${after}&before=${gap.to + 1}&limit=${MOST}&order=asc`);
+    const events = reply.events ?? [];
+    got += buffer.addAll(events);
+    if (events.length === 0 || reply.has_more !== true) break;
+    after = events[events.length - 1].id;
+  }
+  return got;
+}
+
+const pollMetrics = poll(METRICS_EVERY, async () => {
+  try {
+    cards.took(await ask("/api/ops/metrics"));
+  } catch {
+    cards.missed();
+  }
+});
+
+async function view(path, keep) {
+  try {
+    keep(await ask(path), false);
+  } catch {
+    keep(null, true);
+  }
+}
+
+async function readViews() {
+  await Promise.all([
+    kill.pending ? null : kill.read(),
+    view("/api/ops/overview", (reply, failed) => {
+      views.overview = reply ?? views.overview;
+      views.overviewFailed = failed;
+    }),
+    view("/api/v1/ops/state", (reply) => (views.state = reply)),
+    view("/api/v1/ops/positions", (reply) => (views.positions = reply)),
+    view("/api/v1/ops/risks?limit=20", (reply) => (views.risks = reply)),
+    view("/api/ops/risk-snapshot", (reply) => (cards.downgrade = reply?.downgrade_level ?? null)),
+  ]);
+  drawViews();
+}
+
+const pollViews = poll(VIEWS_EVERY, readViews);
+
+function refresh() {
+  pollMetrics();
+  pollViews();
+}
+
+let soon = null;
+
+// Many turning events within a moment ask once.
+function refreshSoon() {
+  soon ??= setTimeout(() => {
+    soon = null;
+    refresh();
+  }, 150);
+}
+
+function drawViews() {
+  drawOverview(views.overview, views.overviewFailed);
+  drawPositions(views.positions);
+  drawRisks(views.risks, (trace) => timeline.setFilter({ q: timeline.filter.q === trace ? "" : trace }));
+  drawStateOfEngine();
+}
+
+function drawStateOfEngine() {
+  const quiet = lastEventAt === null ? null : (Date.now() - lastEventAt) / 1000;
+  const live = stream.state(Date.now()) === "live";
+  drawEngine(views.state, cards.metrics?.uptime_sec, freeze(views.state, live, quiet));
+}
+
+function drawConnection() {
+  const now = Date.now();
+  stream.watch(now);
+  const state = stream.state(now);
+  const node = byId("sseStatus");
+  mark(node, "state", state);
+  put(byId("sseText"), t(`sse.${state}`));
+  const retry = state === "reconnecting" || state === "full" || state === "offline";
+  const wait = stream.nextAt === null ? null : Math.max(0, Math.ceil((stream.nextAt - now) / 1000));
+  put(byId("sseDetail"), retry ? t(wait === null ? "sse.try" : "sse.try.in", { n: stream.seen.attempts, s: wait }) : "");
+  show(byId("reconnectBtn"), retry);
+  put(byId("lastHeartbeat"), stream.lastFrame === null ? "—" : ago((now - stream.lastFrame) / 1000));
+  put(byId("dataChanged"), lastEventAt === null ? "—" : ago((now - lastEventAt) / 1000));
+  put(byId("clock"), `${clock(now).slice(0, 8)} KST`);
+}
+
+function tick() {
+  drawConnection();
+  cards.draw();
+  drawStateOfEngine();
+}
+
+function typing(target) {
+  return target instanceof HTMLElement && target.closest("input, textarea, select, [contenteditable]") !== null;
+}
+
+const KEYS = {
+  "/": () => byId("traceSearch").focus(),
+  t: () => byId("typeFilter").focus(),
+  p: () => timeline.togglePause(),
+  g: () => timeline.toggleGroups(),
+  e: () => byId("exportBtn").click(),
+  "?": () => byId("helpDialog").showModal(),
+};
+
+document.addEventListener("keydown", (key) => {
+  if (key.ctrlKey || key.metaKey || key.altKey || document.querySelector("dialog[open]") !== null) return;
+  if (key.key === "Escape") {
+    if (typing(document.activeElement)) document.activeElement.blur();
+    timeline.clear();
+    return;
+  }
+  const act = typing(key.target) ? undefined : KEYS[key.key];
+  if (act === undefined) return;
+  key.preventDefault();
+  act();
+});
+
+byId("helpBtn").addEventListener("click", () => byId("helpDialog").showModal());
+byId("helpClose").addEventListener("click", () => byId("helpDialog").close());
+byId("reconnectBtn").addEventListener("click", () => stream.again());
+byId("exportBtn").addEventListener("click", async (click) => {
+  const button = click.currentTarget;
+  button.disabled = true;
+  await exportEvents(timeline.filter, buffer);
+  button.disabled = false;
+});
+onLanguage(() => {
+  tick();
+  drawViews();
+  downgrade.draw();
+});
+
+kill.begin();
+timeline.begin();
+tick();
+setInterval(tick, 500);
+await loadHistory();
+stream.start();

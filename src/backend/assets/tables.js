@@ -1,0 +1,107 @@
+// Positions, recent risks and the engine, each from the service that owns it.
+
+import { byId, el, fill, mark, put, show } from "./dom.js";
+import { count, DASH, decimal, instant, isNumber, shortStamp, signed } from "./format.js";
+import { age, known, t } from "./i18n.js";
+
+const SIGNS = { INFO: "·", WARN: "▲", WARNING: "▲", ERROR: "■", CRITICAL: "◆" };
+const FREEZE_WARN = 60;
+const FREEZE_BAD = 120;
+
+function side(value) {
+  return isNumber(value) && value !== 0 ? (value > 0 ? "up" : "down") : "flat";
+}
+
+function money(value, digits = 0) {
+  const arrow = { up: "▲ ", down: "▼ ", flat: "" }[side(value)];
+  return el("td", { class: `num ${side(value)}` }, arrow + signed(value, digits) + (digits > 0 && isNumber(value) ? "%" : ""));
+}
+
+function total(rows, field) {
+  const known = rows.filter((row) => isNumber(row[field]));
+  return known.length === rows.length ? known.reduce((sum, row) => sum + row[field], 0) : null;
+}
+
+export function drawPositions(reply) {
+  const rows = Array.isArray(reply?.positions) ? reply.positions : [];
+  const lines = rows.map((row) =>
+    el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, row.name ?? row.symbol ?? DASH, row.name ? el("small", {}, ` ${row.symbol ?? ""}`) : null),
+      el("td", { class: "num" }, count(row.qty)),
+      el("td", { class: "num" }, decimal(row.avg_entry_price, 0)),
+      el("td", { class: "num" }, decimal(row.mark_price, 0)),
+      money(row.pnl),
+      money(row.pnl_pct, 2),
+    ),
+  );
+  if (rows.length > 0) {
+    const blank = () => el("td", {});
+    lines.push(el("tr", { class: "total" }, el("th", { scope: "row" }, t("total")), blank(), blank(), blank(), money(total(rows, "pnl")), blank()));
+  }
+  fill(byId("positionRows"), lines);
+  show(byId("positionsTable"), rows.length > 0);
+  show(byId("positionsEmpty"), rows.length === 0);
+  put(byId("positionsEmpty"), t(reply === null ? "table.failed" : "positions.empty"));
+  show(byId("positionsStale"), reply !== null && reply.stale === true && rows.length > 0);
+  const asof = instant(reply?.as_of_ms);
+  put(byId("positionsAsof"), asof === null ? "" : shortStamp(asof, Date.now()));
+}
+
+export function drawRisks(reply, choose) {
+  const items = Array.isArray(reply?.items) ? reply.items.slice(0, 20) : [];
+  const now = Date.now();
+  const lines = items.map((item) => {
+    const severity = item.severity ?? "INFO";
+    const link = el("button", { type: "button", class: "trace", title: item.trace_id ?? "" }, String(item.trace_id ?? DASH).slice(0, 8));
+    link.addEventListener("click", () => choose(String(item.trace_id ?? "")));
+    return el(
+      "tr",
+      {},
+      el("td", { class: "num" }, shortStamp(instant(item.timestamp), now)),
+      el("td", {}, el("span", { class: "level", "data-severity": severity }, `${SIGNS[severity] ?? "·"} ${item.level ?? severity}`)),
+      el("td", {}, item.event_type ?? DASH),
+      el("td", { class: "wide" }, item.reason || DASH),
+      el("td", {}, link),
+    );
+  });
+  fill(byId("riskRows"), lines);
+  show(byId("risksTable"), items.length > 0);
+  show(byId("risksEmpty"), items.length === 0);
+  put(byId("risksEmpty"), t(reply === null ? "table.failed" : "risks.empty"));
+}
+
+// Whether data stand still although the stream lives, while the engine works.
+export function freeze(state, streamLive, quietSeconds) {
+  if (state?.engine?.alive !== true || !streamLive || !isNumber(quietSeconds)) return "none";
+  if (quietSeconds > FREEZE_BAD) return "bad";
+  return quietSeconds > FREEZE_WARN ? "warn" : "none";
+}
+
+export function drawEngine(reply, uptime, frozen) {
+  const engine = reply?.engine ?? {};
+  const alive = engine.alive === true;
+  const idle = reply !== null && !alive && (engine.task_state === "IDLE" || engine.health_status === "OK" || engine.pid === null || engine.pid === undefined);
+  const state = reply === null ? "unknown" : alive ? "alive" : idle ? "idle" : "dead";
+  mark(byId("engine"), "state", state);
+  put(byId("engineState"), t(`engine.${state}`));
+  const fresh = reply?.freshness ?? {};
+  const counters = reply?.counters ?? {};
+  const checkpoint = fresh.checkpoint_status ? `${fresh.checkpoint_status}${isNumber(fresh.checkpoint_age_sec) ? ` · ${age(fresh.checkpoint_age_sec)}` : ""}` : DASH;
+  const values = {
+    enginePid: isNumber(engine.pid) ? String(engine.pid) : DASH,
+    engineTask: engine.task_state ? known("task", engine.task_state) : DASH,
+    engineUptime: isNumber(uptime) ? age(uptime) : DASH,
+    engineCheckpoint: checkpoint,
+    enginePublished: count(counters.published),
+    engineConsumed: count(counters.consumed),
+    enginePending: count(counters.pending_total),
+    engineRestarts: count(counters.restart_count),
+  };
+  for (const [id, text] of Object.entries(values)) put(byId(id), text);
+  const note = byId("engineFreeze");
+  show(note, frozen !== "none");
+  mark(note, "tone", frozen);
+  put(note, frozen === "none" ? "" : t("engine.freeze", { n: frozen === "bad" ? FREEZE_BAD : FREEZE_WARN }));
+}

@@ -1,0 +1,1 @@
+//! The observer over a real workspace that a second store changes.

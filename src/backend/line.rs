@@ -1,0 +1,219 @@
+//! One connection as the server keeps it: its socket, and whether the other end still takes bytes.
+//!
+//! A stream lasts as long as both sides want, so nothing but the socket can tell a slow reader from one that hangs. The
+//! kernel says "not now" to both. The one that hangs is the one to which no byte at all could be given for a while.
+
+use std::io;
+use std::io::IoSlice;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
+use std::time::Duration;
+
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::io::ReadBuf;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// How often a blocked socket is looked at before it counts as hung.
+const LOOKS: u32 = 8;
+/// Bytes that a deaf socket reads and throws away at most.
+const UNHEARD: usize = 1 << 20;
+
+/// What is known of a connection beside its bytes. It holds the connection's place among all.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) peer: SocketAddr,
+    is_stream: AtomicBool,
+    became_stream: Notify,
+    /// Bytes that the socket has taken.
+    taken: AtomicU64,
+    /// Whether bytes wait that the socket did not take.
+    is_blocked: AtomicBool,
+    /// Whether the next write is tried although the socket did not say that it has room.
+    tries_anyway: AtomicBool,
+    is_deaf: AtomicBool,
+    is_cut: AtomicBool,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Line {
+    pub(super) fn new(peer: SocketAddr, place: OwnedSemaphorePermit) -> Arc<Self> {
+        Arc::new(Self {
+            peer,
+            is_stream: AtomicBool::new(false),
+            became_stream: Notify::new(),
+            taken: AtomicU64::new(0),
+            is_blocked: AtomicBool::new(false),
+            tries_anyway: AtomicBool::new(false),
+            is_deaf: AtomicBool::new(false),
+            is_cut: AtomicBool::new(false),
+            _place: place,
+        })
+    }
+
+    /// From now on this connection carries a stream: it may last, and it must take what it is given.
+    pub(super) fn becomes_stream(&self) {
+        self.is_stream.store(true, Ordering::Release);
+        self.became_stream.notify_one();
+    }
+
+    pub(super) fn is_stream(&self) -> bool {
+        self.is_stream.load(Ordering::Acquire)
+    }
+
+    /// Returns when this connection has become a stream.
+    pub(super) async fn stream(&self) {
+        while !self.is_stream() {
+            self.became_stream.notified().await;
+        }
+    }
+
+    /// Returns when bytes have waited for this long and the socket took none of them.
+    pub(super) async fn hung(&self, patience: Duration) {
+        let mut looks = 0;
+        let mut before = self.taken.load(Ordering::Acquire);
+        while looks < LOOKS {
+            tokio::time::sleep(patience / LOOKS).await;
+            let taken = self.taken.load(Ordering::Acquire);
+            let stands = taken == before && self.is_blocked.load(Ordering::Acquire);
+            looks = if stands { looks + 1 } else { 0 };
+            before = taken;
+            self.tries_anyway.store(stands, Ordering::Release);
+        }
+    }
+
+    /// What is still unsent is given up when the socket is dropped, by the kernel too.
+    pub(super) fn cut(&self) {
+        self.is_cut.store(true, Ordering::Release);
+    }
+
+    /// What still comes in is thrown away, so that closing does not look like a reset to the other end.
+    pub(super) fn turn_deaf(&self) {
+        self.is_deaf.store(true, Ordering::Release);
+    }
+
+    fn wrote(&self, written: &Poll<io::Result<usize>>) {
+        match written {
+            Poll::Ready(Ok(count)) => {
+                self.taken.fetch_add(u64::try_from(*count).unwrap_or(u64::MAX), Ordering::AcqRel);
+                self.is_blocked.store(false, Ordering::Release);
+            }
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => self.is_blocked.store(true, Ordering::Release),
+        }
+    }
+}
+
+/// A socket that keeps its [`Line`] informed.
+#[derive(Debug)]
+pub(super) struct Socket {
+    stream: TcpStream,
+    line: Arc<Line>,
+    unheard: usize,
+}
+
+impl Socket {
+    pub(super) fn new(stream: TcpStream, line: Arc<Line>) -> Self {
+        Self { stream, line, unheard: 0 }
+    }
+
+    /// The kernel says that a socket has room when a third of its buffer is free. A slow reader frees less for a long time;
+    /// one byte is enough to know that it lives.
+    #[cfg(unix)]
+    fn try_anyway(&self, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        use rustix::net::SendFlags;
+        if !self.line.tries_anyway.swap(false, Ordering::AcqRel) {
+            return Poll::Pending;
+        }
+        match rustix::net::send(&self.stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            Ok(count) => Poll::Ready(Ok(count)),
+            // A fault that lasts shows when the socket says that it is ready.
+            Err(_) => Poll::Pending,
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn try_anyway(&self, _bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+
+    fn discard(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut bytes = [0; 4096];
+        while self.unheard < UNHEARD {
+            let mut chunk = ReadBuf::new(&mut bytes);
+            ready!(Pin::new(&mut self.stream).poll_read(context, &mut chunk))?;
+            if chunk.filled().is_empty() {
+                break;
+            }
+            self.unheard += chunk.filled().len();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if self.line.is_cut.load(Ordering::Acquire) {
+            // Without it the kernel goes on trying for minutes; failing here costs only its patience.
+            self.stream.set_zero_linger().ok();
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.line.is_deaf.load(Ordering::Acquire) {
+            return this.discard(context);
+        }
+        Pin::new(&mut this.stream).poll_read(context, into)
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let mut written = Pin::new(&mut this.stream).poll_write(context, bytes);
+        if written.is_pending() {
+            written = this.try_anyway(bytes);
+        }
+        this.line.wrote(&written);
+        written
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let mut written = Pin::new(&mut this.stream).poll_write_vectored(context, parts);
+        if written.is_pending() {
+            let first = parts.iter().find(|part| !part.is_empty());
+            written = first.map_or(Poll::Pending, |part| this.try_anyway(part));
+        }
+        this.line.wrote(&written);
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,223 @@
+//! Takes over the events that other processes could not post: rename, publish, delete.
+//!
+//! Every event of the spool is logged with a `spool_id`: its writer's, or one made of the taken file's name and the line's
+//! place. A taken file is deleted only when all its events are on the disk. A process that dies before that leaves the file,
+//! and the next one leaves out what the log, or a post whose answer never came, already has under the same `spool_id`.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use chrono::TimeZone as _;
+use serde_json::Value;
+use sha2::Digest as _;
+use sha2::Sha256;
+use uuid::Uuid;
+
+use super::recorder::Recorder;
+use crate::contracts::event::DraftDefaults;
+use crate::contracts::event::EventDraft;
+use crate::contracts::event::new_trace;
+use crate::store::LastLine;
+use crate::store::Store;
+use crate::store::StoreFault;
+use crate::store::layout;
+use crate::telemetry::Archive;
+use crate::telemetry::Row;
+use crate::time::KstTime;
+use crate::time::file_stamp;
+use crate::time::kst;
+use crate::time::parse_file_stamp;
+
+const EVERY: Duration = Duration::from_secs(5);
+/// How long those who append to the spool are waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Events published together.
+const BATCH: usize = 500;
+/// How far the log is searched for events that may be in it already.
+const SEARCH: u64 = 256 << 20;
+/// A post and its spooling, and two clocks, are less far apart than this.
+const OVERLAP: chrono::TimeDelta = chrono::TimeDelta::hours(6);
+const DEFAULTS: DraftDefaults = DraftDefaults { kind: "event", source: "unknown" };
+const KEY: &str = "spool_id";
+
+/// The spool of a workspace.
+#[derive(Debug)]
+pub(super) struct Spool {
+    store: Store,
+    due: Option<Duration>,
+    taking: Option<Taking>,
+}
+
+/// A file that is being taken over.
+#[derive(Debug)]
+struct Taking {
+    name: String,
+    /// Where the next line starts.
+    at: u64,
+    /// What was published already, here or before.
+    known: HashSet<u128>,
+}
+
+impl Spool {
+    pub(super) fn new(store: Store) -> Self {
+        Self { store, due: None, taking: None }
+    }
+
+    /// Takes over what there is, when it is time. While the disk fails events are safer where they are.
+    pub(super) fn turn(&mut self, recorder: &mut Recorder) {
+        let now = recorder.bus().clock().monotonic();
+        if recorder.is_failing() || self.due.is_some_and(|due| now < due) {
+            return;
+        }
+        self.due = Some(now + EVERY);
+        if let Err(fault) = self.take_over(recorder) {
+            tracing::warn!(%fault, "the spool of events cannot be taken over now");
+        }
+    }
+
+    fn take_over(&mut self, recorder: &mut Recorder) -> Result<(), StoreFault> {
+        loop {
+            let taking = match self.taking.take() {
+                Some(taking) => taking,
+                None => match self.next_file(recorder.bus().clock().now())? {
+                    Some(name) => Taking { known: self.known(&name, recorder)?, name, at: 0 },
+                    None => return Ok(()),
+                },
+            };
+            let taking = self.taking.insert(taking);
+            while taking.publish_some(&self.store, recorder)? {
+                if !recorder.drain() {
+                    return Ok(());
+                }
+            }
+            if !(recorder.drain() && recorder.sync()) {
+                return Ok(());
+            }
+            self.store.remove(&taking.name)?;
+            self.taking = None;
+        }
+    }
+
+    /// Publishes from the next file without waiting for the disk, as if killed there.
+    #[cfg(test)]
+    pub(super) fn publish_first(&mut self, recorder: &Recorder) -> Result<bool, StoreFault> {
+        let Some(name) = self.next_file(recorder.bus().clock().now())? else { return Ok(false) };
+        let mut taking = Taking { known: self.known(&name, recorder)?, name, at: 0 };
+        taking.publish_some(&self.store, recorder)
+    }
+
+    /// A file that a killed process left, or else the spool, renamed.
+    fn next_file(&self, now: KstTime) -> Result<Option<String>, StoreFault> {
+        let (directory, stem) = place();
+        let mut left: Vec<_> = self.store.file_names(directory)?.into_iter().filter(|name| is_taken(name)).collect();
+        left.sort();
+        if let Some(name) = left.first() {
+            return Ok(Some(format!("{directory}/{name}")));
+        }
+        let serial = Uuid::new_v4().simple().to_string();
+        let name = format!("{directory}/{stem}_{}_{}.jsonl", file_stamp(now), &serial[..8]);
+        let is_taken = self.store.put_aside(layout::EVENT_SPOOL, &name, PATIENCE)?;
+        Ok(is_taken.then_some(name))
+    }
+
+    /// What the log and the bus have under a `spool_id`, since some time before the file was taken.
+    fn known(&self, name: &str, recorder: &Recorder) -> Result<HashSet<u128>, StoreFault> {
+        let taken = parse_file_stamp(name).and_then(|at| kst().from_local_datetime(&at).single());
+        let since = taken.map_or(0, |at| (at - OVERLAP).timestamp_millis());
+        let mut known = HashSet::new();
+        let finder = memchr::memmem::Finder::new(KEY);
+        let archive = Archive::new(self.store.clone(), recorder.log_path());
+        archive.newest(SEARCH, |row: &Row<'_>| {
+            if row.ts < since {
+                return ControlFlow::Break(());
+            }
+            if finder.find(row.line.as_bytes()).is_some() {
+                known.extend(row.event().and_then(|event| event.data.get(KEY).and_then(Value::as_str).map(number)));
+            }
+            ControlFlow::Continue(())
+        })?;
+        for frame in recorder.bus().recent() {
+            known.extend(frame.event.data.get(KEY).and_then(Value::as_str).map(number));
+        }
+        Ok(known)
+    }
+}
+
+impl Taking {
+    /// Publishes the next lines; `false` when there is none left.
+    fn publish_some(&mut self, store: &Store, recorder: &Recorder) -> Result<bool, StoreFault> {
+        let Some(mut file) = store.line_file(&self.name, LastLine::Any)? else { return Ok(false) };
+        let mut drafts = Vec::new();
+        let (mut lines, mut bad) = (0, 0);
+        let mut next = self.at;
+        let flow = file.forward(self.at, &mut |start, line| {
+            if lines == BATCH {
+                return ControlFlow::Break(());
+            }
+            lines += 1;
+            next = start + line.len() as u64 + 1;
+            match self.draft(start, line) {
+                Some(Some(draft)) => drafts.push(draft),
+                Some(None) => {}
+                None => bad += 1,
+            }
+            ControlFlow::Continue(())
+        })?;
+        let count = drafts.len() as u64;
+        if !drafts.is_empty() {
+            recorder.bus().publish(drafts, None);
+        }
+        if bad > 0 {
+            tracing::warn!(lines = bad, file = self.name, "lines of the spool are no events and are left out");
+        }
+        recorder.shared().change(|status| {
+            status.spool_events += count;
+            status.spool_bad_lines += bad;
+        });
+        self.at = next;
+        Ok(flow.is_break())
+    }
+
+    /// The event of a line: `None` when it is none, and none inside when it was published before.
+    fn draft(&mut self, start: u64, line: &[u8]) -> Option<Option<EventDraft>> {
+        let value: Value = serde_json::from_slice(line).ok()?;
+        let given = value.get(KEY).and_then(Value::as_str).map(str::to_owned);
+        let draft = EventDraft::parse(value, DEFAULTS).ok()?;
+        let id = given.unwrap_or_else(|| made_up(&self.name, start, line));
+        if !self.known.insert(number(&id)) {
+            return Some(None);
+        }
+        // Lines of a spool belong together only when they say so.
+        let draft = if draft.trace_id().is_some() { draft } else { draft.trace(&new_trace()) };
+        Some(Some(draft.with(KEY, id)))
+    }
+}
+
+/// The directory of the spool, and its name without the ending.
+fn place() -> (&'static str, &'static str) {
+    let (directory, name) = layout::EVENT_SPOOL.rsplit_once('/').unwrap_or((".", layout::EVENT_SPOOL));
+    (directory, name.strip_suffix(".jsonl").unwrap_or(name))
+}
+
+fn is_taken(name: &str) -> bool {
+    let rest = name.strip_prefix(place().1).and_then(|rest| rest.strip_prefix('_'));
+    rest.is_some_and(|rest| rest.ends_with(".jsonl"))
+}
+
+/// A `spool_id` for a line without one: the same one whenever this line of this file is read.
+fn made_up(name: &str, start: u64, line: &[u8]) -> String {
+    let mut hash = Sha256::new();
+    hash.update(format!("{name}:{start}:"));
+    hash.update(line);
+    Uuid::from_u128(first_half(&hash.finalize())).to_string()
+}
+
+/// A `spool_id` as it is remembered.
+fn number(id: &str) -> u128 {
+    Uuid::parse_str(id).map_or_else(|_| first_half(&Sha256::digest(id)), |id| id.as_u128())
+}
+
+fn first_half(digest: &[u8]) -> u128 {
+    digest.iter().take(16).fold(0, |number, byte| number << 8 | u128::from(*byte))
+}

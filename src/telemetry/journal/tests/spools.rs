@@ -1,0 +1,135 @@
+//! The spool: what other processes could not post is published once, whenever the server dies.
+
+use super::*;
+use crate::contracts::event::is_trace;
+
+const ID: &str = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
+
+fn spool(site: &Site, lines: &[&str]) {
+    site.store.append_all(layout::EVENT_SPOOL, lines, Durability::Buffered).expect("written");
+}
+
+fn messages(site: &Site) -> Vec<String> {
+    site.rows(LOG).iter().map(|row| row["message"].as_str().expect("a text").to_owned()).collect()
+}
+
+fn left(site: &Site) -> usize {
+    site.store.file_names("metrics").expect("listed").iter().filter(|name| name.starts_with("spool")).count()
+}
+
+impl Keeper {
+    fn take(&mut self, site: &Site) {
+        site.clock.advance(Duration::from_secs(5));
+        self.spool.turn(&mut self.recorder);
+    }
+}
+
+#[test]
+fn a_spool_is_taken_over_with_its_sources_traces_and_times() {
+    let site = Site::new();
+    spool(
+        &site,
+        &[
+            r#"{"type":"stage_started","source":"daily_ops","trace_id":"t-1","ts":1732150000000,"message":"a"}"#,
+            "no event",
+            r#"{"severity":"LOUD"}"#,
+            r#"["b"]"#,
+            &format!(r#"{{"message":"c","spool_id":"{ID}","stage":2}}"#),
+            r#"{"message":"d"}"#,
+        ],
+    );
+    let mut keeper = site.keeper();
+    keeper.spool.turn(&mut keeper.recorder);
+    assert_eq!(left(&site), 0, "taken at once when a server starts");
+    let rows = site.rows(LOG);
+    assert_eq!(messages(&site), ["a", "c", "d"]);
+    assert_eq!(
+        (&rows[0]["type"], &rows[0]["source"], &rows[0]["trace_id"]),
+        (&"stage_started".into(), &"daily_ops".into(), &"t-1".into())
+    );
+    assert_eq!(
+        (&rows[0]["data"]["client_ts"], &rows[0]["ts"]),
+        (&1_732_150_000_000_i64.into(), &site.clock.now().timestamp_millis().into())
+    );
+    assert_eq!((&rows[1]["data"]["spool_id"], &rows[1]["data"]["stage"]), (&ID.into(), &2.into()));
+    assert_eq!((&rows[1]["type"], &rows[1]["source"]), (&"event".into(), &"unknown".into()));
+    let traces: Vec<_> = rows.iter().map(|row| row["trace_id"].as_str().expect("a text")).collect();
+    assert!(traces[1] != traces[2] && is_trace(traces[1]), "lines belong together only when they say so");
+    let status = keeper.status();
+    assert_eq!((status.spool_events, status.spool_bad_lines), (3, 3));
+    spool(&site, &[r#"{"message":"e"}"#]);
+    keeper.spool.turn(&mut keeper.recorder);
+    assert_eq!(left(&site), 1, "not before five seconds are over");
+    keeper.take(&site);
+    assert_eq!((left(&site), messages(&site).len()), (0, 4));
+}
+
+#[test]
+fn a_huge_spool_comes_in_batches_and_whole() {
+    let site = Site::new();
+    let lines: Vec<String> = (0..12_345).map(|n| format!("{{\"message\":\"{n}\"}}")).collect();
+    site.store.append_all(layout::EVENT_SPOOL, &lines, Durability::Buffered).expect("written");
+    let mut keeper = site.keeper();
+    keeper.take(&site);
+    assert_eq!(messages(&site), (0..12_345).map(|n| n.to_string()).collect::<Vec<_>>());
+    assert_eq!((left(&site), keeper.bus.counters().obs_write_dropped_total), (0, 0));
+}
+
+#[test]
+fn no_moment_to_die_loses_or_doubles_an_event() {
+    let text = format!("{{\"message\":\"a\"}}\n{{\"message\":\"a\"}}\n{{\"message\":\"b\",\"spool_id\":\"{ID}\"}}\n");
+    let taken = "metrics/spool_20261121_115900_0badcafe.jsonl";
+    // Renamed, nothing published.
+    let site = Site::new();
+    site.store.write(taken, text.as_bytes()).expect("written");
+    let mut keeper = site.keeper();
+    // Published, but killed before the rows were written.
+    let mut taking = super::super::spool::Spool::new(site.store.clone());
+    assert!(taking.publish_first(&keeper.recorder).is_ok());
+    assert_eq!(keeper.bus.ids().last, 3);
+    drop(keeper);
+    assert_eq!(site.logged().len(), 0);
+    keeper = site.keeper();
+    keeper.take(&site);
+    assert_eq!((messages(&site), left(&site)), (vec!["a".to_owned(), "a".to_owned(), "b".to_owned()], 0));
+    // Written, but killed before the file was deleted.
+    drop(keeper);
+    site.store.write(taken, text.as_bytes()).expect("written");
+    spool(&site, &[r#"{"message":"new"}"#, &format!(r#"{{"message":"again","spool_id":"{ID}"}}"#)]);
+    let mut keeper = site.keeper();
+    keeper.take(&site);
+    assert_eq!((messages(&site)[3..].to_vec(), left(&site)), (vec!["new".to_owned()], 0));
+    // Written in part.
+    drop(keeper);
+    let rows: Vec<String> = site.text(LOG).lines().take(1).map(str::to_owned).collect();
+    site.store.write(LOG, format!("{}\n", rows[0]).as_bytes()).expect("written");
+    site.store.write(taken, text.as_bytes()).expect("written");
+    let mut keeper = site.keeper();
+    keeper.take(&site);
+    assert_eq!(messages(&site), ["a", "a", "b"]);
+}
+
+#[test]
+fn a_post_whose_answer_never_came_is_not_published_again() {
+    let site = Site::new();
+    let mut keeper = site.keeper();
+    keeper.bus.publish(vec![EventDraft::new("stage_finished", "daily_ops", "posted").with("spool_id", ID)], None);
+    spool(&site, &[&format!(r#"{{"message":"spooled","spool_id":"{ID}"}}"#)]);
+    keeper.take(&site);
+    keeper.turn();
+    assert_eq!((messages(&site), left(&site)), (vec!["posted".to_owned()], 0));
+}
+
+#[test]
+fn a_spool_stays_while_the_disk_fails() {
+    let site = Site::new();
+    std::fs::create_dir_all(site.store.path(LOG)).expect("made");
+    spool(&site, &[r#"{"message":"a"}"#]);
+    let mut keeper = site.keeper();
+    keeper.take(&site);
+    assert_eq!((left(&site), keeper.bus.counters().published), (1, 0));
+    std::fs::remove_dir(site.store.path(LOG)).expect("removed");
+    keeper.turn();
+    keeper.take(&site);
+    assert_eq!((left(&site), messages(&site)), (0, vec!["a".to_owned()]));
+}

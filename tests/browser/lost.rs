@@ -1,0 +1,163 @@
+//! Lines that break and servers that go: what the indicator says, and that nothing is lost in silence or shown twice.
+
+use daily_ops::time::Clock as _;
+use daily_ops::time::SystemClock;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::lab;
+use crate::lab::SOON;
+use crate::site::LIVE;
+use crate::site::Look as _;
+use crate::site::Site;
+
+const IDS: &str = "[...document.querySelectorAll('#events .event')].map(row => Number(row.dataset.id))";
+const STATE: &str = "document.querySelector('#sseStatus').dataset.state";
+
+/// Numbered events, `from` to `to`, each of its own trace.
+fn numbered(from: u32, to: u32) -> Vec<Value> {
+    (from..=to).map(|n| json!({"message": format!("number {n}"), "trace_id": format!("t-{n}")})).collect()
+}
+
+/// The flat page shows exactly the ids from the newest down to the oldest.
+fn shows_down(newest: u32, oldest: u32) -> String {
+    let want: Vec<u32> = (oldest..=newest).rev().collect();
+    format!("JSON.stringify({IDS}) === '{}'", json!(want))
+}
+
+/// One page, one stream, after all that happened.
+fn has_one_stream(site: &Site) {
+    lab::until("one stream", || (site.get("/api/ops/metrics").json()["subscribers"] == 1).then_some(()));
+}
+
+#[test]
+fn a_restarted_server_loses_and_doubles_no_event() {
+    let Some(browser) = lab::browser() else { return };
+    let mut site = Site::new();
+    site.publish_all(&numbered(1, 3));
+    let mut page = site.open(browser, "/#flat=1");
+    page.sees(&shows_down(3, 1));
+    site.door.shut();
+    page.sees(&format!("{STATE} === 'reconnecting'"));
+    site.publish_all(&numbered(4, 6));
+    site.stop();
+    site.start_again();
+    site.publish_all(&numbered(7, 9));
+    page.sees(LIVE);
+    page.sees(&shows_down(9, 1));
+    let texts = "[...document.querySelectorAll('#events .event .message')].map(m => m.textContent).join()";
+    assert_eq!(page.now(texts), "number 9,number 8,number 7,number 6,number 5,number 4,number 3,number 2,number 1");
+    site.publish_all(&numbered(10, 10));
+    page.sees(&shows_down(10, 1));
+    assert_eq!(page.now("document.querySelectorAll('#events .gap').length"), 0);
+    has_one_stream(&site);
+    page.is_content_but_for_lost_requests();
+}
+
+#[test]
+fn a12_a_stream_that_was_lost_for_15_seconds_comes_back_by_itself_and_whole() {
+    let Some(browser) = lab::browser() else { return };
+    let site = Site::new();
+    site.publish_all(&numbered(1, 2));
+    let mut page = site.open(browser, "/#flat=1");
+    page.sees(&shows_down(2, 1));
+    site.door.shut();
+    let cut = page.now("performance.now()");
+    page.sees(&format!(
+        "{STATE} === 'reconnecting' && document.querySelector('#sseStatus').innerText.includes('재연결 중')"
+    ));
+    site.publish_all(&numbered(3, 40));
+    page.sees("/UNKNOWN|stale|불명/i.test(document.querySelector('#health').innerText)");
+    page.sees(&format!("performance.now() - {cut} >= 15000"));
+    assert_eq!(page.now(STATE), "reconnecting");
+    site.door.open(site.address());
+    let clock = SystemClock::new();
+    page.sees(LIVE);
+    lab::report(&format!("live again {} ms after the line came back", clock.monotonic().as_millis()));
+    page.sees(&shows_down(40, 1));
+    has_one_stream(&site);
+    page.is_content_but_for_lost_requests();
+}
+
+#[test]
+fn a_silent_line_is_stale_and_not_live() {
+    let Some(browser) = lab::browser() else { return };
+    let site = Site::new();
+    let mut page = site.open(browser, "/#flat=1");
+    site.door.hold();
+    page.sees(&format!("{STATE} === 'stale' && document.querySelector('#sseStatus').innerText.includes('지연')"));
+    site.publish_all(&numbered(1, 5));
+    site.door.let_go();
+    page.sees(LIVE);
+    page.sees(&shows_down(5, 1));
+    page.is_content_but_for_lost_requests();
+}
+
+#[test]
+fn a_page_without_a_line_for_a_minute_is_offline_and_comes_back_at_once_when_the_network_does() {
+    let Some(browser) = lab::browser() else { return };
+    let site = Site::new();
+    let mut page = browser.page().expect("a page");
+    // The page's clock, which the test moves on.
+    let clock = "{ const real = Date.now.bind(Date); let more = 0; Date.now = () => real() + more;
+        window.later = ms => { more += ms; }; }";
+    page.command("Page.addScriptToEvaluateOnNewDocument", &json!({"source": clock})).expect("added");
+    site.show(&mut page, "/");
+    site.door.shut();
+    page.sees(&format!("{STATE} === 'reconnecting'"));
+    page.now("later(61000)");
+    page.sees(&format!("{STATE} === 'offline' && document.querySelector('#sseStatus').innerText.includes('끊김')"));
+    page.sees("/UNKNOWN/.test(document.querySelector('#health').innerText)");
+    site.door.open(site.address());
+    page.now("window.dispatchEvent(new Event('online'))");
+    page.sees(LIVE);
+    page.is_content_but_for_lost_requests();
+}
+
+#[test]
+fn a_full_server_is_told_as_such_and_entered_when_there_is_room() {
+    let Some(browser) = lab::browser() else { return };
+    let site = Site::with(|_| {}, |dash| dash.settings.streams = 1);
+    let first = site.open(browser, "/");
+    let mut second = browser.page().expect("a page");
+    second.open(&site.door.url()).expect("opened");
+    second.sees(&format!("{STATE} === 'full' && document.querySelector('#sseStatus').innerText.includes('접속 한도')"));
+    drop(first);
+    second.sees(LIVE);
+    second.is_content_but_for_lost_requests();
+}
+
+#[test]
+fn what_a_slow_page_missed_is_a_row_that_loads_it() {
+    let Some(browser) = lab::browser() else { return };
+    let site = Site::with(|_| {}, |dash| dash.settings.queue = 5);
+    let mut page = site.open(browser, "/#flat=1");
+    site.publish_all(&numbered(1, 60));
+    page.sees("document.querySelector('#events .gap')");
+    let missed = "[...document.querySelectorAll('#events .gap')].map(gap => gap.innerText).join(' ')";
+    let said = page.now(missed).to_string();
+    assert!(said.contains("55건 누락 (id 1–55)"), "{said}");
+    assert_eq!(page.now(IDS), json!([60, 59, 58, 57, 56]));
+    page.click("#events .gap button").expect("clicked");
+    page.sees(&shows_down(60, 1));
+    assert_eq!(page.now("document.querySelectorAll('#events .gap').length"), 0);
+    page.is_content();
+}
+
+#[test]
+fn what_left_the_ring_while_the_line_was_cut_is_a_row_and_not_silence() {
+    let Some(browser) = lab::browser() else { return };
+    let site = Site::with(|_| {}, |dash| dash.settings.replay = 5);
+    site.publish_all(&numbered(1, 3));
+    let mut page = site.open(browser, "/#flat=1");
+    page.sees(&shows_down(3, 1));
+    site.door.shut();
+    page.sees(&format!("{STATE} === 'reconnecting'"));
+    site.publish_all(&numbered(4, 20));
+    site.door.open(site.address());
+    page.wait_until("document.querySelector('#events .gap')", SOON).expect("a hole");
+    let said = page.now("document.querySelector('#events .gap').innerText").to_string();
+    assert!(said.contains("12건 누락 (id 4–15)"), "{said}");
+    page.sees(&format!("JSON.stringify({IDS}) === '[20,19,18,17,16,3,2,1]'"));
+    page.is_content_but_for_lost_requests();
+}
