@@ -29,10 +29,11 @@ const STICKS_OUT: &str = "(() => {
 /// Controls that the page shows and whose middle another thing covers, after they were scrolled to.
 const COVERED: &str = "(() => [...document.querySelectorAll('main button, main input, main select, header button, header a')]
   .filter(node => node.checkVisibility({visibilityProperty: true}) && !node.disabled && !node.closest('dialog:not([open])'))
-  .filter(node => { node.scrollIntoView({block: 'center', behavior: 'instant'}); const box = node.getBoundingClientRect();
+  .map(node => { node.scrollIntoView({block: 'center', behavior: 'instant'}); const box = node.getBoundingClientRect();
     const hit = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
-    return box.width > 0 && !(hit && (node.contains(hit) || hit.contains(node) || hit.closest('label')?.control === node)); })
-  .map(node => node.outerHTML.slice(0, 120)))()";
+    const free = !node.isConnected || box.width === 0 || hit && (node.contains(hit) || hit.contains(node) || hit.closest('label')?.control === node);
+    return free ? null : `${node.outerHTML.slice(0, 100)} by ${hit?.outerHTML.slice(0, 100)} at ${box.left},${box.top} of ${innerWidth},${innerHeight}`; })
+  .filter(found => found !== null))()";
 
 /// Controls that a finger misses: lower than 44 px, links inside a text aside.
 const SMALL: &str = "[...document.querySelectorAll('button, select, input:not([type=checkbox]):not([type=hidden]), nav a')]
@@ -112,7 +113,7 @@ fn look(site: &Site, screen: Screen, name: &str) {
     page.set_screen(screen).expect("set");
     let mut faults_seen = Vec::new();
     let paths = ["/", "/#flat=1", "/ops/runs", "/ops/runs/run_20261121_144637_23a32f5c"];
-    for path in paths.into_iter().take(2) {
+    for path in paths {
         page.open(&format!("{}{path}", site.door.url())).expect("opened");
         if path.starts_with("/#") || path == "/" {
             page.wait_until(LIVE, SOON).expect("live");

@@ -5,11 +5,12 @@ import { byId, mark, put, show } from "./dom.js";
 import { ago, onLanguage, startLanguage, t } from "./i18n.js";
 import { Cards } from "./cards.js";
 import { clock, isNumber } from "./format.js";
+import { Downgrade } from "./downgrade.js";
 import { drawEngine, drawPositions, drawRisks, freeze } from "./tables.js";
 import { drawOverview } from "./overview.js";
-import { EventBuffer } from "./state.js";
+import { BUFFER, EventBuffer } from "./state.js";
 import { exportEvents } from "./exporter.js";
-import { Downgrade } from "./downgrade.js";
+import { Inbox } from "./inbox.js";
 import { KillPanel } from "./kill.js";
 import { Stream } from "./stream.js";
 import { Timeline } from "./timeline.js";
@@ -32,9 +33,17 @@ let historyMissing = true;
 const timeline = new Timeline(buffer, loadGap);
 const downgrade = new Downgrade();
 const kill = new KillPanel(() => refresh());
-const stream = new Stream(() => (historyMissing && buffer.length === 0 ? null : buffer.lastId), {
+const inbox = new Inbox(BUFFER, (event) => take(event, true), (n) => {
+  buffer.added += n;
+  refreshSoon();
+});
+let heardId = 0;
+const stream = new Stream(() => (historyMissing && buffer.length === 0 ? null : Math.max(heardId, buffer.lastId)), {
   hello: greeted,
-  event: (event) => take(event, true),
+  event: (text, id) => {
+    if (id > heardId) heardId = id;
+    inbox.push(text);
+  },
   gap: (gap) => {
     buffer.addGap({ from: gap.from_id, to: gap.to_id, missed: gap.missed });
     timeline.drawSoon();
@@ -53,7 +62,9 @@ function take(event, live) {
 function greeted(hello) {
   show(byId("shutdownNote"), false);
   if (hello.replay?.reset === true) {
+    inbox.clear();
     buffer.clear();
+    heardId = 0;
     timeline.drawSoon();
   }
   if (historyMissing) loadHistory();
@@ -78,7 +89,8 @@ async function loadGap(gap) {
   for (let page = 0; page < 10 && after < gap.to; page += 1) {
     const reply = await ask(`/api/ops/events?after=${after}&before=${gap.to + 1}&limit=${MOST}&order=asc`);
     const events = reply.events ?? [];
-    got += buffer.addAll(events);
+    buffer.addAll(events);
+    got += events.length;
     if (events.length === 0 || reply.has_more !== true) break;
     after = events[events.length - 1].id;
   }

@@ -2,7 +2,7 @@
 
 import { flatRows, groupedRows, groupsOf, isActive, matcher, noFilter, rank, readHash, typesOf, writeHash } from "./filter.js";
 import { byId, copy, el, fill, mark, put, show, toast } from "./dom.js";
-import { eventRow, gapRow, groupRow, moreRow, toggleData, updateGap, updateGroup } from "./rows.js";
+import { eventRow, gapRow, gapsRow, groupRow, moreRow, toggleData, updateGap, updateGaps, updateGroup } from "./rows.js";
 import { onLanguage, t } from "./i18n.js";
 import { count } from "./format.js";
 
@@ -128,7 +128,8 @@ export class Timeline {
     if (act === "copy") this.copied(value);
     if (act === "fold") this.flip(this.view.closed, value);
     if (act === "whole") this.flip(this.view.whole, value);
-    if (act === "gap") this.fetchGap(value);
+    if (act === "gap") this.fetchGap(this.buffer.gaps.find((known) => `${known.from}-${known.to}` === value));
+    if (act === "gaps") this.fetchGaps(this.rows.find((row) => row.kind === "gaps")?.gaps ?? []);
     if (act === "data") this.openData(button);
   }
 
@@ -147,8 +148,11 @@ export class Timeline {
     if (event !== undefined) toggleData(row, button, event);
   }
 
-  async fetchGap(value) {
-    const gap = this.buffer.gaps.find((known) => `${known.from}-${known.to}` === value);
+  async fetchGaps(gaps) {
+    for (const gap of gaps) await this.fetchGap(gap);
+  }
+
+  async fetchGap(gap) {
     if (gap === undefined || gap.state === "loading") return;
     gap.state = "loading";
     this.draw();
@@ -223,9 +227,9 @@ export class Timeline {
     const known = this.nodes.get(row.key);
     if (row.kind === "event") return known ?? eventRow(row);
     if (row.kind === "more") return moreRow(row);
-    if (known === undefined) return row.kind === "group" ? groupRow(row) : gapRow(row);
-    if (row.kind === "group") updateGroup(known, row);
-    else updateGap(known, row);
+    const [make, update] = { group: [groupRow, updateGroup], gap: [gapRow, updateGap], gaps: [gapsRow, updateGaps] }[row.kind];
+    if (known === undefined) return make(row);
+    update(known, row);
     return known;
   }
 
