@@ -18,7 +18,7 @@ use crate::rehearsal::visit::Silence;
 use crate::rehearsal::visit::Visitor;
 use crate::settings::Lang;
 
-const TITLE: Said = Said { ko: "페이지에 접속되지 않음", en: "the page cannot be reached" };
+const TITLE: Said = Said { ko: "페이지 접속", en: "page" };
 const END: super::End = (
     Said {
         ko: "사전 점검 1-5가 통과하고, 이벤트 id가 이어지고, 킬 스위치 상태가 그대로다.",
@@ -105,6 +105,8 @@ impl Reach {
 /// Looks at the port and at the page behind it.
 pub(in crate::rehearsal) fn look(visitor: &Visitor, workspace: &Path) -> Reach {
     let base = visitor.base();
+    // The page first: a server that only just starts then has its socket when the sockets are read.
+    let answer = visitor.get("/ops");
     let all = if base.is_local() { port::listening() } else { None };
     let addresses = base.addresses().unwrap_or_default();
     let holders = all.as_deref().map(|all| {
@@ -120,7 +122,6 @@ pub(in crate::rehearsal) fn look(visitor: &Visitor, workspace: &Path) -> Reach {
         // A socket without a visible owner belongs to somebody else.
         (holders.is_empty() || !owners.is_empty()).then_some(owners)
     });
-    let answer = visitor.get("/ops");
     let (seen, page) = judge(visitor, owners.as_deref(), &answer);
     let elsewhere =
         if seen == Seen::Nobody { all.map(|all| others(&all, workspace)).unwrap_or_default() } else { Vec::new() };
