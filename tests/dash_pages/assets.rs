@@ -55,8 +55,22 @@ fn every_file_is_served_with_its_type_and_a_tag_that_spares_the_second_load() {
 fn a_name_that_is_not_in_the_list_is_not_found() {
     let site = Site::new();
     let names = [
-        "words.json", "..", ".", "", "%2e%2e", "..%2fmain.js", "%2e%2e%2f%2e%2e%2fCargo.toml", "main.js%00", "MAIN.JS",
-        "main.js/", "../main.js", "..%5cmain.js", "main%2ejs", "/etc/passwd", "%2fetc%2fpasswd", "a/b",
+        "words.json",
+        "..",
+        ".",
+        "",
+        "%2e%2e",
+        "..%2fmain.js",
+        "%2e%2e%2f%2e%2e%2fCargo.toml",
+        "main.js%00",
+        "MAIN.JS",
+        "main.js/",
+        "../main.js",
+        "..%5cmain.js",
+        "main%2ejs",
+        "/etc/passwd",
+        "%2fetc%2fpasswd",
+        "a/b",
     ];
     for name in names {
         let answer = site.get(&format!("/static/{name}"));
@@ -87,8 +101,21 @@ fn every_module_that_a_page_or_a_module_loads_is_served() {
 #[test]
 fn b08_no_script_can_turn_text_into_markup_or_code() {
     let ways = [
-        "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "setTimeout(\"", "DOMParser",
-        "createContextualFragment", "srcdoc", "http://", "https://", "importScripts", "javascript:", ".style.",
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        "new Function",
+        "setTimeout(\"",
+        "DOMParser",
+        "createContextualFragment",
+        "srcdoc",
+        "http://",
+        "https://",
+        "importScripts",
+        "javascript:",
+        ".style.",
     ];
     for (name, text) in scripts() {
         for way in ways {

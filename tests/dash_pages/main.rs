@@ -2,9 +2,9 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
 
+mod assets;
 #[path = "../client/mod.rs"]
 mod client;
-mod assets;
 mod pages;
 mod runs;
 mod words;
@@ -32,11 +32,8 @@ const RUN: &str = "run_20261121_144637_23a32f5c";
 /// One address of a site that speaks English.
 fn in_english(path: &str) -> Answer {
     let dir = tempfile::tempdir().expect("a directory");
-    let ops = Arc::new(Ops::new(
-        Store::new(dir.path()),
-        Arc::new(SystemClock::new()),
-        Box::new(|| Ok(OpsPolicy::default())),
-    ));
+    let ops =
+        Arc::new(Ops::new(Store::new(dir.path()), Arc::new(SystemClock::new()), Box::new(|| Ok(OpsPolicy::default()))));
     let dash = DashOptions { lang: Lang::En, ..DashOptions::default() };
     let options = ServeOptions { port: 0, workers: 1, dash, ..ServeOptions::default() };
     let server = Server::start(ops, &options).expect("serving");

@@ -10,10 +10,45 @@ use crate::with_run;
 
 /// The elements that scripts, operators and the rehearsal find by name.
 const IDS: &[&str] = &[
-    "health", "drop", "subs", "killsw", "risk", "qmax", "events", "killPanel", "killReason", "killToggle", "killAudit",
-    "langToggle", "typeFilter", "traceSearch", "exportBtn", "clearFilters", "pauseBtn", "sseStatus", "lastHeartbeat",
-    "dataChanged", "positions", "risks", "engine", "lastTs", "run", "runStages", "gate", "sender", "stop", "bundle",
-    "due", "eventRows", "eventScroll", "latestBtn", "filterBadge", "downgrade", "groupBtn", "killDialog", "killToken",
+    "health",
+    "drop",
+    "subs",
+    "killsw",
+    "risk",
+    "qmax",
+    "events",
+    "killPanel",
+    "killReason",
+    "killToggle",
+    "killAudit",
+    "langToggle",
+    "typeFilter",
+    "traceSearch",
+    "exportBtn",
+    "clearFilters",
+    "pauseBtn",
+    "sseStatus",
+    "lastHeartbeat",
+    "dataChanged",
+    "positions",
+    "risks",
+    "engine",
+    "lastTs",
+    "run",
+    "runStages",
+    "gate",
+    "sender",
+    "stop",
+    "bundle",
+    "due",
+    "eventRows",
+    "eventScroll",
+    "latestBtn",
+    "filterBadge",
+    "downgrade",
+    "groupBtn",
+    "killDialog",
+    "killToken",
 ];
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -36,7 +71,9 @@ fn a01_both_addresses_serve_the_dashboard_under_the_strict_policy() {
         for (name, value) in wanted {
             assert_eq!(answer.header(name), Some(value), "{path} {name}");
         }
-        for word in ["Ops Dashboard</title>", "<html lang=\"ko\">", "Health", "DropCount", "Subscribers", "<main", "<noscript>"] {
+        for word in
+            ["Ops Dashboard</title>", "<html lang=\"ko\">", "Health", "DropCount", "Subscribers", "<main", "<noscript>"]
+        {
             assert!(answer.text.contains(word), "{path} lacks {word}");
         }
     }
@@ -83,11 +120,14 @@ fn no_page_carries_script_style_or_a_foreign_address() {
         let answer = site.get(path);
         assert_eq!(answer.header("content-security-policy"), Some(POLICY), "{path}");
         let page = answer.text;
-        for word in ["<style", " style=", "javascript:", "http://", "https://", "//cdn", "<iframe", "<object", "inspector"] {
+        for word in
+            ["<style", " style=", "javascript:", "http://", "https://", "//cdn", "<iframe", "<object", "inspector"]
+        {
             assert!(!page.contains(word), "{path} has {word}");
         }
         let tags = page.split('<').filter_map(|rest| rest.split('>').next());
-        let handlers = tags.filter(|tag| tag.split(' ').skip(1).any(|part| part.starts_with("on") && part.contains('=')));
+        let handlers =
+            tags.filter(|tag| tag.split(' ').skip(1).any(|part| part.starts_with("on") && part.contains('=')));
         assert_eq!(handlers.collect::<Vec<_>>(), [""; 0], "{path}");
         for script in page.split("<script").skip(1) {
             let (head, body) = script.split_once('>').expect("a tag");

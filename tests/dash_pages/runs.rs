@@ -27,11 +27,21 @@ fn a_run_is_shown_with_its_stages_its_receipt_and_its_evidence() {
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/html; charset=utf-8")));
     let page = answer.text;
     for word in [
-        "GIT_PULL_UPDATED", "BACKEND_OK", "SUMMARY_OK", "LIVE_OK", "SNAPSHOT_OK", "CONSOLE_SIMULATED",
-        "EVIDENCE_HEALTH_UNKNOWN", "There is no evidence health report", "2026-11-21 14:46:37",
-        "라이브 사이클이 실행되고 영수증이 검증되었습니다.", "The live cycle ran and its receipt was verified.",
-        "97bb6f6978ebb8eb7ffe2b154a55b081be735ee2349fb6761b9f46a9d877b10c", "data-i18n=\"proof.ok\"",
-        "href=\"/ops/runs\"", "href=\"/ops#q=run_20261121_144637_da89dfd2\"",
+        "GIT_PULL_UPDATED",
+        "BACKEND_OK",
+        "SUMMARY_OK",
+        "LIVE_OK",
+        "SNAPSHOT_OK",
+        "CONSOLE_SIMULATED",
+        "EVIDENCE_HEALTH_UNKNOWN",
+        "There is no evidence health report",
+        "2026-11-21 14:46:37",
+        "라이브 사이클이 실행되고 영수증이 검증되었습니다.",
+        "The live cycle ran and its receipt was verified.",
+        "97bb6f6978ebb8eb7ffe2b154a55b081be735ee2349fb6761b9f46a9d877b10c",
+        "data-i18n=\"proof.ok\"",
+        "href=\"/ops/runs\"",
+        "href=\"/ops#q=run_20261121_144637_da89dfd2\"",
     ] {
         assert!(page.contains(word), "{word}");
     }

@@ -89,7 +89,10 @@ fn every_word_that_a_script_asks_for_is_in_the_table() {
             let key = rest.split('"').next().unwrap_or_default();
             let called = rest[key.len()..].starts_with("\")") || rest[key.len()..].starts_with("\", {");
             // Other functions end in t as well; a word's key is lower case.
-            if called && key.chars().all(|c| c.is_ascii_alphabetic() || c == '.') && table.keys().any(|known| known.starts_with(key.split('.').next().unwrap_or_default())) {
+            if called
+                && key.chars().all(|c| c.is_ascii_alphabetic() || c == '.')
+                && table.keys().any(|known| known.starts_with(key.split('.').next().unwrap_or_default()))
+            {
                 asked += 1;
                 assert!(table.contains_key(key), "{}: {key}", path.display());
             }

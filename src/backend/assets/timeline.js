@@ -7,8 +7,9 @@ import { onLanguage, t } from "./i18n.js";
 import { count } from "./format.js";
 
 const DRAW_EVERY = 250;
-const MAX_ROWS = 300;
-const STEP = 150;
+// Half of what a page may keep: in a burst every row of each drawing is a new one.
+const MAX_ROWS = 150;
+const STEP = 75;
 const SUMMARY_EVERY = 5000;
 const SEARCH_AFTER = 150;
 // Nearer than this to the top, the newest row is followed.
@@ -62,6 +63,12 @@ export class Timeline {
     byId("badgeClear").addEventListener("click", () => this.clear());
     byId("pauseBtn").addEventListener("click", () => this.togglePause());
     byId("groupBtn").addEventListener("click", () => this.toggleGroups());
+  }
+
+  // The ids of the events begin anew: a row that is on the page may be of another event with the same id.
+  renew() {
+    this.nodes.clear();
+    this.drawSoon();
   }
 
   // Called for every event that is new to the buffer.

@@ -121,6 +121,7 @@ fn timeline(lang: Lang) -> Markup {
                     span #filterText {}
                     button #badgeClear type="button" aria-label=(say(lang, "filter.clear")) data-i18n-label="filter.clear" { "✕" }
                 }
+                button #latestBtn type="button" hidden { "↑ " (word(lang, "latest")) " " span.num #latestNews {} }
             }
             (toolbar(lang))
             div #events role="log" aria-live="polite" aria-label=(say(lang, "events")) data-i18n-label="events" {
@@ -129,7 +130,6 @@ fn timeline(lang: Lang) -> Markup {
                     p #eventsEmpty.empty { (say(lang, "events.empty")) }
                     div #eventRows role="list" {}
                 }
-                button #latestBtn type="button" hidden { "↑ " (word(lang, "latest")) " " span.num #latestNews {} }
             }
         }
     }

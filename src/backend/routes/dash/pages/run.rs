@@ -79,7 +79,7 @@ fn stages(lang: Lang, record: &RunRecord) -> Markup {
         section.panel {
             h2 { (word(lang, "stages")) }
             div.scroll tabindex="0" role="group" aria-label=(say(lang, "stages")) data-i18n-label="stages" {
-                table #stagesTable {
+                table #stagesTable aria-label=(say(lang, "stages")) data-i18n-label="stages" {
                     thead { tr { @for key in keys { th scope="col" data-i18n=(key) { (say(lang, key)) } } } }
                     tbody { @for stage in &record.stages { (stage_row(lang, stage)) } }
                 }

@@ -57,7 +57,7 @@ fn table(lang: Lang, runs: &[DailyRun]) -> Markup {
     html! {
         section.panel {
             div.scroll tabindex="0" role="group" aria-label=(say(lang, "runs.title")) data-i18n-label="runs.title" {
-                table #runsTable {
+                table #runsTable aria-label=(say(lang, "runs.title")) data-i18n-label="runs.title" {
                     thead { tr { @for key in keys { th scope="col" data-i18n=(key) { (say(lang, key)) } } } }
                     tbody { @for run in runs { (row(lang, run)) } }
                 }
