@@ -187,6 +187,8 @@ pub(super) enum CheckCommand {
     OpsCycle,
     /// Whether the daily run still lives; made for the crontab of a second machine
     Heartbeat(HeartbeatArgs),
+    /// Why the dashboard cannot be reached, shows no events, or loses them, and what to type
+    Dashboard(CheckDashboardArgs),
 }
 
 /// Arguments of `check heartbeat`.
@@ -480,6 +482,57 @@ pub(super) enum DemoCommand {
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
+    /// The live dashboard in two minutes: checklist, timed steps, a folder of evidence
+    Dashboard(Box<DashboardDemoArgs>),
+}
+
+/// Arguments of `demo dashboard`.
+#[derive(Debug, Args)]
+pub(super) struct DashboardDemoArgs {
+    /// The dashboard, as http://HOST:PORT; the configured api_url otherwise
+    #[arg(long, value_name = "URL")]
+    pub(super) base_url: Option<String>,
+    /// Two minutes by the clock, or without waiting
+    #[arg(long, value_enum, default_value_t = DemoSpeed::Real)]
+    pub(super) speed: DemoSpeed,
+    /// Where folders of evidence go; evidence/phase-ops/OVL-003-DEMO of the workspace otherwise
+    #[arg(long, value_name = "DIR")]
+    pub(super) evidence_dir: Option<PathBuf>,
+    /// The file of an operator token; the configured one or state/ops_token otherwise
+    #[arg(long, value_name = "FILE")]
+    pub(super) token_file: Option<PathBuf>,
+    /// Language of what the presenter says; OPS_LANG otherwise
+    #[arg(long)]
+    pub(super) lang: Option<Language>,
+    /// Show the kill switch at the end: on, what it blocks, off
+    #[arg(long)]
+    pub(super) with_kill: bool,
+    /// Take the pictures in an installed Chromium (OPS_BROWSER, else PATH)
+    #[arg(long)]
+    pub(super) screenshots: bool,
+    /// Who presents; the evidence names them
+    #[arg(long, value_name = "NAME")]
+    pub(super) operator: Option<String>,
+}
+
+/// How the time of a demo goes.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum DemoSpeed {
+    /// Two minutes by the clock
+    Real,
+    /// Without waiting
+    Fast,
+}
+
+/// Arguments of `check dashboard`.
+#[derive(Debug, Args)]
+pub(super) struct CheckDashboardArgs {
+    /// The dashboard, as http://HOST:PORT; the configured api_url otherwise
+    #[arg(long, value_name = "URL")]
+    pub(super) base_url: Option<String>,
+    /// The file of a token, for a dashboard that wants one
+    #[arg(long, value_name = "FILE")]
+    pub(super) token_file: Option<PathBuf>,
 }
 
 /// A language.

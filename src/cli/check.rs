@@ -6,6 +6,7 @@ use super::args::CheckArgs;
 use super::args::CheckCommand;
 use super::args::HeartbeatArgs;
 use super::context::Context;
+use super::dashboard;
 use super::exit;
 use super::exit::Failure;
 use super::output::Output;
@@ -50,6 +51,9 @@ pub(super) fn check(context: &mut Context, what: Option<CheckCommand>, output: &
     if let Some(CheckCommand::Heartbeat(HeartbeatArgs { max_age, .. })) = &what {
         context.apply(&[("heartbeat.max_age", max_age.clone())])?;
     }
+    if let Some(CheckCommand::Dashboard(args)) = &what {
+        return dashboard::check(context, args, output);
+    }
     context.heed_signals()?;
     let context = &*context;
     if let Some(CheckCommand::Heartbeat(args)) = &what {
@@ -76,7 +80,7 @@ pub(super) fn check(context: &mut Context, what: Option<CheckCommand>, output: &
     // A check that runs a cycle is a run as far as others are concerned.
     let acts = match &what {
         CheckCommand::LiveCycle(args) => !args.no_run,
-        CheckCommand::OpsSummary(_) | CheckCommand::Heartbeat(_) => false,
+        CheckCommand::OpsSummary(_) | CheckCommand::Heartbeat(_) | CheckCommand::Dashboard(_) => false,
         CheckCommand::OpsCycle => true,
     };
     let _held = if acts { Some(take_lock(context)?) } else { None };
@@ -88,7 +92,7 @@ pub(super) fn check(context: &mut Context, what: Option<CheckCommand>, output: &
         CheckCommand::OpsSummary(args) => {
             ("ops-summary", check_ops_summary(&site.backend, &control, clock, mode(args)))
         }
-        CheckCommand::OpsCycle | CheckCommand::Heartbeat(_) => {
+        CheckCommand::OpsCycle | CheckCommand::Heartbeat(_) | CheckCommand::Dashboard(_) => {
             ("ops-cycle", check_ops_cycle(&site.backend, &control, clock))
         }
     };

@@ -4,6 +4,7 @@ mod args;
 mod audit;
 mod check;
 mod context;
+mod dashboard;
 mod demo;
 mod exit;
 mod history;
@@ -123,6 +124,7 @@ fn dispatch(command: Command, global: &args::Global, output: &mut Output) -> Res
         Command::Watch { what } => watch::watch(&context, what, output),
         Command::Config { what: args::ConfigCommand::Show } => workspace::config(&context, output),
         Command::Store { what } => workspace::store(&context, what, output),
+        Command::Demo { what: args::DemoCommand::Dashboard(args) } => dashboard::demo(&context, &args, output),
         Command::Init { .. } | Command::Demo { .. } | Command::Pc { .. } => Ok(exit::DONE),
     }
 }

@@ -4,6 +4,12 @@
 //! shared with the server but contracts.
 
 pub mod browser;
+pub mod demo;
+pub mod diagnosis;
+mod evidence;
+mod live_log;
+mod port;
+pub mod visit;
 
 pub use browser::Browser;
 pub use browser::BrowserFault;

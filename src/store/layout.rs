@@ -316,6 +316,10 @@ pub const KILL_AUDIT: &str = "metrics/kill_audit.jsonl";
 pub const EVENT_SPOOL: &str = "metrics/spool.jsonl";
 /// The operator token that the server makes when none is configured; mode 600.
 pub const OPS_TOKEN: &str = "state/ops_token";
+/// What demos and rehearsals of the dashboard leave; never deleted by the program.
+pub const OPS_EVIDENCE: &str = "evidence/phase-ops";
+/// One folder a demo of the dashboard.
+pub const DEMO_EVIDENCE: &str = "evidence/phase-ops/OVL-003-DEMO";
 /// HEARTBEAT_V1: when the daily run last started and ended.
 pub const HEARTBEAT: &str = "state/heartbeat.json";
 /// MESSAGE_KEYS_V1: which messages of which day have left the backend, or may have.

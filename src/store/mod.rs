@@ -358,6 +358,12 @@ impl Store {
         open::free_share(&self.root)
     }
 
+    /// Bytes of the disk that this user may still fill; `None` when the system does not say.
+    #[must_use]
+    pub fn free_bytes(&self) -> Option<u64> {
+        open::free_bytes(&self.root)
+    }
+
     /// Whether this user may list a directory of the workspace and make files in it, as far as permissions and mounts say.
     #[must_use]
     pub fn may_write_in(&self, relative: &str) -> bool {

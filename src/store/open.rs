@@ -120,6 +120,18 @@ pub(super) fn free_share(_path: &Path) -> Option<f64> {
     None
 }
 
+/// Bytes of a disk that this user may still fill.
+#[cfg(unix)]
+pub(super) fn free_bytes(path: &Path) -> Option<u64> {
+    let stat = rustix::fs::statvfs(path).ok()?;
+    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+#[cfg(not(unix))]
+pub(super) fn free_bytes(_path: &Path) -> Option<u64> {
+    None
+}
+
 /// Whether the system would let this user list the directory and make files in it.
 #[cfg(unix)]
 pub(super) fn may_write_in(path: &Path) -> bool {

@@ -45,7 +45,7 @@ export function drawPositions(reply) {
   show(byId("positionsTable"), rows.length > 0);
   show(byId("positionsEmpty"), rows.length === 0);
   put(byId("positionsEmpty"), t(reply === null ? "table.failed" : "positions.empty"));
-  show(byId("positionsStale"), reply !== null && reply.stale === true && rows.length > 0);
+  show(byId("positionsStale"), reply !== null && reply.stale === true);
   const asof = instant(reply?.as_of_ms);
   put(byId("positionsAsof"), asof === null ? "" : shortStamp(asof, Date.now()));
 }

@@ -11,7 +11,6 @@ pub(crate) mod past;
 pub(crate) mod process;
 pub(crate) mod rate;
 pub(crate) mod refusal;
-pub(crate) mod risk;
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -122,9 +121,7 @@ impl Dash {
                 (bus, journal.inspect_err(|fault| tracing::error!(%fault, "no thread for the observation log")).ok())
             }
             Err(fault) => {
-                let warning = format!(
-                    "{fault}: this server keeps events in memory only; stop one of the two and start this one again"
-                );
+                let warning = fault.to_string();
                 tracing::error!("{warning}");
                 options.config_warnings.push(warning);
                 // Ids that the keeper of the log never gives.
@@ -175,3 +172,6 @@ fn journal_settings(settings: &DashboardSettings) -> JournalSettings {
         recall: settings.queue.max(settings.replay),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,5 @@
 //! What holds for every row of the route table.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
-
 use super::*;
 use crate::time::Clock;
 use std::collections::BTreeSet;

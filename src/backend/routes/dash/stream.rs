@@ -43,7 +43,7 @@ pub(in crate::backend::routes) async fn events(app: Arc<App>, request: Request) 
     let rounds = app.dash.rounds.subscribe();
     match join(&app, &request, Transport::Sse) {
         Ok((desk, _line)) => answer(Body::from_stream(stream::unfold(Writer::new(desk, rounds), Writer::next))),
-        Err(refusal) => refusal,
+        Err(refusal) => refusal.into_response(),
     }
 }
 

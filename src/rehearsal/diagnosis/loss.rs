@@ -1,0 +1,262 @@
+//! C: events are lost. The counter is watched for some seconds; who loses, and why.
+
+use serde_json::Value;
+
+use super::Class;
+use super::Diagnosis;
+use super::END_C;
+use super::Look;
+use super::Patient;
+use super::TITLE_C;
+use super::Verdict;
+use super::pick;
+use crate::rehearsal::visit::Visitor;
+use crate::settings::Lang;
+
+/// A queue smaller than this was set for a test.
+const TINY: u64 = 50;
+/// A subscriber that was written to so recently is not stalled.
+const STALLED_MS: i64 = 2_000;
+
+/// One reading of the counters.
+#[derive(Debug)]
+struct Reading {
+    drops: u64,
+    queue: Option<u64>,
+    rate: f64,
+    ts: i64,
+    subscribers: Vec<Subscriber>,
+}
+
+/// One subscriber in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Subscriber {
+    id: String,
+    who: String,
+    depth: u64,
+    dropped: u64,
+    last_write: Option<i64>,
+}
+
+impl Reading {
+    fn of(value: &Value) -> Option<Self> {
+        let list = value["subscribers_detail"].as_array().map(Vec::as_slice).unwrap_or_default();
+        Some(Self {
+            drops: value["drop_count"].as_u64()?,
+            queue: value["queue_maxsize"].as_u64(),
+            rate: value["publish_rate_1m"].as_f64().unwrap_or_default(),
+            ts: value["ts"].as_i64().unwrap_or_default(),
+            subscribers: list.iter().map(subscriber).collect(),
+        })
+    }
+}
+
+fn subscriber(value: &Value) -> Subscriber {
+    let word = |key: &str| value[key].as_str().map_or_else(|| value[key].to_string(), str::to_owned);
+    Subscriber {
+        id: word("id"),
+        who: format!("{} {}", word("transport"), word("peer")),
+        depth: value["queue_depth"].as_u64().unwrap_or_default(),
+        dropped: value["dropped"].as_u64().unwrap_or_default(),
+        last_write: value["last_write_ms"].as_i64(),
+    }
+}
+
+/// What two readings come to.
+#[derive(Debug, PartialEq, Eq)]
+enum Loss {
+    None,
+    Past,
+    Tiny(u64),
+    Slow(Vec<Subscriber>),
+    Overload(usize),
+    Gone,
+}
+
+fn judge(before: &Reading, after: &Reading) -> Loss {
+    if let Some(queue) = after.queue.filter(|queue| *queue < TINY) {
+        return Loss::Tiny(queue);
+    }
+    let dropped_before = |id: &str| before.subscribers.iter().find(|s| s.id == id).map_or(0, |s| s.dropped);
+    let losing = |s: &&Subscriber| s.dropped > dropped_before(&s.id);
+    let stalled = |s: &&Subscriber| is_stalled(s, after);
+    let losers: Vec<Subscriber> = after.subscribers.iter().filter(losing).cloned().collect();
+    if losers.is_empty() {
+        let stalled: Vec<Subscriber> = after.subscribers.iter().filter(stalled).cloned().collect();
+        return match (stalled.is_empty(), after.drops > before.drops, after.drops) {
+            (false, _, _) => Loss::Slow(stalled),
+            (true, true, _) => Loss::Gone,
+            (true, false, 0) => Loss::None,
+            (true, false, _) => Loss::Past,
+        };
+    }
+    if losers.len() > 1 && losers.len() * 2 > after.subscribers.len() {
+        return Loss::Overload(losers.len());
+    }
+    Loss::Slow(losers)
+}
+
+/// Something waits for it, and nothing was written to it for a while.
+fn is_stalled(subscriber: &Subscriber, reading: &Reading) -> bool {
+    // The time of the last write is an instant or an age; an age is far smaller than an instant.
+    let age = subscriber.last_write.map(|at| if at > 1_000_000_000_000 { reading.ts - at } else { at });
+    subscriber.depth > 0 && age.is_none_or(|age| age > STALLED_MS)
+}
+
+pub(super) fn diagnosis(patient: &Patient<'_>, visitor: &Visitor) -> Diagnosis {
+    let lang = patient.lang;
+    let mut looked = Vec::new();
+    let verdict = match read(visitor) {
+        Err(why) => {
+            looked.push(Look::new("/api/ops/metrics?detail=1", why.clone()));
+            unread(lang, &why)
+        }
+        Ok(before) => {
+            visitor.pause(patient.waits.watch);
+            match read(visitor) {
+                Err(why) => {
+                    looked.push(Look::new("/api/ops/metrics?detail=1", why.clone()));
+                    unread(lang, &why)
+                }
+                Ok(after) => {
+                    looked = looks(patient, (&before, &after));
+                    verdict(lang, &judge(&before, &after), after.drops)
+                }
+            }
+        }
+    };
+    verdict.with(("C", TITLE_C, END_C), looked, lang)
+}
+
+fn read(visitor: &Visitor) -> Result<Reading, String> {
+    let answer = visitor.get("/api/ops/metrics?detail=1").map_err(|silence| silence.to_string())?;
+    let told = || format!("HTTP {}: {}", answer.status, answer.excerpt());
+    if answer.status != 200 {
+        return Err(told());
+    }
+    Reading::of(&answer.json()).ok_or_else(told)
+}
+
+fn looks(patient: &Patient<'_>, (before, after): (&Reading, &Reading)) -> Vec<Look> {
+    let watch = patient.waits.watch.as_secs_f64();
+    let mut looked = vec![
+        Look::new("drop_count", format!("{}, then {} after {watch} s", before.drops, after.drops)),
+        Look::new("queue_maxsize", after.queue.map_or_else(|| "unknown".to_owned(), |queue| queue.to_string())),
+        Look::new("publish_rate_1m", format!("{:.1}/s", after.rate)),
+    ];
+    looked.extend(after.subscribers.iter().filter(|s| s.dropped > 0 || s.depth > 0).map(|s| {
+        let written = s.last_write.map_or_else(|| "never".to_owned(), |at| at.to_string());
+        let saw = format!("{}, queue_depth {}, dropped {}, last_write_ms {written}", s.who, s.depth, s.dropped);
+        Look::new(format!("subscriber {}", s.id), saw)
+    }));
+    looked
+}
+
+fn unread(lang: Lang, why: &str) -> Verdict {
+    let text = pick(lang, format!("지표를 읽지 못했습니다: {why}"), format!("the metrics cannot be read: {why}"));
+    Verdict::new(Class::Unseen, "METRICS_UNREADABLE", text)
+}
+
+fn verdict(lang: Lang, loss: &Loss, drops: u64) -> Verdict {
+    let of = |class, word, ko: String, en: String| Verdict::new(class, word, pick(lang, ko, en));
+    match loss {
+        Loss::None => of(Class::Fine, "OK", "잃은 이벤트가 없습니다.".to_owned(), "no event was lost.".to_owned()),
+        Loss::Past => of(
+            Class::Note,
+            "PAST_LOSS",
+            format!("전에 {drops}건을 잃었고, 지금은 늘지 않습니다."),
+            format!("{drops} events were lost earlier; the counter does not rise now."),
+        )
+        .remedy(pick(
+            lang,
+            "빈 구간은 화면의 '불러오기'로 이력에서 채울 수 있습니다.",
+            "a gap on the page is filled from the history by its button.",
+        )),
+        Loss::Tiny(queue) => of(
+            Class::Finding,
+            "TINY_QUEUE",
+            format!("구독자 큐가 {queue}건뿐입니다. 시험용 값이 환경에 남아 있습니다."),
+            format!("a subscriber's queue holds {queue} events: a test's value was left in the environment."),
+        )
+        .remedy(pick(
+            lang,
+            "OPS_BUS_QMAX를 지우고(unset OPS_BUS_QMAX, 유닛과 daily_ops.toml도 확인) 서버를 다시 시작하세요.",
+            "remove OPS_BUS_QMAX (unset OPS_BUS_QMAX; look into the unit and daily_ops.toml too) and restart the server.",
+        )),
+        Loss::Slow(slow) => {
+            let names = slow.iter().map(|s| format!("{} ({})", s.id, s.who)).collect::<Vec<_>>().join(", ");
+            of(
+                Class::Finding,
+                "SLOW_CLIENT",
+                format!("느린 구독자: {names}. 다른 구독자는 영향이 없습니다."),
+                format!("a slow subscriber: {names}. The others are not affected."),
+            )
+            .remedy(pick(
+                lang,
+                "그 화면을 닫거나 새로 고치세요. id로 이어서 받고 빈 구간을 채웁니다.",
+                "close or reload that client; it goes on by id and fills its gap.",
+            ))
+        }
+        Loss::Overload(count) => of(
+            Class::Finding,
+            "OVERLOAD",
+            format!("구독자 대부분({count})이 이벤트를 잃고 있습니다. 발행 속도가 너무 빠릅니다."),
+            format!("most subscribers ({count}) lose events: more is published than they can take."),
+        )
+        .remedy(pick(
+            lang,
+            "이벤트를 보내는 쪽의 속도를 줄이고, 쓰지 않는 화면을 닫으세요.",
+            "lower the rate of the producer, and close pages that nobody needs.",
+        )),
+        Loss::Gone => of(
+            Class::Finding,
+            "RISING",
+            "DropCount가 늘었지만 잃은 구독자는 이미 떠났습니다.".to_owned(),
+            "the counter rose, and the subscriber that lost is gone.".to_owned(),
+        )
+        .remedy(pick(lang, "1분 뒤에 다시 확인하세요.", "look again in a minute.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn reading(drops: u64, queue: u64, subscribers: &[(u64, u64, u64, Option<i64>)]) -> Reading {
+        let list: Vec<_> = subscribers
+            .iter()
+            .map(|(id, depth, dropped, write)| {
+                json!({"id": id, "transport": "sse", "peer": "p", "queue_depth": depth, "dropped": dropped, "last_write_ms": write})
+            })
+            .collect();
+        let value = json!({"drop_count": drops, "queue_maxsize": queue, "ts": 2_000_000_000_000_i64, "subscribers_detail": list});
+        Reading::of(&value).expect("a reading")
+    }
+
+    #[test]
+    fn a_loss_is_named_after_who_loses() {
+        let quiet = || reading(0, 200, &[(1, 0, 0, Some(10))]);
+        let word = |before: &Reading, after: &Reading| verdict(Lang::En, &judge(before, after), after.drops).word;
+        let now = Some(2_000_000_000_000_i64);
+        let cases = [
+            (quiet(), quiet(), "OK"),
+            (reading(7, 200, &[]), reading(7, 200, &[]), "PAST_LOSS"),
+            (reading(7, 200, &[]), reading(9, 200, &[]), "RISING"),
+            (quiet(), reading(0, 5, &[]), "TINY_QUEUE"),
+            (quiet(), reading(3, 200, &[(1, 0, 0, now), (2, 200, 3, Some(9_000))]), "SLOW_CLIENT"),
+            (quiet(), reading(3, 200, &[(1, 0, 2, now), (2, 200, 3, now)]), "OVERLOAD"),
+            (quiet(), reading(0, 200, &[(1, 0, 0, now), (2, 150, 0, Some(2_000_000_000_000 - 9_000))]), "SLOW_CLIENT"),
+            (quiet(), reading(0, 200, &[(2, 150, 0, None)]), "SLOW_CLIENT"),
+            (quiet(), reading(0, 200, &[(2, 150, 0, now)]), "OK"),
+        ];
+        for (before, after, want) in cases {
+            assert_eq!(word(&before, &after), want, "{before:?} {after:?}");
+        }
+    }
+
+    #[test]
+    fn metrics_without_a_counter_are_no_reading() {
+        assert!(Reading::of(&json!({"queue_maxsize": 5})).is_none());
+    }
+}
