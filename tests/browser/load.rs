@@ -16,7 +16,11 @@ const HELD_BACK: f64 = 3000.0;
 const ROWS: &str = "document.querySelectorAll('#eventRows > *').length";
 
 /// Measures how long the page was deaf: the longest task, and the longest wait of a timer that wants to run each 10 ms.
-const PROBE: &str = "window.probe = {longest: 0, wait: 0, tasks: 0, rows: 0};
+const PROBE: &str = "window.probe = {longest: 0, wait: 0, tasks: 0, rows: 0, frame: null};
+  new PerformanceObserver(list => { for (const frame of list.getEntries()) if (!(probe.frame?.ms > frame.duration)) probe.frame = {
+    ms: Math.round(frame.duration), layout: Math.round(frame.startTime + frame.duration - frame.styleAndLayoutStart),
+    scripts: frame.scripts.map(s => `${s.sourceURL.split('/').pop()} ${s.sourceFunctionName} ${Math.round(s.duration)}, layout ${Math.round(s.forcedStyleAndLayoutDuration)}`)};
+    }).observe({type: 'long-animation-frame'});
   new PerformanceObserver(list => { for (const task of list.getEntries()) {
     probe.tasks += 1; probe.longest = Math.max(probe.longest, task.duration); } }).observe({entryTypes: ['longtask']});
   { let last = performance.now(); const look = () => { const now = performance.now();

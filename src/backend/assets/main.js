@@ -61,13 +61,35 @@ function take(event, live) {
 
 function greeted(hello) {
   show(byId("shutdownNote"), false);
-  if (hello.replay?.reset === true) {
-    inbox.clear();
-    buffer.clear();
-    heardId = 0;
-    timeline.drawSoon();
-  }
+  if (hello.replay?.reset === true) forget();
+  else recognize(hello.boot_id);
   if (historyMissing) loadHistory();
+}
+
+function forget() {
+  inbox.clear();
+  buffer.clear();
+  heardId = 0;
+  timeline.renew();
+}
+
+let boot = null;
+
+// Ids go on after a restart unless the server lost its log. Then it has another event by the id of the newest one here,
+// and nothing that this page holds or skips by its id can be trusted.
+async function recognize(now) {
+  const [before, newest] = [boot, buffer.list().at(-1)];
+  boot = now;
+  if (before === null || before === now || newest === undefined) return;
+  try {
+    const { events } = await ask(`/api/ops/events?after=${newest.id - 1}&before=${newest.id + 1}&limit=1`);
+    if (events.length === 0 || events[0].ts === newest.ts) return;
+    forget();
+    loadHistory();
+  } catch {
+    // Not known: asked again with the next hello.
+    boot = before;
+  }
 }
 
 async function loadHistory() {

@@ -69,6 +69,12 @@ export class Timeline {
     byId("groupBtn").addEventListener("click", () => this.toggleGroups());
   }
 
+  // The ids of the events begin anew: a row that is on the page may be of another event with the same id.
+  renew() {
+    this.nodes.clear();
+    this.drawSoon();
+  }
+
   // Called for every event that is new to the buffer.
   noticed(event) {
     this.news.n += 1;
