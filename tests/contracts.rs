@@ -38,6 +38,8 @@ use daily_ops::contracts::heartbeat::Heartbeat;
 use daily_ops::contracts::integrity::Integrity;
 use daily_ops::contracts::integrity::payload_sha256;
 use daily_ops::contracts::integrity::verify;
+use daily_ops::contracts::kill::KillAuditRow;
+use daily_ops::contracts::kill::KillSwitch;
 use daily_ops::contracts::message::DailyStatusPush;
 use daily_ops::contracts::message::IncidentPush;
 use daily_ops::contracts::message::MessageKeys;
@@ -146,6 +148,7 @@ const TYPED: &[(&str, Rewrite, Ours)] = &[
     ("execution_gate_v1", rewritten::<ExecutionGate>, Ours::Written),
     ("real_sender_enable_v1", rewritten::<SenderEnable>, Ours::WrittenStrict),
     ("emergency_stop_v1", rewritten::<EmergencyStop>, Ours::Written),
+    ("kill_switch_v1", rewritten::<KillSwitch>, Ours::WrittenStrict),
     ("window_consumed_v1", rewritten::<WindowConsumed>, Ours::Written),
     ("tokens_v1", rewritten::<Tokens>, Ours::WrittenStrict),
     ("rollback_v1", rewritten::<Rollback>, Ours::Written),
@@ -439,6 +442,8 @@ fn required_fields_of_another_type_are_faults() {
         ("real_sender_enable_v1", "enabled", json!("false")),
         ("emergency_stop_v1", "enabled", json!(0)),
         ("emergency_stop_v1", "schema", json!("EMERGENCY_STOP_V2")),
+        ("kill_switch_v1", "is_on", json!("false")),
+        ("kill_switch_v1", "status", json!("KILLED")),
         ("daily_ops_run_v1", "stages", json!({})),
         ("daily_ops_run_v1", "run_id", json!("a b")),
         ("daily_ops_run_v1", "exit_code", json!(256)),
@@ -562,7 +567,8 @@ fn each_ticket_line_is_written_as_it_was_read() {
         serde_json::to_string(&line).expect("JSON")
     }
     type Again = fn(&str) -> String;
-    let files: [(&str, Again); 3] = [
+    let files: [(&str, Again); 4] = [
+        ("kill_audit_v1.jsonl", again::<KillAuditRow>),
         ("ticket_request_v1.jsonl", again::<TicketRequest>),
         ("ticket_result_v1.jsonl", again::<TicketResult>),
         ("execution_receipt_v3.jsonl", again::<ExecutionReceipt>),

@@ -23,6 +23,8 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::sync::OwnedSemaphorePermit;
 
+/// What a stream is given to take its last frame when the server stops.
+pub(super) const STREAM_GRACE: Duration = Duration::from_secs(2);
 /// How often a blocked socket is looked at before it counts as hung.
 const LOOKS: u32 = 8;
 /// Bytes that a deaf socket reads and throws away at most.

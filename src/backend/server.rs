@@ -32,6 +32,7 @@ use super::dash::Dash;
 use super::dash::DashOptions;
 use super::dash::observer;
 use super::line::Line;
+use super::line::STREAM_GRACE;
 use super::line::Socket;
 use super::routes;
 use super::routes::Bounds;
@@ -47,8 +48,9 @@ const LAST_GRACE: Duration = Duration::from_secs(2);
 /// Connections served at once beside those of streams, so that streams never take the place of the kill switch. Further
 /// ones wait in the system's queue.
 const PLAIN_CONNECTIONS: usize = 256;
-/// What a stream is given to take its last frame.
-const STREAM_GRACE: Duration = Duration::from_secs(2);
+/// Connections that wait in the system's queue: a thousand browsers come back at once when a server has started.
+#[cfg(unix)]
+const BACKLOG: i32 = 1024;
 /// Largest request header, in bytes.
 const MAX_HEADER: usize = 16 << 10;
 /// Threads for domain functions. They end when they have nothing to do.
@@ -268,6 +270,8 @@ fn bind(options: &ServeOptions) -> Result<StdListener, ServeFault> {
     };
     let listener = StdListener::bind(address).map_err(fault)?;
     listener.set_nonblocking(true).map_err(fault)?;
+    #[cfg(unix)]
+    rustix::net::listen(&listener, BACKLOG).map_err(|code| fault(code.into()))?;
     Ok(listener)
 }
 

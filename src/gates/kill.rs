@@ -159,6 +159,20 @@ pub enum KillFault {
     Store(#[from] StoreFault),
 }
 
+/// What could not be done beside a change.
+#[derive(Default)]
+struct Troubles {
+    unwritten: Option<String>,
+    unrecorded: Vec<String>,
+}
+
+impl Troubles {
+    fn note(&mut self, fault: &StoreFault) {
+        tracing::error!(%fault, "a use of the kill switch could not be recorded");
+        self.unrecorded.push(format!("its use could not be recorded: {fault}"));
+    }
+}
+
 /// A use while it is made.
 struct Use<'a> {
     order: &'a KillOrder,
@@ -206,8 +220,9 @@ impl Use<'_> {
         Change { before, after, ..Change::new(action, layout::KILL_SWITCH, self.order.reason.clone()) }
     }
 
-    fn ended(self, now: KillReading, changed: bool, troubles: Vec<String>) -> KillOutcome {
-        let audit_persisted = troubles.is_empty();
+    fn ended(self, now: KillReading, changed: bool, troubles: Troubles) -> KillOutcome {
+        let audit_persisted = troubles.unrecorded.is_empty();
+        let troubles = troubles.unwritten.into_iter().chain(troubles.unrecorded).collect();
         KillOutcome { before: self.before.state, now, changed, audit_persisted, troubles }
     }
 }
@@ -281,7 +296,7 @@ impl Gates<'_> {
     fn switch_on(&self, this: Use<'_>) -> Result<KillOutcome, KillFault> {
         let seen = seen(self.store.document::<KillSwitch>(layout::KILL_SWITCH));
         let state = this.state(KillStatus::On);
-        let mut troubles = Vec::new();
+        let mut troubles = Troubles::default();
         let mut after = serde_json::to_value(&state).unwrap_or_default();
         if let Err(fault) = self.store.write_document(layout::KILL_SWITCH, &state) {
             if !self.kill_switch().state.is_on
@@ -293,14 +308,13 @@ impl Gates<'_> {
                 return Err(fault.into());
             }
             after = json!({"audit_id": this.order.audit_id, "unwritten": fault.to_string()});
-            troubles.push(format!("its file could not be written and is unreadable, which is on: {fault}"));
+            troubles.unwritten = Some(format!("its file could not be written and is unreadable, which is on: {fault}"));
         }
         let change = this.change("kill.set", (seen, after));
         let told = self.record_within(this.asker, change, (this.now, ON_PATIENCE)).map(drop);
         let row = self.append_row(&this.row(KillAction::KillOn), ON_PATIENCE);
         for fault in [told, row].into_iter().filter_map(Result::err) {
-            tracing::error!(%fault, "the kill switch is on, and its use could not be recorded");
-            troubles.push(format!("its use could not be recorded: {fault}"));
+            troubles.note(&fault);
         }
         let now = self.kill_switch();
         Ok(this.ended(now, true, troubles))
@@ -335,7 +349,7 @@ impl Gates<'_> {
             return Err(fault);
         }
         let now = KillReading { state, damage: None };
-        Ok(this.ended(now, true, Vec::new()))
+        Ok(this.ended(now, true, Troubles::default()))
     }
 
     /// It stands where it is asked to be. Also that is recorded.
@@ -353,8 +367,9 @@ impl Gates<'_> {
         match faults.into_iter().next() {
             Some(fault) if !is_on => Err(KillFault::NotAudited(fault)),
             fault => {
-                let troubles = fault.map(|fault| format!("its use could not be recorded: {fault}"));
-                Ok(this.ended(now, false, troubles.into_iter().collect()))
+                let mut troubles = Troubles::default();
+                fault.iter().for_each(|fault| troubles.note(fault));
+                Ok(this.ended(now, false, troubles))
             }
         }
     }

@@ -262,6 +262,7 @@ fn put(mut file: &File, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Durability;
 
     fn place() -> (tempfile::TempDir, Store) {
         let dir = tempfile::tempdir().expect("a directory");
@@ -313,7 +314,7 @@ mod tests {
         let held = open::regular(&store.path("spool.jsonl")).expect("opened").expect("there");
         held.lock().expect("locked");
         let other = store.clone();
-        let writer = std::thread::spawn(move || other.append("spool.jsonl", "2", super::super::Durability::Buffered));
+        let writer = std::thread::spawn(move || other.append("spool.jsonl", "2", Durability::Buffered));
         atomic::rename_new(&store.path("spool.jsonl"), &store.path("taken.jsonl")).expect("renamed");
         held.unlock().expect("unlocked");
         writer.join().expect("no panic").expect("appended");

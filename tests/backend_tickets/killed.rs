@@ -40,14 +40,14 @@ struct Field {
     wanted: usize,
 }
 
-fn program(home: &Path) -> Command {
+pub(crate) fn program(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_daily_ops"));
     command.env_clear().env("HOME", home).env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
     command
 }
 
 /// Starts the program and reads where it listens from what it says first.
-fn serve(home: &Path, root: &Path) -> (Child, SocketAddr) {
+pub(crate) fn serve(home: &Path, root: &Path) -> (Child, SocketAddr) {
     let mut command = program(home);
     command.arg("--root").arg(root).args(["--json", "serve", "--port", "0"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("started");

@@ -1,5 +1,5 @@
 //! Tickets through the whole backend: every answer by table, many callers for one ticket, and a program that is killed
-//! while it writes.
+//! while it writes tickets or the observation log.
 //!
 //! The kill test runs 800 tickets and 4 kills; `DAILY_OPS_HEAVY=1 cargo test --release --test backend_tickets killed --
 //! --nocapture` runs 10,000 and 20 and tells the figures.
@@ -11,3 +11,4 @@ mod answers;
 mod client;
 mod contention;
 mod killed;
+mod observation;

@@ -19,7 +19,7 @@ use daily_ops::time::Clock as _;
 use daily_ops::time::SystemClock;
 
 /// Generous: a machine that builds beside the tests is slow. Nothing waits that long unless it is broken.
-pub(crate) const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 #[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn tell(word: &str) {

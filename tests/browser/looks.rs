@@ -1,5 +1,9 @@
 //! How the pages look on a desk and on a phone, in dark and in light, and whether everybody can use them.
 
+use std::fs::File;
+use std::io::Write as _;
+use std::path::PathBuf;
+
 use daily_ops::rehearsal::Page;
 use daily_ops::rehearsal::browser::Scheme;
 use daily_ops::rehearsal::browser::Screen;
@@ -29,10 +33,11 @@ const STICKS_OUT: &str = "(() => {
 /// Controls that the page shows and whose middle another thing covers, after they were scrolled to.
 const COVERED: &str = "(() => [...document.querySelectorAll('main button, main input, main select, header button, header a')]
   .filter(node => node.checkVisibility({visibilityProperty: true}) && !node.disabled && !node.closest('dialog:not([open])'))
-  .filter(node => { node.scrollIntoView({block: 'center', behavior: 'instant'}); const box = node.getBoundingClientRect();
+  .map(node => { node.scrollIntoView({block: 'center', behavior: 'instant'}); const box = node.getBoundingClientRect();
     const hit = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
-    return box.width > 0 && !(hit && (node.contains(hit) || hit.contains(node) || hit.closest('label')?.control === node)); })
-  .map(node => node.outerHTML.slice(0, 120)))()";
+    const free = !node.isConnected || box.width === 0 || hit && (node.contains(hit) || hit.contains(node) || hit.closest('label')?.control === node);
+    return free ? null : `${node.outerHTML.slice(0, 100)} by ${hit?.outerHTML.slice(0, 100)} at ${box.left},${box.top} of ${innerWidth},${innerHeight}`; })
+  .filter(found => found !== null))()";
 
 /// Controls that a finger misses: lower than 44 px, links inside a text aside.
 const SMALL: &str = "[...document.querySelectorAll('button, select, input:not([type=checkbox]):not([type=hidden]), nav a')]
@@ -112,7 +117,7 @@ fn look(site: &Site, screen: Screen, name: &str) {
     page.set_screen(screen).expect("set");
     let mut faults_seen = Vec::new();
     let paths = ["/", "/#flat=1", "/ops/runs", "/ops/runs/run_20261121_144637_23a32f5c"];
-    for path in paths.into_iter().take(2) {
+    for path in paths {
         page.open(&format!("{}{path}", site.door.url())).expect("opened");
         if path.starts_with("/#") || path == "/" {
             page.wait_until(LIVE, SOON).expect("live");
@@ -219,4 +224,34 @@ fn the_log_and_the_messages_are_told_to_a_screen_reader() {
     }
     assert_eq!(page.now("document.querySelector('noscript') !== null"), true);
     page.is_content();
+}
+
+#[test]
+#[ignore = "pictures for people to look at: SHOTS=folder cargo test --test browser pictures -- --ignored"]
+fn pictures() {
+    let (Some(browser), Some(folder)) = (lab::browser(), std::env::var_os("SHOTS").map(PathBuf::from)) else { return };
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let site = full_site();
+    let mut page = browser.page().expect("a page");
+    for (name, screen) in [
+        ("1440-dark", Screen::desktop(1440, 900, Scheme::Dark)),
+        ("1440-light", Screen::desktop(1440, 900, Scheme::Light)),
+        ("1024-dark", Screen::desktop(1024, 768, Scheme::Dark)),
+        ("360-dark", Screen::phone(360, 740, Scheme::Dark)),
+        ("360-light", Screen::phone(360, 740, Scheme::Light)),
+    ] {
+        page.set_screen(screen).expect("set");
+        for (part, path) in [("board", "/"), ("runs", "/ops/runs"), ("run", "/ops/runs/run_20261121_144637_23a32f5c")] {
+            page.open(&format!("{}{path}", site.door.url())).expect("opened");
+            if part == "board" {
+                page.wait_until(LIVE, SOON).expect("live");
+                page.sees("document.querySelectorAll('#events .event').length >= 18");
+                page.sees("document.querySelector('#health').dataset.stale === 'false'");
+            }
+            for (end, picture) in [("", page.screenshot()), ("-all", page.full_screenshot())] {
+                let mut file = File::create(folder.join(format!("{part}-{name}{end}.png"))).expect("a file");
+                file.write_all(&picture.expect("a picture")).expect("written");
+            }
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Lines that break and servers that go: what the indicator says, and that nothing is lost in silence or shown twice.
 
+use daily_ops::backend::Keeping;
 use daily_ops::time::Clock as _;
 use daily_ops::time::SystemClock;
 use serde_json::Value;
@@ -159,5 +160,23 @@ fn what_left_the_ring_while_the_line_was_cut_is_a_row_and_not_silence() {
     let said = page.now("document.querySelector('#events .gap').innerText").to_string();
     assert!(said.contains("12건 누락 (id 4–15)"), "{said}");
     page.sees(&format!("JSON.stringify({IDS}) === '[20,19,18,17,16,3,2,1]'"));
+    page.is_content_but_for_lost_requests();
+}
+
+#[test]
+fn a_server_that_lost_its_log_counts_anew_and_the_page_with_it() {
+    let Some(browser) = lab::browser() else { return };
+    let mut site = Site::with(|_| {}, |dash| dash.journal = Keeping::Memory);
+    site.publish_all(&numbered(1, 3));
+    let mut page = site.open(browser, "/#flat=1");
+    page.sees(&shows_down(3, 1));
+    site.stop();
+    page.sees(&format!("{STATE} === 'reconnecting'"));
+    site.start_shut();
+    site.publish_all(&numbered(11, 15));
+    site.door.open(site.address());
+    page.sees(&shows_down(5, 1));
+    let texts = "[...document.querySelectorAll('#events .event .message')].map(m => m.textContent).join()";
+    page.sees(&format!("{texts} === 'number 15,number 14,number 13,number 12,number 11'"));
     page.is_content_but_for_lost_requests();
 }

@@ -314,3 +314,30 @@ fn from_the_publish_to_the_last_stage_everything_is_one_trace_on_the_server() {
     let shown = serde_json::to_string(&events).expect("JSON");
     assert!(!shown.contains(TOKEN), "{shown}");
 }
+
+#[test]
+fn what_a_run_could_not_post_is_on_the_server_once_when_it_is_back() {
+    let (publisher, first) = Publisher::new();
+    let host = &publisher.host;
+    let ran = site::finished(host.daily_command("http://127.0.0.1:1", &[]).output().expect("started"));
+    host.proves("down", &ran, 3, "BACKEND_DOWN");
+    let waiting = spooled(host);
+    assert_eq!(waiting.len(), 6);
+    let served = Served::with(host, &[("OPS_TOKEN", TOKEN)]);
+    site::until("the spool's end", || told(&served, &first.run_id).len() >= waiting.len());
+    let own = told(&served, &first.run_id);
+    assert_eq!(names(&own), names(&waiting));
+    for (event, spooled) in own.iter().zip(&waiting) {
+        let data = &event["data"];
+        assert_eq!((&data["client_ts"], &data["spool_id"]), (&spooled["ts"], &spooled["spool_id"]), "{event}");
+        assert_eq!((&event["severity"], &event["message"]), (&spooled["severity"], &spooled["message"]));
+    }
+    // A run that shows no token is refused, and its events come by the spool.
+    let second = publisher.publish();
+    let ran = site::finished(host.daily_command(served.url(), &[]).output().expect("started"));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    site::until("the events", || of_the_run(&told(&served, &second.run_id)).len() >= ALL.len());
+    site::until("an empty spool", || host.store().read(EVENT_SPOOL).is_ok_and(|left| left.is_none()));
+    assert_eq!(names(&of_the_run(&told(&served, &second.run_id))), ALL, "each once, in order");
+    assert_eq!(names(&told(&served, &first.run_id)), names(&waiting), "none came again");
+}

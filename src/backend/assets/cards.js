@@ -95,14 +95,16 @@ export class Cards {
   drops(m) {
     const { rise, share } = dropsOf(this.samples);
     const tone = rise === 0 ? "plain" : share >= 0.01 ? "bad" : "warn";
-    this.card("drop", count(m.drop_count), t("drop.minute", { n: count(rise) }), tone);
+    const note = this.samples.length === 0 ? t("unknown") : t("drop.minute", { n: count(rise) });
+    this.card("drop", count(m.drop_count), note, tone);
   }
 
   subscribers(m) {
     const near = isNumber(m.subscribers) && m.subscribers_max > 0 && m.subscribers >= 0.9 * m.subscribers_max;
     const card = byId("subs");
     card.title = `SSE ${count(m.subscribers_sse)} · WebSocket ${count(m.subscribers_ws)}`;
-    this.card("subs", `${count(m.subscribers)} / ${count(m.subscribers_max)}`, card.title, near ? "warn" : "plain");
+    const split = `SSE ${count(m.subscribers_sse)} · WS ${count(m.subscribers_ws)}`;
+    this.card("subs", `${count(m.subscribers)} / ${count(m.subscribers_max)}`, split, near ? "warn" : "plain");
   }
 
   kill(m, stale) {

@@ -3,6 +3,8 @@
 export const NO_TRACE = "no-trace";
 // Rows of one group before the rest is folded away.
 export const GROUP_ROWS = 50;
+// Holes that are told one by one above the groups; the older ones are told together.
+const GAP_ROWS = 3;
 
 const RANK = { INFO: 0, WARN: 1, ERROR: 2, CRITICAL: 3 };
 
@@ -76,7 +78,8 @@ function eventRow(event, inGroup) {
 
 // The rows of the grouped view. `view` says which groups are closed and which show everything.
 export function groupedRows(groups, gaps, view) {
-  const rows = [...gaps].reverse().map(gapRow);
+  const rows = gaps.slice(-GAP_ROWS).reverse().map(gapRow);
+  if (gaps.length > GAP_ROWS) rows.push({ kind: "gaps", key: "gaps", gaps: gaps.slice(0, -GAP_ROWS) });
   for (const group of groups) {
     const open = !view.closed.has(group.key);
     rows.push({ kind: "group", key: `g:${group.key}`, group, open });

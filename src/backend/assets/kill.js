@@ -63,6 +63,7 @@ export class KillPanel {
     mark(byId("killPanel"), "status", status);
     put(byId("killState"), status === "?" ? t("kill.checking") : t(`kill.is.${status}`));
     put(byId("killDetail"), this.detail());
+    show(byId("killEffective"), status !== "ON" && status !== "?" && this.state.effective_is_on === true);
     const button = byId("killToggle");
     put(button, t(on ? "kill.turn.off" : "kill.turn.on"));
     button.disabled = this.pending || (status === "?" && this.state === null && this.wanted !== null);
@@ -109,6 +110,7 @@ export class KillPanel {
     const reason = byId("killReason").value.trim();
     if (reason === "") return this.complain("kill.reason.missing");
     if ([...reason].length > 500) return this.complain("kill.reason.long");
+    this.complain(null);
     this.wanted = { on, reason };
     put(byId("killDialogTitle"), t(on ? "kill.confirm.on" : "kill.confirm.off"));
     put(byId("killDialogText"), t(on ? "kill.confirm.on.text" : "kill.confirm.off.text"));
@@ -145,6 +147,7 @@ export class KillPanel {
       this.done = await ask(PATH, { method: "POST", headers, body: JSON.stringify(body), limit: 10000 });
       this.problem = null;
       byId("killReason").value = "";
+      this.complain(null);
       this.dialog.close();
       await this.read();
     } catch (fault) {

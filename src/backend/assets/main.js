@@ -5,11 +5,12 @@ import { byId, mark, put, show } from "./dom.js";
 import { ago, onLanguage, startLanguage, t } from "./i18n.js";
 import { Cards } from "./cards.js";
 import { clock, isNumber } from "./format.js";
+import { Downgrade } from "./downgrade.js";
 import { drawEngine, drawPositions, drawRisks, freeze } from "./tables.js";
 import { drawOverview } from "./overview.js";
-import { EventBuffer } from "./state.js";
+import { BUFFER, EventBuffer } from "./state.js";
 import { exportEvents } from "./exporter.js";
-import { Downgrade } from "./downgrade.js";
+import { Inbox } from "./inbox.js";
 import { KillPanel } from "./kill.js";
 import { Stream } from "./stream.js";
 import { Timeline } from "./timeline.js";
@@ -32,9 +33,17 @@ let historyMissing = true;
 const timeline = new Timeline(buffer, loadGap);
 const downgrade = new Downgrade();
 const kill = new KillPanel(() => refresh());
-const stream = new Stream(() => (historyMissing && buffer.length === 0 ? null : buffer.lastId), {
+const inbox = new Inbox(BUFFER, (event) => take(event, true), (n) => {
+  buffer.added += n;
+  refreshSoon();
+});
+let heardId = 0;
+const stream = new Stream(() => (historyMissing && buffer.length === 0 ? null : Math.max(heardId, buffer.lastId)), {
   hello: greeted,
-  event: (event) => take(event, true),
+  event: (text, id) => {
+    if (id > heardId) heardId = id;
+    inbox.push(text);
+  },
   gap: (gap) => {
     buffer.addGap({ from: gap.from_id, to: gap.to_id, missed: gap.missed });
     timeline.drawSoon();
@@ -52,11 +61,35 @@ function take(event, live) {
 
 function greeted(hello) {
   show(byId("shutdownNote"), false);
-  if (hello.replay?.reset === true) {
-    buffer.clear();
-    timeline.drawSoon();
-  }
+  if (hello.replay?.reset === true) forget();
+  else recognize(hello.boot_id);
   if (historyMissing) loadHistory();
+}
+
+function forget() {
+  inbox.clear();
+  buffer.clear();
+  heardId = 0;
+  timeline.renew();
+}
+
+let boot = null;
+
+// Ids go on after a restart unless the server lost its log. Then it has another event by the id of the newest one here,
+// and nothing that this page holds or skips by its id can be trusted.
+async function recognize(now) {
+  const [before, newest] = [boot, buffer.list().at(-1)];
+  boot = now;
+  if (before === null || before === now || newest === undefined) return;
+  try {
+    const { events } = await ask(`/api/ops/events?after=${newest.id - 1}&before=${newest.id + 1}&limit=1`);
+    if (events.length === 0 || events[0].ts === newest.ts) return;
+    forget();
+    loadHistory();
+  } catch {
+    // Not known: asked again with the next hello.
+    boot = before;
+  }
 }
 
 async function loadHistory() {
@@ -78,7 +111,8 @@ async function loadGap(gap) {
   for (let page = 0; page < 10 && after < gap.to; page += 1) {
     const reply = await ask(`/api/ops/events?after=${after}&before=${gap.to + 1}&limit=${MOST}&order=asc`);
     const events = reply.events ?? [];
-    got += buffer.addAll(events);
+    buffer.addAll(events);
+    got += events.length;
     if (events.length === 0 || reply.has_more !== true) break;
     after = events[events.length - 1].id;
   }

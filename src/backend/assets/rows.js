@@ -13,6 +13,12 @@ function level(severity) {
   return node;
 }
 
+// Enough of a trace id to tell it from others: eight characters of a random one, more of one that says something.
+export function shortTrace(trace) {
+  const text = String(trace ?? "—");
+  return /^[0-9a-f]{8}-?[0-9a-f]{4}/i.test(text) ? text.slice(0, 8) : text.length > 24 ? `${text.slice(0, 23)}…` : text;
+}
+
 function traceButton(trace, label) {
   return el("button", { type: "button", class: "trace", "data-act": "trace", "data-value": trace, title: t("trace.toggle") }, label);
 }
@@ -29,7 +35,7 @@ export function eventRow({ event, inGroup }) {
     level(event.severity),
     el("span", { class: "type" }, event.type ?? "—"),
     el("span", { class: "source" }, event.source ?? "—"),
-    inGroup ? null : traceButton(event.trace_id, String(event.trace_id ?? "").slice(0, 8)),
+    inGroup ? null : traceButton(event.trace_id, shortTrace(event.trace_id)),
     el("span", { class: "message" }, event.message ?? ""),
     el("span", { class: "id num" }, `#${event.id}`),
     more,
@@ -52,8 +58,8 @@ export function groupRow({ group, open }) {
     "div",
     { class: "row group", role: "listitem", "data-trace": group.trace },
     el("button", { type: "button", class: "fold", "data-act": "fold", "data-value": group.key, "data-part": "fold" }),
-    traceButton(group.trace, group.trace === "no-trace" ? group.trace : String(group.trace).slice(0, 8)),
-    group.trace === "no-trace" ? null : el("button", { type: "button", class: "copy", "data-act": "copy", "data-value": group.trace, "aria-label": t("copy.trace", { id: group.trace }), title: group.trace }, "⧉"),
+    traceButton(group.trace, shortTrace(group.trace)),
+    group.trace === "no-trace" ? null : el("button", { type: "button", class: "copy", "data-act": "copy", "data-value": group.trace, "aria-label": t("copy.trace", { id: group.trace }), title: group.trace }),
     el("span", { class: "when num", "data-part": "when" }),
     el("span", { class: "many num", "data-part": "many" }),
     el("span", { class: "chips", "data-part": "chips" }),
@@ -75,7 +81,8 @@ export function updateGroup(node, { group, open }) {
   const date = shortStamp(to, now).includes("-") ? `${shortStamp(to, now).slice(0, 5)} ` : "";
   put(part("when"), date + (from === to ? clock(to) : `${clock(from)} → ${clock(to)}`));
   const matched = group.events.length;
-  put(part("many"), matched === group.total ? t("group.count", { n: count(matched) }) : t("group.matched", { n: count(matched), total: count(group.total) }));
+  const all = group.total === 1 ? t("group.one") : t("group.count", { n: count(matched) });
+  put(part("many"), matched === group.total ? all : t("group.matched", { n: count(matched), total: count(group.total) }));
   mark(node, "count", String(matched));
   mark(node, "total", String(group.total));
   mark(node, "severity", group.worst);
@@ -123,3 +130,21 @@ export function updateGap(node, { gap }) {
   show(button, gap.state !== "gone");
 }
 
+
+// The older holes in one row.
+export function gapsRow({ gaps }) {
+  const node = el(
+    "div",
+    { class: "row gap", role: "listitem", "data-gap": "older" },
+    el("span", { "data-part": "text" }),
+    el("button", { type: "button", "data-act": "gaps" }, t("gap.load")),
+  );
+  updateGaps(node, { gaps });
+  return node;
+}
+
+export function updateGaps(node, { gaps }) {
+  const missed = gaps.reduce((sum, gap) => sum + gap.missed, 0);
+  put(node.querySelector('[data-part="text"]'), `⚠ ${t("gap.more", { k: count(gaps.length), n: count(missed) })}`);
+  node.querySelector("button").disabled = gaps.some((gap) => gap.state === "loading");
+}

@@ -80,7 +80,12 @@ export class Stream {
       if (data.heartbeat_sec > 0) this.seen.heartbeat = data.heartbeat_sec;
       this.on.hello(data);
     });
-    frame("message", (data) => this.on.event(data));
+    // Events are read later, in slices: a burst of them must not stop the page.
+    source.addEventListener("message", (message) => {
+      if (this.source !== source) return;
+      this.opened();
+      this.on.event(message.data, Number(message.lastEventId));
+    });
     frame("gap", (data) => this.on.gap(data));
     frame("shutdown", (data) => this.on.shutdown(data));
     frame("heartbeat", () => {});

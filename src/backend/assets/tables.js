@@ -3,6 +3,7 @@
 import { byId, el, fill, mark, put, show } from "./dom.js";
 import { count, DASH, decimal, instant, isNumber, shortStamp, signed } from "./format.js";
 import { age, known, t } from "./i18n.js";
+import { shortTrace } from "./rows.js";
 
 const SIGNS = { INFO: "·", WARN: "▲", WARNING: "▲", ERROR: "■", CRITICAL: "◆" };
 const FREEZE_WARN = 60;
@@ -28,7 +29,7 @@ export function drawPositions(reply) {
     el(
       "tr",
       {},
-      el("th", { scope: "row" }, row.name ?? row.symbol ?? DASH, row.name ? el("small", {}, ` ${row.symbol ?? ""}`) : null),
+      el("th", { scope: "row" }, row.name ?? row.symbol ?? DASH, row.name ? el("small", { class: "num" }, row.symbol ?? "") : null),
       el("td", { class: "num" }, count(row.qty)),
       el("td", { class: "num" }, decimal(row.avg_entry_price, 0)),
       el("td", { class: "num" }, decimal(row.mark_price, 0)),
@@ -44,7 +45,7 @@ export function drawPositions(reply) {
   show(byId("positionsTable"), rows.length > 0);
   show(byId("positionsEmpty"), rows.length === 0);
   put(byId("positionsEmpty"), t(reply === null ? "table.failed" : "positions.empty"));
-  show(byId("positionsStale"), reply !== null && reply.stale === true && rows.length > 0);
+  show(byId("positionsStale"), reply !== null && reply.stale === true);
   const asof = instant(reply?.as_of_ms);
   put(byId("positionsAsof"), asof === null ? "" : shortStamp(asof, Date.now()));
 }
@@ -54,7 +55,7 @@ export function drawRisks(reply, choose) {
   const now = Date.now();
   const lines = items.map((item) => {
     const severity = item.severity ?? "INFO";
-    const link = el("button", { type: "button", class: "trace", title: item.trace_id ?? "" }, String(item.trace_id ?? DASH).slice(0, 8));
+    const link = el("button", { type: "button", class: "trace", title: item.trace_id ?? "" }, shortTrace(item.trace_id));
     link.addEventListener("click", () => choose(String(item.trace_id ?? "")));
     return el(
       "tr",

@@ -2,12 +2,15 @@
 
 import { flatRows, groupedRows, groupsOf, isActive, matcher, noFilter, rank, readHash, typesOf, writeHash } from "./filter.js";
 import { byId, copy, el, fill, mark, put, show, toast } from "./dom.js";
-import { eventRow, gapRow, groupRow, moreRow, toggleData, updateGap, updateGroup } from "./rows.js";
+import { eventRow, gapRow, gapsRow, groupRow, moreRow, toggleData, updateGap, updateGaps, updateGroup } from "./rows.js";
 import { onLanguage, t } from "./i18n.js";
 import { count } from "./format.js";
 
 const DRAW_EVERY = 250;
 const MAX_ROWS = 300;
+// Rows that are drawn at once while events pour in and the newest is followed; the rest follows when it is quiet.
+const FIRST_ROWS = 80;
+const QUIET = 350;
 const STEP = 150;
 const SUMMARY_EVERY = 5000;
 const SEARCH_AFTER = 150;
@@ -26,6 +29,8 @@ export class Timeline {
     this.frozen = null;
     this.seenAtTop = 0;
     this.start = 0;
+    this.room = FIRST_ROWS;
+    this.restTimer = null;
     this.rows = [];
     this.nodes = new Map();
     this.timer = null;
@@ -62,6 +67,12 @@ export class Timeline {
     byId("badgeClear").addEventListener("click", () => this.clear());
     byId("pauseBtn").addEventListener("click", () => this.togglePause());
     byId("groupBtn").addEventListener("click", () => this.toggleGroups());
+  }
+
+  // The ids of the events begin anew: a row that is on the page may be of another event with the same id.
+  renew() {
+    this.nodes.clear();
+    this.drawSoon();
   }
 
   // Called for every event that is new to the buffer.
@@ -128,7 +139,8 @@ export class Timeline {
     if (act === "copy") this.copied(value);
     if (act === "fold") this.flip(this.view.closed, value);
     if (act === "whole") this.flip(this.view.whole, value);
-    if (act === "gap") this.fetchGap(value);
+    if (act === "gap") this.fetchGap(this.buffer.gaps.find((known) => `${known.from}-${known.to}` === value));
+    if (act === "gaps") this.fetchGaps(this.rows.find((row) => row.kind === "gaps")?.gaps ?? []);
     if (act === "data") this.openData(button);
   }
 
@@ -147,8 +159,11 @@ export class Timeline {
     if (event !== undefined) toggleData(row, button, event);
   }
 
-  async fetchGap(value) {
-    const gap = this.buffer.gaps.find((known) => `${known.from}-${known.to}` === value);
+  async fetchGaps(gaps) {
+    for (const gap of gaps) await this.fetchGap(gap);
+  }
+
+  async fetchGap(gap) {
     if (gap === undefined || gap.state === "loading") return;
     gap.state = "loading";
     this.draw();
@@ -182,9 +197,21 @@ export class Timeline {
       this.forget(groups);
       this.rows = groupedRows(groups, gaps, this.view);
     }
+    this.room = FIRST_ROWS;
     this.place();
+    this.restLater();
     this.showTypes(events);
     this.showState(events.length, matching.length);
+  }
+
+  // Draws the rest of the rows when nothing was drawn for a moment.
+  restLater() {
+    clearTimeout(this.restTimer);
+    if (this.rows.length <= this.nodes.size || this.room === MAX_ROWS) return;
+    this.restTimer = setTimeout(() => {
+      this.room = MAX_ROWS;
+      this.place();
+    }, QUIET);
   }
 
   // Groups that left the buffer need no note of how they were shown.
@@ -200,7 +227,8 @@ export class Timeline {
     const anchor = follow ? null : this.anchor();
     if (anchor !== null && !moved) this.start = this.hold(anchor);
     this.start = Math.max(0, Math.min(this.start, this.rows.length - MAX_ROWS));
-    const window = this.rows.slice(this.start, this.start + MAX_ROWS);
+    if (!follow) this.room = MAX_ROWS;
+    const window = this.rows.slice(this.start, this.start + this.room);
     const kept = new Map();
     let cursor = this.list.firstChild;
     for (const row of window) {
@@ -223,9 +251,9 @@ export class Timeline {
     const known = this.nodes.get(row.key);
     if (row.kind === "event") return known ?? eventRow(row);
     if (row.kind === "more") return moreRow(row);
-    if (known === undefined) return row.kind === "group" ? groupRow(row) : gapRow(row);
-    if (row.kind === "group") updateGroup(known, row);
-    else updateGap(known, row);
+    const [make, update] = { group: [groupRow, updateGroup], gap: [gapRow, updateGap], gaps: [gapsRow, updateGaps] }[row.kind];
+    if (known === undefined) return make(row);
+    update(known, row);
     return known;
   }
 
@@ -259,6 +287,7 @@ export class Timeline {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     const below = this.rows.length - this.start - MAX_ROWS;
     let start = this.start;
+    if (this.room < MAX_ROWS && scrollTop > TOP) this.place();
     if (scrollHeight - scrollTop - clientHeight < 200 && below > 0) start += Math.min(STEP, below);
     else if (scrollTop < 200 && start > 0) start -= Math.min(STEP, start);
     if (start !== this.start) {

@@ -11,7 +11,6 @@ pub(crate) mod past;
 pub(crate) mod process;
 pub(crate) mod rate;
 pub(crate) mod refusal;
-pub(crate) mod risk;
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -24,6 +23,7 @@ use tokio::sync::watch;
 use crate::settings::DashboardSettings;
 use crate::settings::Lang;
 use crate::store::Store;
+use crate::telemetry::Archive;
 use crate::telemetry::Bus;
 use crate::telemetry::BusLimits;
 use crate::telemetry::Journal;
@@ -96,6 +96,7 @@ pub(crate) struct Dash {
     pub(crate) observer: observer::Observer,
     /// `None`: this process does not keep the observation log.
     journal: Option<Journal>,
+    store: Store,
 }
 
 impl Dash {
@@ -122,9 +123,7 @@ impl Dash {
                 (bus, journal.inspect_err(|fault| tracing::error!(%fault, "no thread for the observation log")).ok())
             }
             Err(fault) => {
-                let warning = format!(
-                    "{fault}: this server keeps events in memory only; stop one of the two and start this one again"
-                );
+                let warning = fault.to_string();
                 tracing::error!("{warning}");
                 options.config_warnings.push(warning);
                 // Ids that the keeper of the log never gives.
@@ -144,6 +143,7 @@ impl Dash {
             stopping,
             hung: Mutex::default(),
             journal,
+            store: store.clone(),
             drops: Drops::default(),
             recoveries: AtomicU64::new(0),
             observer: observer::Observer::default(),
@@ -156,6 +156,11 @@ impl Dash {
             Some(journal) => journal.status(),
             None => JournalStatus { is_failing: self.options.journal == Keeping::Log, ..JournalStatus::default() },
         }
+    }
+
+    /// The observation log to be read back; none when this process does not keep it, because its ids are another's then.
+    pub(crate) fn archive(&self) -> Option<Archive> {
+        self.journal.as_ref().map(|_| Archive::new(self.store.clone(), &self.options.settings.log))
     }
 
     /// Ends the observation log, when nobody publishes any more.
@@ -175,3 +180,6 @@ fn journal_settings(settings: &DashboardSettings) -> JournalSettings {
         recall: settings.queue.max(settings.replay),
     }
 }
+
+#[cfg(test)]
+mod tests;

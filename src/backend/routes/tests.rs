@@ -1,7 +1,5 @@
 //! What holds for every row of the route table.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
-
 use super::*;
 use crate::time::Clock;
 use std::collections::BTreeSet;
@@ -44,7 +42,7 @@ fn desk() -> (tempfile::TempDir, App) {
     let policy = Box::new(|| Ok(crate::ops::OpsPolicy::default()));
     let ops = Arc::new(Ops::new(Store::new(dir.path()), clock, policy));
     let (_stop, stopped) = tokio::sync::watch::channel(false);
-    let dash = Dash::new(ops.shared_clock(), crate::backend::DashOptions::default(), stopped);
+    let dash = Dash::new(ops.shared_clock(), ops.store(), crate::backend::DashOptions::default(), stopped);
     let bounds = Bounds { bytes: 4096, time: Duration::from_secs(5), turn: Duration::from_secs(5) };
     let access = Access::new(Reach::Loopback, None);
     (dir, App::new((ops, dash), access, bounds))

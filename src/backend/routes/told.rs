@@ -129,12 +129,12 @@ mod tests {
     fn the_trace_is_the_header_s_else_the_parent_s() {
         let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let uuid = "4bf92f35-77b3-4da6-a3ce-929d0e0e4736";
-        let cases: [(&[(HeaderName, &'static str)], Option<&str>); 5] = [
-            (&[], None),
-            (&[(TRACE_HEADER, "run_1")], Some("run_1")),
-            (&[(TRACE_HEADER, "run_1"), (PARENT_HEADER, parent)], Some("run_1")),
-            (&[(TRACE_HEADER, "no id"), (PARENT_HEADER, parent)], Some(uuid)),
-            (&[(TRACE_HEADER, ""), (PARENT_HEADER, "oops")], None),
+        let cases = [
+            (vec![], None),
+            (vec![(TRACE_HEADER, "run_1")], Some("run_1")),
+            (vec![(TRACE_HEADER, "run_1"), (PARENT_HEADER, parent)], Some("run_1")),
+            (vec![(TRACE_HEADER, "no id"), (PARENT_HEADER, parent)], Some(uuid)),
+            (vec![(TRACE_HEADER, ""), (PARENT_HEADER, "oops")], None),
         ];
         for (headers, want) in cases {
             let pairs = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));

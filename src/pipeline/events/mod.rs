@@ -81,7 +81,7 @@ impl<'a> Events<'a> {
     pub(super) fn new(to: &EventsTo, store: &Store, clock: &'a dyn Clock) -> Self {
         let poster = match to {
             EventsTo::Nowhere => None,
-            to => Some(Poster::new(to, store.clone())),
+            EventsTo::Spool | EventsTo::Server { .. } => Some(Poster::new(to, store.clone())),
         };
         Self { clock, began: clock.monotonic(), poster, held: Vec::new(), trace: None }
     }

@@ -1,7 +1,5 @@
 //! What a run says, in which trace, how loud, and when it happened.
 
-#![expect(clippy::expect_used, reason = "a test ends at the first surprise")]
-
 use super::*;
 use crate::contracts::Reason;
 use crate::contracts::RunId;

@@ -91,7 +91,7 @@ fn a_limit_and_a_visitor_end_a_reading_that_then_is_not_complete() {
     assert_eq!((count, seen.expect("readable").is_complete), (4, false));
     let (_dir, empty) = site(&[]);
     assert_eq!(ids(&empty, From::Newest, 0), (Vec::new(), Seen { is_complete: true, ..Seen::default() }));
-    assert_eq!(ids(&empty, From::After(3), 0).1.is_complete, true);
+    assert!(ids(&empty, From::After(3), 0).1.is_complete);
 }
 
 #[test]

@@ -30,13 +30,16 @@ const POWER_CUT: u64 = 1_000_000;
 #[derive(Debug, thiserror::Error)]
 pub enum JournalFault {
     /// Another one does.
-    #[error("process {pid} keeps the observation log of this workspace")]
+    #[error(
+        "process {pid} keeps the observation log of this workspace: this server keeps its events in memory only; stop one \
+         of the two, and start this one again to have its events on disk"
+    )]
     Held {
         /// Its process; 0 when it did not say.
         pid: u32,
     },
     /// It cannot be told whether another one does.
-    #[error(transparent)]
+    #[error("{0}: this server keeps its events in memory only until it is started again")]
     Lock(#[from] StoreFault),
 }
 

@@ -217,7 +217,9 @@ impl Recorder {
         if filled > 0 && (day > self.day || filled + first > self.settings.max_bytes) {
             self.rotate(day);
         }
-        self.day = self.day.max(day);
+        if filled == 0 {
+            self.day = self.day.max(day);
+        }
         let Some(log) = &mut self.log else { return Ok(()) };
         let mut room = self.settings.max_bytes.saturating_sub(log.bytes());
         let mut batch = Vec::new();

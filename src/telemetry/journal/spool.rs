@@ -34,8 +34,10 @@ const EVERY: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Events published together.
 const BATCH: usize = 500;
-/// How far the log is searched for events that may be in it already.
-const SEARCH: u64 = 256 << 20;
+/// How far the log is searched for events that may be in it already: of a new spool those whose post got no answer, after
+/// a crash all that were taken over before it.
+const SEARCH: u64 = 32 << 20;
+const SEARCH_AFTER_CRASH: u64 = 256 << 20;
 /// A post and its spooling, and two clocks, are less far apart than this.
 const OVERLAP: chrono::TimeDelta = chrono::TimeDelta::hours(6);
 const DEFAULTS: DraftDefaults = DraftDefaults { kind: "event", source: "unknown" };
@@ -81,7 +83,7 @@ impl Spool {
             let taking = match self.taking.take() {
                 Some(taking) => taking,
                 None => match self.next_file(recorder.bus().clock().now())? {
-                    Some(name) => Taking { known: self.known(&name, recorder)?, name, at: 0 },
+                    Some((name, reach)) => Taking { known: self.known((&name, reach), recorder)?, name, at: 0 },
                     None => return Ok(()),
                 },
             };
@@ -102,33 +104,33 @@ impl Spool {
     /// Publishes from the next file without waiting for the disk, as if killed there.
     #[cfg(test)]
     pub(super) fn publish_first(&mut self, recorder: &Recorder) -> Result<bool, StoreFault> {
-        let Some(name) = self.next_file(recorder.bus().clock().now())? else { return Ok(false) };
-        let mut taking = Taking { known: self.known(&name, recorder)?, name, at: 0 };
+        let Some((name, reach)) = self.next_file(recorder.bus().clock().now())? else { return Ok(false) };
+        let mut taking = Taking { known: self.known((&name, reach), recorder)?, name, at: 0 };
         taking.publish_some(&self.store, recorder)
     }
 
-    /// A file that a killed process left, or else the spool, renamed.
-    fn next_file(&self, now: KstTime) -> Result<Option<String>, StoreFault> {
+    /// A file that a killed process left, or else the spool, renamed; and how far the log is searched for its events.
+    fn next_file(&self, now: KstTime) -> Result<Option<(String, u64)>, StoreFault> {
         let (directory, stem) = place();
         let mut left: Vec<_> = self.store.file_names(directory)?.into_iter().filter(|name| is_taken(name)).collect();
         left.sort();
         if let Some(name) = left.first() {
-            return Ok(Some(format!("{directory}/{name}")));
+            return Ok(Some((format!("{directory}/{name}"), SEARCH_AFTER_CRASH)));
         }
         let serial = Uuid::new_v4().simple().to_string();
         let name = format!("{directory}/{stem}_{}_{}.jsonl", file_stamp(now), &serial[..8]);
         let is_taken = self.store.put_aside(layout::EVENT_SPOOL, &name, PATIENCE)?;
-        Ok(is_taken.then_some(name))
+        Ok(is_taken.then_some((name, SEARCH)))
     }
 
     /// What the log and the bus have under a `spool_id`, since some time before the file was taken.
-    fn known(&self, name: &str, recorder: &Recorder) -> Result<HashSet<u128>, StoreFault> {
+    fn known(&self, (name, reach): (&str, u64), recorder: &Recorder) -> Result<HashSet<u128>, StoreFault> {
         let taken = parse_file_stamp(name).and_then(|at| kst().from_local_datetime(&at).single());
         let since = taken.map_or(0, |at| (at - OVERLAP).timestamp_millis());
         let mut known = HashSet::new();
         let finder = memchr::memmem::Finder::new(KEY);
         let archive = Archive::new(self.store.clone(), recorder.log_path());
-        archive.newest(SEARCH, |row: &Row<'_>| {
+        archive.newest(reach, |row: &Row<'_>| {
             if row.ts < since {
                 return ControlFlow::Break(());
             }

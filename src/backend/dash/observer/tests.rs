@@ -1,1 +1,261 @@
 //! The observer over a real workspace that a second store changes.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::*;
+use crate::backend::dash::DashOptions;
+use crate::contracts::actor::Actor;
+use crate::contracts::actor::Role;
+use crate::contracts::event::Event;
+use crate::gates::Force;
+use crate::gates::KillOrder;
+use crate::gates::KillPosition;
+use crate::gates::Sender;
+use crate::gates::Stop;
+use crate::ops::OpsPolicy;
+use crate::store::Store;
+use crate::time::Clock as _;
+use crate::time::SimClock;
+use crate::time::Stamp;
+
+struct Desk {
+    /// What another process writes through.
+    other: Store,
+    ops: Ops,
+    dash: Arc<Dash>,
+    clock: Arc<SimClock>,
+    _dir: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new(prepare: impl FnOnce(&Store)) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        prepare(&Store::new(dir.path()));
+        let clock = Arc::new(SimClock::at(Stamp::from("2026-11-21T09:05:00+09:00").instant().expect("a time")));
+        let policy = Box::new(|| Ok(OpsPolicy::default()));
+        let ops = Ops::new(Store::new(dir.path()), Arc::<SimClock>::clone(&clock), policy);
+        let stopping = watch::channel(false).1;
+        let dash = Dash::new(Arc::<SimClock>::clone(&clock), DashOptions::default(), stopping);
+        dash.look(&ops);
+        Self { other: Store::new(dir.path()), ops, dash, clock, _dir: dir }
+    }
+
+    /// What is told by one look.
+    fn told(&self) -> Vec<Event> {
+        let before = self.dash.bus.ids().last;
+        self.dash.look(&self.ops);
+        let frames = self.dash.bus.recent();
+        frames.iter().map(|frame| frame.event.clone()).filter(|event| event.id > before).collect()
+    }
+
+    fn kinds(&self) -> Vec<String> {
+        self.told().into_iter().map(|event| event.kind).collect()
+    }
+
+    fn later(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    fn gates(&self) -> Gates<'_> {
+        Gates::new(&self.other)
+    }
+}
+
+fn op() -> Actor {
+    Actor::new("op", Role::Admin, "test")
+}
+
+fn record(edit: &dyn Fn(&mut Value)) -> Vec<u8> {
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/contracts/daily_ops_run_v1.json");
+    let mut record: Value = serde_json::from_slice(&std::fs::read(golden).expect("read")).expect("JSON");
+    edit(&mut record);
+    serde_json::to_vec(&record).expect("JSON")
+}
+
+/// A run `run_N` of the publish `pub_N`, ended with a code or not yet.
+fn run(n: u32, publish: Option<u32>, code: Option<u8>) -> Vec<u8> {
+    record(&|r| {
+        r["run_id"] = json!(format!("run_{n}"));
+        r["trace_id"] = publish.map_or_else(|| json!(format!("run_{n}")), |p| json!(format!("pub_{p}")));
+        r["exit_code"] = json!(code);
+        if code.is_none() {
+            r["finished_at"] = Value::Null;
+        }
+    })
+}
+
+#[test]
+fn what_is_there_at_the_start_is_no_news_and_nothing_is_told_twice() {
+    let desk = Desk::new(|store| {
+        Gates::new(store).set_stop(Stop::On, &op(), "before", SimClock::at(now()).now()).expect("set");
+        store.write(layout::RUN.latest, &run(1, Some(1), Some(3))).expect("written");
+        store.write(layout::BUNDLE.latest, b"{}").expect("written");
+    });
+    for _ in 0..5 {
+        assert!(desk.kinds().is_empty());
+    }
+}
+
+fn now() -> crate::time::KstTime {
+    Stamp::from("2026-11-21T09:05:00+09:00").instant().expect("a time")
+}
+
+#[test]
+fn each_switch_that_another_process_moves_is_told_once_with_before_after_and_why() {
+    let desk = Desk::new(|_| ());
+    desk.gates().set_gate(crate::contracts::GateMode::DryRun, &op(), "usual", now()).expect("set");
+    desk.gates().set_sender(Sender::On, &op(), "today", now()).expect("set");
+    let told = desk.told();
+    let said: Vec<_> = told
+        .iter()
+        .map(|e| json!([e.kind, e.data["file"], e.data["before"], e.data["after"], e.data["reason"]]))
+        .collect();
+    let want = [
+        json!(["safety_changed", layout::GATE, "MOCK_ONLY", "DRY_RUN", "usual"]),
+        json!(["safety_changed", layout::SENDER, "OFF", "ON", "today"]),
+    ];
+    assert_eq!(said, want);
+    assert!(told.iter().all(|e| e.severity == Severity::Warn && e.source == "daily_ops" && e.trace_id == NO_TRACE));
+    desk.gates().set_stop(Stop::On, &op(), "halt", now()).expect("set");
+    let told = desk.told();
+    let files: Vec<_> =
+        told.iter().map(|e| (e.kind.as_str(), e.data.get("file").and_then(Value::as_str).unwrap_or("-"))).collect();
+    let want = [("safety_changed", layout::GATE), ("safety_changed", layout::STOP), ("guardrail_update", "-")];
+    assert_eq!(files, want, "the stop closes the gate, and is a kill switch");
+    assert_eq!(told[2].data["mode"], "KILL");
+    // The same position with another reason is no change of the position.
+    desk.gates().set_stop(Stop::On, &op(), "still", now()).expect("set");
+    assert!(desk.kinds().is_empty());
+    desk.other.write(layout::STOP, b"{").expect("written");
+    let told = desk.told();
+    assert_eq!(json!([told[0].data["before"], told[0].data["after"]]), json!(["ON", "UNREADABLE"]));
+    desk.other.remove(layout::STOP).expect("removed");
+    assert_eq!(desk.kinds(), ["safety_changed", "guardrail_update"]);
+    assert!(desk.kinds().is_empty());
+}
+
+#[test]
+fn a_kill_switch_of_another_process_is_told_as_such_and_our_own_is_not_told_again() {
+    let desk = Desk::new(|_| ());
+    let order = |id: &str, position| KillOrder {
+        audit_id: id.to_owned(),
+        position,
+        reason: "loss".to_owned(),
+        actor: "engine".to_owned(),
+        actor_ip: "-".to_owned(),
+        trace_id: "chain-1".to_owned(),
+        expected_version: None,
+        force: Force::No,
+    };
+    let set = |order: &KillOrder| desk.gates().set_kill_switch(order, &op(), now()).expect("set");
+    set(&order("a-1", KillPosition::On));
+    let told = desk.told();
+    let kinds: Vec<_> = told.iter().map(|e| (e.kind.as_str(), e.source.as_str(), e.severity)).collect();
+    let want = [
+        ("safety_changed", "daily_ops", Severity::Warn),
+        ("KillSwitchChanged", "trading", Severity::Critical),
+        ("guardrail_update", "guardrail", Severity::Critical),
+    ];
+    assert_eq!(kinds, want);
+    assert!(told.iter().all(|e| e.trace_id == "chain-1"));
+    let data = &told[1].data;
+    assert_eq!(
+        json!([data["prevStatus"], data["newStatus"], data["audit_id"], data["version"]]),
+        json!(["OFF", "ON", "a-1", 1])
+    );
+    assert!(desk.kinds().is_empty());
+    desk.dash.observer.leave_to_its_maker("a-2");
+    set(&order("a-2", KillPosition::Off));
+    assert!(desk.kinds().is_empty(), "its maker tells of it");
+    desk.other.write(layout::KILL_SWITCH, b"").expect("written");
+    let told = desk.told();
+    assert_eq!(
+        told.iter().map(|e| e.kind.as_str()).collect::<Vec<_>>(),
+        ["safety_changed", "KillSwitchChanged", "guardrail_update"]
+    );
+    assert_eq!((&told[0].data["after"], told[0].trace_id.as_str()), (&json!("UNREADABLE"), NO_TRACE));
+    assert_eq!(told[2].data["reason"], "STATE_UNREADABLE");
+}
+
+#[test]
+fn a_publish_is_seen_when_a_run_first_names_it() {
+    let desk = Desk::new(|store| store.write(layout::RUN.latest, &run(1, Some(1), Some(0))).expect("written"));
+    let write = |bytes: Vec<u8>| desk.other.write(layout::RUN.latest, &bytes).expect("written");
+    write(run(2, Some(1), None));
+    assert!(desk.kinds().is_empty(), "the same publish");
+    write(run(2, None, None));
+    assert!(desk.kinds().is_empty(), "none named");
+    write(run(3, Some(2), None));
+    let told = desk.told();
+    assert_eq!((told.len(), told[0].kind.as_str(), told[0].trace_id.as_str()), (1, "publish_seen", "pub_2"));
+    assert_eq!(json!([told[0].data["publish_run_id"], told[0].data["run_id"]]), json!(["pub_2", "run_3"]));
+    write(b"{".to_vec());
+    write(run(4, Some(2), None));
+    assert!(desk.kinds().is_empty());
+}
+
+#[test]
+fn a_run_that_does_not_say_that_it_ended_is_told_from_its_record() {
+    let desk = Desk::new(|_| ());
+    let write = |bytes: Vec<u8>| desk.other.write(layout::RUN.latest, &bytes).expect("written");
+    // One that says so itself, also late.
+    write(run(1, None, Some(0)));
+    assert!(desk.kinds().is_empty());
+    desk.later(6);
+    let own = EventDraft::new("run_finished", "daily_ops", "").with("run_id", "run_1");
+    desk.dash.bus.publish(vec![own], Some("run_1"));
+    assert!(desk.kinds().is_empty());
+    desk.later(60);
+    assert!(desk.kinds().is_empty());
+    // One that never does.
+    for (n, code, severity) in [(2, 0, Severity::Warn), (3, 2, Severity::Warn), (4, 3, Severity::Error)] {
+        write(run(n, None, None));
+        assert!(desk.kinds().is_empty());
+        write(run(n, None, Some(code)));
+        assert!(desk.kinds().is_empty());
+        desk.later(13);
+        let told = desk.told();
+        assert_eq!(
+            (told.len(), told[0].kind.as_str(), told[0].trace_id.clone()),
+            (1, "run_finished", format!("run_{n}"))
+        );
+        assert_eq!(json!([told[0].data["exit_code"], told[0].data["from_record"]]), json!([code, true]));
+        // The golden record ends with warnings.
+        assert_eq!(told[0].severity, severity);
+        desk.later(60);
+        assert!(desk.kinds().is_empty());
+    }
+    // Two runs within the time: the first is told when the second ends.
+    write(run(5, None, Some(0)));
+    assert!(desk.kinds().is_empty());
+    write(run(6, None, Some(0)));
+    assert_eq!(desk.kinds(), ["run_finished"]);
+    desk.later(13);
+    assert_eq!(desk.kinds(), ["run_finished"]);
+}
+
+#[test]
+fn a_bundle_that_comes_or_goes_is_told_once() {
+    let desk = Desk::new(|_| ());
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/contracts/strategy_bundle_v1.json");
+    desk.other.write(layout::BUNDLE.latest, &std::fs::read(golden).expect("read")).expect("written");
+    let told = desk.told();
+    assert_eq!((told.len(), told[0].kind.as_str()), (1, "bundle_changed"));
+    assert!(told[0].data["before"].is_null() && told[0].data["after"].is_string(), "{:?}", told[0].data);
+    desk.other.write(layout::BUNDLE.latest, &std::fs::read(golden).expect("read")).expect("written");
+    assert!(desk.kinds().is_empty(), "the same bundle again");
+    desk.other.remove(layout::BUNDLE.latest).expect("removed");
+    assert_eq!(desk.kinds(), ["bundle_changed"]);
+}
+
+#[test]
+fn events_move_nothing_and_what_is_published_is_never_observed() {
+    let desk = Desk::new(|_| ());
+    for kind in ["safety_changed", "KillSwitchChanged", "guardrail_update", "run_finished", "bundle_changed"] {
+        desk.dash.bus.publish(vec![EventDraft::new(kind, "anybody", "forged").with("newStatus", "ON")], None);
+        assert!(desk.kinds().is_empty(), "{kind}");
+    }
+    assert!(!desk.dash.guardrail(&desk.ops).kill_switch);
+}

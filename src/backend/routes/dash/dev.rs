@@ -53,7 +53,9 @@ pub(super) fn emit_event(app: &App, call: &Call) -> Result<Reply, Reply> {
         Some(Value::Object(metadata)) => {
             let data = members.entry("data").or_insert_with(|| Value::Object(Map::new()));
             if let Value::Object(data) = data {
-                metadata.into_iter().for_each(|(key, value)| drop(data.entry(key).or_insert(value)));
+                for (key, value) in metadata {
+                    data.entry(key).or_insert(value);
+                }
             }
         }
         Some(_) => return Err(invalid(app, "metadata must be an object", trace_id)),

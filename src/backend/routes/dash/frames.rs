@@ -1,20 +1,22 @@
 //! What a stream says beside events: hello, heartbeat, gap, shutdown; and the place where a subscriber goes on.
 
+use std::sync::Arc;
+
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use axum::http::header;
-use axum::response::Response;
 use serde::Serialize;
 
 use super::App;
 use crate::backend::dash::refusal::refuse;
 use crate::backend::line::Line;
 use crate::backend::query::Query;
+use crate::backend::reply::Reply;
+use crate::backend::routes::failed;
 use crate::contracts::event::CONTRACT_VERSION;
 use crate::telemetry::Subscription;
 use crate::telemetry::Transport;
-use std::sync::Arc;
 
 /// Bytes of events in one write; the longest event and the frames beside it stay within 256 KiB.
 pub(super) const WRITE: usize = 192 << 10;
@@ -98,9 +100,9 @@ impl Desk {
 }
 
 /// Takes a place for the one who asks, and remembers on its connection that it is a stream.
-pub(super) fn join(app: &Arc<App>, request: &Request, transport: Transport) -> Result<(Desk, Arc<Line>), Response> {
+pub(super) fn join(app: &Arc<App>, request: &Request, transport: Transport) -> Result<(Desk, Arc<Line>), Reply> {
     let Some(line) = request.extensions().get::<Arc<Line>>().map(Arc::clone) else {
-        return Err(super::super::failed(app, None).into_response());
+        return Err(failed(app, None));
     };
     let after = last_event_id(request.headers(), request.uri().query());
     match app.dash.bus.subscribe(transport, &line.peer.to_string(), after) {
@@ -110,8 +112,7 @@ pub(super) fn join(app: &Arc<App>, request: &Request, transport: Transport) -> R
         }
         Err(full) => {
             let code = (StatusCode::SERVICE_UNAVAILABLE, "TOO_MANY_SUBSCRIBERS");
-            let reply = refuse(code, &full.to_string(), None, app.now()).with_header(header::RETRY_AFTER, "5");
-            Err(reply.into_response())
+            Err(refuse(code, &full.to_string(), None, app.now()).with_header(header::RETRY_AFTER, "5"))
         }
     }
 }

@@ -3,7 +3,6 @@
 use super::App;
 use super::Call;
 use crate::backend::dash::params::Params;
-use crate::backend::dash::risk::judged;
 use crate::backend::reply::Fields;
 use crate::backend::reply::Reply;
 use crate::contracts::event::CONTRACT_VERSION;
@@ -15,8 +14,8 @@ pub(super) fn metrics(app: &App, call: &Call) -> Result<Reply, Reply> {
     let counters = bus.counters();
     let journal = app.dash.journal_status();
     let overall = app.dash.overall(&app.ops);
-    let kill = app.gates().kill_switch();
-    let risk = judged(&kill, None);
+    // As it counts for orders: an emergency stop holds them too.
+    let rail = app.dash.guardrail(&app.ops);
     let ts = now.timestamp_millis();
     let last_age = journal.last_row_ms.map(|last| seconds(ts.saturating_sub(last).max(0)));
     let mut fields = Fields::new()
@@ -51,10 +50,10 @@ pub(super) fn metrics(app: &App, call: &Call) -> Result<Reply, Reply> {
         .with("last_obs_ts_ms", &journal.last_row_ms)
         .with("last_obs_age_sec", &last_age)
         .with("publish_rate_1m", &rate(counters.published_last_minute))
-        .with("kill_switch", &kill.state.is_on)
-        .with("kill_switch_status", &kill.state.status)
-        .with("risk_level", &risk.level)
-        .with("mode", &risk.mode)
+        .with("kill_switch", &rail.kill_switch)
+        .with("kill_switch_status", &rail.kill_status)
+        .with("risk_level", &rail.risk_level)
+        .with("mode", &rail.mode)
         .with("config_warnings", &app.dash.options.config_warnings);
     if with_detail {
         fields = fields.with("subscribers_detail", &bus.subscribers());

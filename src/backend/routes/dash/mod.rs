@@ -33,7 +33,6 @@ use super::Call;
 use super::Route;
 use super::named;
 use super::secured;
-use crate::backend::dash::refusal::refuse;
 use crate::backend::reply::Reply;
 
 /// Whether a path belongs to the dashboard, whatever its method.
@@ -107,7 +106,7 @@ pub(super) fn shared(response: Response, route: &Route, origin: Option<HeaderVal
     response
 }
 
-/// A row whose work is not done yet.
-fn later(app: &App, _call: &Call) -> Result<Reply, Reply> {
-    Err(refuse((StatusCode::NOT_IMPLEMENTED, "NOT_IMPLEMENTED"), "not built yet", None, app.now()))
+/// The handler of a row that answers with a stream: nothing comes here.
+fn streamed(app: &App, _call: &Call) -> Result<Reply, Reply> {
+    Err(super::failed(app, None))
 }

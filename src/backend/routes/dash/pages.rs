@@ -5,6 +5,10 @@
 
 mod assets;
 mod board;
+mod chart;
+mod facts;
+mod run;
+mod runs;
 mod shell;
 mod words;
 
@@ -17,6 +21,7 @@ use super::App;
 use super::Call;
 use crate::backend::dash::refusal::refuse;
 use crate::backend::reply::Reply;
+use crate::contracts::RunId;
 
 /// What a page may load and do: its own scripts, styles and addresses, nothing inline, nothing around it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -32,6 +37,20 @@ fn html(status: StatusCode, markup: Markup) -> Reply {
 /// `/` and `/ops`
 pub(super) fn board(app: &App, _call: &Call) -> Result<Reply, Reply> {
     Ok(html(StatusCode::OK, board::page(app.dash.options.lang)))
+}
+
+/// `/ops/runs`
+pub(super) fn runs(app: &App, _call: &Call) -> Result<Reply, Reply> {
+    Ok(html(StatusCode::OK, runs::page(app)))
+}
+
+/// `/ops/runs/{id}`
+pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Reply> {
+    let record = RunId::try_from(call.tail.clone()).ok().and_then(|id| app.ops.daily_run(id.as_str()));
+    match record {
+        Some(record) => Ok(html(StatusCode::OK, run::page(app, &record))),
+        None => Err(html(StatusCode::NOT_FOUND, run::unknown(app.dash.options.lang))),
+    }
 }
 
 /// `/static/{id}`: a browser asks again each time and is told when it has the file already.

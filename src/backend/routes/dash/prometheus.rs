@@ -105,8 +105,9 @@ fn states(page: &mut Exposition, app: &App) {
     for state in STATES {
         page.sample(&[("status", state)], u8::from(state == now));
     }
-    let is_on = app.gates().kill_switch().state.is_on;
-    page.single("daily_ops_kill_switch_active", Family::Gauge, "Whether the kill switch is on.", u8::from(is_on));
+    let is_on = app.dash.guardrail(&app.ops).kill_switch;
+    let help = "Whether orders are held, by the kill switch or by the emergency stop.";
+    page.single("daily_ops_kill_switch_active", Family::Gauge, help, u8::from(is_on));
 }
 
 fn requests(page: &mut Exposition, app: &App) {

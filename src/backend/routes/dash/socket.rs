@@ -26,6 +26,8 @@ use futures_util::stream::SplitStream;
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Sleep;
+use tungstenite::Error as WsError;
+use tungstenite::error::ProtocolError;
 
 use super::App;
 use super::frames::Desk;
@@ -33,6 +35,7 @@ use super::frames::WRITE;
 use super::frames::join;
 use crate::backend::dash::refusal::refuse;
 use crate::backend::line::Line;
+use crate::backend::line::STREAM_GRACE;
 use crate::telemetry::Gap;
 use crate::telemetry::Item;
 use crate::telemetry::Transport;
@@ -65,7 +68,7 @@ pub(in crate::backend::routes) async fn socket(app: Arc<App>, request: Request) 
             .max_message_size(MESSAGE)
             .max_frame_size(MESSAGE)
             .on_upgrade(move |socket| serve(socket, (desk, rounds), line)),
-        Err(refusal) => refusal,
+        Err(refusal) => refusal.into_response(),
     }
 }
 
@@ -93,6 +96,7 @@ enum End {
 async fn serve(socket: WebSocket, (desk, rounds): (Desk, watch::Receiver<()>), line: Arc<Line>) {
     let patience = Duration::from_secs(desk.app.dash.options.settings.slow_disconnect_seconds);
     let bus = Arc::clone(desk.subscription.bus());
+    let stopping = desk.app.dash.stopping.clone();
     let (mut into, mut from) = socket.split();
     let answered = AtomicBool::new(true);
     let mut writer = Writer::new(desk, rounds, &answered);
@@ -100,6 +104,7 @@ async fn serve(socket: WebSocket, (desk, rounds): (Desk, watch::Receiver<()>), l
         end = writer.run(&mut into) => end,
         end = listen(&mut from, &answered) => end,
         () = line.hung(patience) => End::Hung,
+        () = past(stopping) => End::Lost,
     };
     // The place is free before the last words are said.
     drop(writer);
@@ -125,6 +130,13 @@ async fn serve(socket: WebSocket, (desk, rounds): (Desk, watch::Receiver<()>), l
     }
 }
 
+/// Returns when the server stops and the last words had their time.
+async fn past(mut stopping: watch::Receiver<bool>) {
+    // The sender lives as long as the server.
+    stopping.wait_for(|stop| *stop).await.ok();
+    tokio::time::sleep(STREAM_GRACE).await;
+}
+
 /// Reads until there is a reason to end. What the client says does not matter, only that it lives.
 async fn listen(from: &mut SplitStream<WebSocket>, answered: &AtomicBool) -> End {
     loop {
@@ -139,17 +151,11 @@ async fn listen(from: &mut SplitStream<WebSocket>, answered: &AtomicBool) -> End
 
 fn ended(fault: axum::Error) -> End {
     let inner = fault.into_inner();
-    let Some(fault) = inner.downcast_ref::<tungstenite::Error>() else { return End::Lost };
-    if matches!(fault, tungstenite::Error::Capacity(_)) {
-        return End::Closed(TOO_BIG, "a message of a client has 4 KiB at most");
-    }
-    let is_reset =
-        matches!(fault, tungstenite::Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake));
-    match fault {
-        tungstenite::Error::Protocol(_) | tungstenite::Error::Utf8(_) if !is_reset => {
-            End::Closed(PROTOCOL, "this is no WebSocket frame")
-        }
-        _ => End::Lost,
+    let is_reset = |fault: &ProtocolError| matches!(fault, ProtocolError::ResetWithoutClosingHandshake);
+    match inner.downcast_ref::<WsError>() {
+        Some(WsError::Capacity(_)) => End::Closed(TOO_BIG, "a message of a client has 4 KiB at most"),
+        Some(WsError::Protocol(fault)) if !is_reset(fault) => End::Closed(PROTOCOL, "this is no WebSocket frame"),
+        Some(_) | None => End::Lost,
     }
 }
 

@@ -43,7 +43,7 @@ pub(in crate::backend::routes) async fn events(app: Arc<App>, request: Request) 
     let rounds = app.dash.rounds.subscribe();
     match join(&app, &request, Transport::Sse) {
         Ok((desk, _line)) => answer(Body::from_stream(stream::unfold(Writer::new(desk, rounds), Writer::next))),
-        Err(refusal) => refusal,
+        Err(refusal) => refusal.into_response(),
     }
 }
 
@@ -98,7 +98,7 @@ impl Writer {
         self.at = Stage::Behind;
         let mut frame = BytesMut::new();
         // Writing to memory cannot fail.
-        write!(frame, "retry: {}\n", self.desk.app.dash.options.settings.retry_ms).ok();
+        writeln!(frame, "retry: {}", self.desk.app.dash.options.settings.retry_ms).ok();
         control(&mut frame, "hello", &self.desk.hello());
         frame.freeze()
     }

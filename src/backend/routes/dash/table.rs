@@ -4,12 +4,12 @@ use super::control;
 use super::dev;
 use super::export;
 use super::ingest;
-use super::later;
 use super::metrics;
 use super::pages;
 use super::prometheus;
 use super::reads;
 use super::state;
+use super::streamed;
 use super::traces;
 use crate::backend::routes::Answer;
 use crate::backend::routes::DashRow;
@@ -114,15 +114,15 @@ const KILL: &[Member] = &[
 pub const DASH_ROUTES: &[Route] = &[
     read("/", "", "the dashboard", pages::board),
     read("/ops", "", "the dashboard", pages::board),
-    read("/ops/runs", "", "the daily runs as a chart and a list", later),
-    read("/ops/runs/{id}", "", "one daily run with its receipt and its evidence", later).refusing(&[404]),
+    read("/ops/runs", "", "the daily runs as a chart and a list", pages::runs),
+    read("/ops/runs/{id}", "", "one daily run with its receipt and its evidence", pages::run).refusing(&[404]),
     read("/static/{id}", "", "an asset of the pages", pages::asset).refusing(&[404]),
-    read("/events", "", "events as they happen, as server-sent events", later)
+    read("/events", "", "events as they happen, as server-sent events", streamed)
         .asked(&[LAST_EVENT_ID]).answered(Answer::Events).refusing(&[503]),
-    read("/api/ws/events", "", "events as they happen, by WebSocket", later)
-        .asked(&[LAST_EVENT_ID]).answered(Answer::Socket).refusing(&[503]),
-    alias(read("/ws/events", "", "events by WebSocket", later)
-        .asked(&[LAST_EVENT_ID]).answered(Answer::Socket).refusing(&[503]), "/api/ws/events"),
+    read("/api/ws/events", "", "events as they happen, by WebSocket", streamed)
+        .asked(&[LAST_EVENT_ID]).answered(Answer::Socket).refusing(&[426, 503]),
+    alias(read("/ws/events", "", "events by WebSocket", streamed)
+        .asked(&[LAST_EVENT_ID]).answered(Answer::Socket).refusing(&[426, 503]), "/api/ws/events"),
     read("/api/ops/version", "OPS_VERSION_V1", "version, commit and boot id of this server", state::version),
     read("/api/ops/overview", "OPS_OVERVIEW_V1", "what the dashboard's cards show: run, switches, kill switch, bundle", state::overview),
     read("/api/ops/runs", "OPS_RUNS_V1", "the daily runs in short, newest first", state::runs)

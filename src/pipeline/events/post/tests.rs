@@ -1,7 +1,5 @@
 //! What an answer means, who is shown which token, and how much the spool holds.
 
-#![expect(clippy::expect_used, reason = "a test ends at the first surprise")]
-
 use super::*;
 use proptest::prelude::*;
 

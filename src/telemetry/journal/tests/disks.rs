@@ -1,4 +1,4 @@
-//! A disk that is full for a while. Needs the right to mount; says so without it.
+//! A disk that is full for a while. Needs the right to mount, and is left out where that is missing.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -14,9 +14,6 @@ impl Disk {
         std::fs::create_dir_all(at).expect("a directory");
         let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(at).output();
         let is_mounted = mount.is_ok_and(|done| done.status.success());
-        if !is_mounted {
-            println!("mounting is not possible here: the disk tests are left out");
-        }
         is_mounted.then(|| Self(at.to_owned()))
     }
 

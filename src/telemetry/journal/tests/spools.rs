@@ -84,7 +84,7 @@ fn no_moment_to_die_loses_or_doubles_an_event() {
     site.store.write(taken, text.as_bytes()).expect("written");
     let mut keeper = site.keeper();
     // Published, but killed before the rows were written.
-    let mut taking = super::super::spool::Spool::new(site.store.clone());
+    let mut taking = Spool::new(site.store.clone());
     assert!(taking.publish_first(&keeper.recorder).is_ok());
     assert_eq!(keeper.bus.ids().last, 3);
     drop(keeper);

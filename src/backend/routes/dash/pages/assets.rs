@@ -36,6 +36,7 @@ const FILES: &[(&str, &str, &str)] = files! {
     "filter.js": SCRIPT,
     "format.js": SCRIPT,
     "i18n.js": SCRIPT,
+    "inbox.js": SCRIPT,
     "kill.js": SCRIPT,
     "main.js": SCRIPT,
     "net.js": SCRIPT,

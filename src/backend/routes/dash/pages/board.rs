@@ -44,7 +44,6 @@ fn connection(lang: Lang) -> Markup {
             }
             span #clock.num.quiet {}
         }
-        button #helpBtn type="button" aria-label=(say(lang, "help.open")) data-i18n-label="help.open" { "?" }
     }
 }
 
@@ -122,6 +121,7 @@ fn timeline(lang: Lang) -> Markup {
                     span #filterText {}
                     button #badgeClear type="button" aria-label=(say(lang, "filter.clear")) data-i18n-label="filter.clear" { "✕" }
                 }
+                button #latestBtn type="button" hidden { "↑ " (word(lang, "latest")) " " span.num #latestNews {} }
             }
             (toolbar(lang))
             div #events role="log" aria-live="polite" aria-label=(say(lang, "events")) data-i18n-label="events" {
@@ -130,7 +130,6 @@ fn timeline(lang: Lang) -> Markup {
                     p #eventsEmpty.empty { (say(lang, "events.empty")) }
                     div #eventRows role="list" {}
                 }
-                button #latestBtn type="button" hidden { "↑ " (word(lang, "latest")) " " span.num #latestNews {} }
             }
         }
     }
@@ -250,7 +249,7 @@ fn positions(lang: Lang) -> Markup {
             }
             p #positionsEmpty.empty { (say(lang, "waiting")) }
             div.scroll #positionsTable tabindex="0" role="group" aria-label=(say(lang, "positions")) data-i18n-label="positions" hidden {
-                table { (columns(lang, &keys, &[1, 2, 3, 4, 5])) tbody #positionRows {} }
+                table aria-label=(say(lang, "positions")) data-i18n-label="positions" { (columns(lang, &keys, &[1, 2, 3, 4, 5])) tbody #positionRows {} }
             }
         }
     }
@@ -263,7 +262,7 @@ fn risks(lang: Lang) -> Markup {
             div.head { h2 { (word(lang, "risks")) } }
             p #risksEmpty.empty { (say(lang, "waiting")) }
             div.scroll #risksTable tabindex="0" role="group" aria-label=(say(lang, "risks")) data-i18n-label="risks" hidden {
-                table { (columns(lang, &keys, &[0])) tbody #riskRows {} }
+                table aria-label=(say(lang, "risks")) data-i18n-label="risks" { (columns(lang, &keys, &[0])) tbody #riskRows {} }
             }
         }
     }

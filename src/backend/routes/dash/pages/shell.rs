@@ -41,8 +41,12 @@ pub(super) fn page(
                         (link(lang, ("/ops/runs", "nav.runs"), here == Here::Runs))
                     }
                     (bar)
-                    button #langToggle type="button" aria-label=(say(lang, "lang.label")) data-i18n-label="lang.label" data-i18n="lang.other" {
-                        (say(lang, "lang.other"))
+                    div.switches {
+                        @if here == Here::Board {
+                            button #helpBtn type="button" aria-label=(say(lang, "help.open")) data-i18n-label="help.open" { "?" }
+                        }
+                        button #langToggle type="button" aria-label=(say(lang, "lang.label")) data-i18n-label="lang.label"
+                            data-i18n="lang.other" { (say(lang, "lang.other")) }
                     }
                 }
                 main #main tabindex="-1" { (main) }

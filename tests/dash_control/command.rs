@@ -1,0 +1,107 @@
+//! `daily_ops serve` makes the machine's token, shows only where it lies, and takes it.
+
+use std::io::BufRead as _;
+use std::io::BufReader;
+use std::io::Read as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+
+use daily_ops::store::Store;
+use daily_ops::store::layout;
+
+use crate::SWITCH;
+use crate::client::raw;
+use crate::client::request;
+
+const BODY: &str = r#"{"is_on":true,"reason":"r"}"#;
+
+/// A running `serve`, ended with the test.
+struct Serving {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn serve(root: &Path, env: &[(&str, &str)]) -> Serving {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_daily_ops"));
+    command.arg("--root").arg(root).args(["serve", "--port", "0"]).env_clear().env("USER", "kim");
+    command.envs(env.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("started");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("read");
+    let Some(url) = line.split(' ').nth(1).filter(|_| line.starts_with("serving ")) else {
+        child.kill().ok();
+        let mut told = String::new();
+        child.stderr.take().map(|mut out| out.read_to_string(&mut told));
+        panic!("{line:?} {told}");
+    };
+    Serving { address: url.trim_start_matches("http://").parse().expect("an address"), child }
+}
+
+fn switch(serving: &Serving, token: &str) -> u16 {
+    let bearer = format!("Bearer {token}");
+    raw(serving.address, request("POST", SWITCH, Some(BODY), &[("authorization", &bearer)]).as_bytes()).status
+}
+
+/// Ends it and gives everything that it said.
+fn told(mut serving: Serving) -> String {
+    serving.child.kill().expect("ended");
+    let mut text = String::new();
+    serving.child.stderr.take().expect("piped").read_to_string(&mut text).expect("text");
+    text
+}
+
+#[test]
+fn the_machines_token_is_made_once_shown_never_and_taken() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let first = serve(dir.path(), &[]);
+    let token = Store::new(dir.path()).read_secret(layout::OPS_TOKEN).expect("mode 600").expect("made");
+    let token = String::from_utf8(token).expect("text").trim().to_owned();
+    assert!(token.len() == 64 && token.bytes().all(|b| b.is_ascii_hexdigit()));
+    assert_eq!((switch(&first, &token), switch(&first, "wrong-token-0123456789")), (200, 401));
+    let said = told(first);
+    assert!(!said.contains(&token) && said.contains(layout::OPS_TOKEN), "{said}");
+    let second = serve(dir.path(), &[]);
+    assert_eq!(switch(&second, &token), 200, "the same after a restart");
+    drop(second);
+    let own = serve(dir.path(), &[("NEXT_TRADE_OPS_TOKEN", "token-of-the-shell-1")]);
+    assert_eq!(
+        (switch(&own, "token-of-the-shell-1"), switch(&own, &token)),
+        (200, 401),
+        "a configured one replaces it"
+    );
+    let said = told(own);
+    assert!(
+        said.contains("NEXT_TRADE_OPS_TOKEN is an older name of OPS_TOKEN") && !said.contains("of-the-shell"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_token_that_cannot_be_made_leaves_reading_open_and_switching_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::create_dir_all(dir.path().join(layout::OPS_TOKEN)).expect("in the way");
+    let serving = serve(dir.path(), &[]);
+    let answer = raw(serving.address, request("POST", SWITCH, Some(BODY), &[]).as_bytes());
+    assert_eq!((answer.status, answer.json()["code"].as_str()), (503, Some("AUTH_NOT_CONFIGURED")));
+    assert_eq!(raw(serving.address, request("GET", SWITCH, None, &[]).as_bytes()).status, 200);
+}
+
+#[test]
+fn a_server_for_other_machines_makes_no_token_by_itself() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_daily_ops"));
+    command.arg("--root").arg(dir.path()).args(["serve", "--port", "0"]).env_clear().env("OPS_ALLOW_REMOTE", "1");
+    let output = command.output().expect("ended");
+    assert_eq!(output.status.code(), Some(64), "{output:?}");
+    assert!(!dir.path().join(layout::OPS_TOKEN).exists());
+}

@@ -1,0 +1,144 @@
+//! Who may come in: tokens, names of the server, pages of other origins.
+
+use daily_ops::backend::DashOptions;
+use daily_ops::contracts::actor::Actor;
+use daily_ops::contracts::actor::Role;
+use daily_ops::gates::Gates;
+use daily_ops::settings::DashboardSettings;
+use serde_json::json;
+
+use crate::SWITCH;
+use crate::TOKEN;
+use crate::site;
+use crate::site_with;
+use crate::start;
+
+const BODY: &str = r#"{"is_on":true,"reason":"r"}"#;
+const PAGE: &str = "https://desk.example";
+
+fn code(answer: &crate::Answer) -> (u16, String) {
+    let code = answer.json()["code"].as_str().unwrap_or_default().to_owned();
+    (answer.status, code)
+}
+
+fn listed() -> DashOptions {
+    let options = DashOptions::default();
+    let settings = DashboardSettings {
+        cors_origins: vec![PAGE.to_owned()],
+        allowed_hosts: vec!["desk.internal".to_owned()],
+        ..options.settings
+    };
+    DashOptions { settings, ..options }
+}
+
+#[test]
+fn a_switch_needs_a_token_on_this_machine_too() {
+    let site = site();
+    let none = site.post(SWITCH, Some(BODY));
+    assert_eq!(code(&none), (401, "AUTH_MISSING".to_owned()));
+    assert_eq!(none.header("www-authenticate"), Some("Bearer"));
+    for (header, value, want) in [
+        ("authorization", "Bearer wrong".to_owned(), (401, "AUTH_INVALID")),
+        ("authorization", TOKEN.to_owned(), (401, "AUTH_INVALID")),
+        ("x-ops-token", "wrong".to_owned(), (401, "AUTH_INVALID")),
+        ("x-ops-token", TOKEN.to_owned(), (200, "")),
+        ("x-admin-api-key", TOKEN.to_owned(), (200, "")),
+        ("authorization", format!("bearer {TOKEN}"), (200, "")),
+    ] {
+        let answer = site.call("POST", SWITCH, Some(BODY), &[(header, &value)]);
+        assert_eq!(code(&answer), (want.0, want.1.to_owned()), "{header}: {value}");
+        assert_eq!(answer.header("www-authenticate").is_some(), want.0 == 401, "{header}: {value}");
+    }
+    for path in ["/api/ops/logs/stdout", "/api/ops/logs/stderr", "/log-tail"] {
+        assert_eq!(code(&site.get(path)), (401, "AUTH_MISSING".to_owned()), "{path}");
+    }
+    assert_eq!(site.get(SWITCH).status, 200, "reading is open");
+}
+
+#[test]
+fn a_token_of_the_store_counts_by_its_role() {
+    let (site, _clock) = site_with(DashOptions::default(), None);
+    let gates = Gates::new(&site.store);
+    let none = site.post(SWITCH, Some(BODY));
+    assert_eq!(code(&none), (503, "AUTH_NOT_CONFIGURED".to_owned()));
+    let guess = site.call("POST", SWITCH, Some(BODY), &[("x-ops-token", "some-token-that-is-none")]);
+    assert_eq!(code(&guess), (503, "AUTH_NOT_CONFIGURED".to_owned()));
+    let admin = Actor::new("op", Role::Admin, "test");
+    for (role, want) in
+        [(Role::Viewer, (403, "ROLE_INSUFFICIENT")), (Role::Operator, (200, "")), (Role::Admin, (200, ""))]
+    {
+        let made = gates.create_token(role.as_str(), role, &admin, start()).expect("made");
+        let answer = site.call("POST", SWITCH, Some(BODY), &[("authorization", &format!("Bearer {}", made.text))]);
+        assert_eq!(code(&answer), (want.0, want.1.to_owned()), "{}", role.as_str());
+    }
+}
+
+#[test]
+fn b07_foreign_names_and_foreign_pages_are_turned_away_and_learn_nothing() {
+    let (site, _clock) = site_with(listed(), Some(TOKEN));
+    let forbidden = |code: &str| (403, code.to_owned());
+    let token = format!("Bearer {TOKEN}");
+    for host in ["evil.example", "desk.internal.evil.example:8000", "10.0.0.1:8000", "0.0.0.0"] {
+        for (method, path, body) in
+            [("GET", "/api/ops/overview", None), ("POST", SWITCH, Some(BODY)), ("GET", "/events", None)]
+        {
+            let headers = [("host", host), ("origin", PAGE), ("authorization", token.as_str())];
+            let answer = site.call(method, path, body, &headers);
+            assert_eq!(code(&answer), forbidden("HOST_NOT_ALLOWED"), "{host} {path}");
+            assert_eq!(answer.header("access-control-allow-origin"), None, "{host} {path}");
+        }
+    }
+    for origin in
+        ["null", "https://evil.example", "http://127.0.0.1:9999", "https://127.0.0.1:8000", "http://desk.example"]
+    {
+        let answer = site.call("POST", SWITCH, Some(BODY), &[("origin", origin), ("authorization", &token)]);
+        assert_eq!(code(&answer), forbidden("ORIGIN_NOT_ALLOWED"), "{origin}");
+        assert_eq!(answer.header("access-control-allow-origin"), None, "{origin}");
+        let socket = site.call("GET", "/api/ws/events", None, &[("origin", origin)]);
+        assert_eq!(code(&socket), forbidden("ORIGIN_NOT_ALLOWED"), "{origin}");
+        let read = site.call("GET", SWITCH, None, &[("origin", origin)]);
+        assert_eq!((read.status, read.header("access-control-allow-origin")), (200, None), "{origin}");
+    }
+    for host in ["localhost", "127.0.0.1:1", "[::1]:8000", "desk.internal", "Desk.Internal:8443"] {
+        assert_eq!(site.call("GET", SWITCH, None, &[("host", host)]).status, 200, "{host}");
+    }
+    let own = [("origin", "http://127.0.0.1:8000"), ("authorization", token.as_str())];
+    assert_eq!(site.call("POST", SWITCH, Some(BODY), &own).status, 200, "its own page");
+}
+
+#[test]
+fn a_listed_page_is_let_in_by_its_exact_origin() {
+    let (site, _clock) = site_with(listed(), Some(TOKEN));
+    let token = format!("Bearer {TOKEN}");
+    let answer = site.call("POST", SWITCH, Some(BODY), &[("origin", PAGE), ("authorization", &token)]);
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, Some(PAGE)));
+    assert!(answer.header("vary").is_some_and(|vary| vary.contains("Origin")));
+    assert_eq!(answer.header("access-control-allow-credentials"), None);
+    let unproved = site.call("POST", SWITCH, Some(BODY), &[("origin", PAGE)]);
+    assert_eq!((unproved.status, unproved.header("access-control-allow-origin")), (401, Some(PAGE)), "it may read why");
+    let asks = |path: &str, headers: &[(&str, &str)]| site.call("OPTIONS", path, None, headers);
+    let method = ("access-control-request-method", "POST");
+    let yes = asks(SWITCH, &[("origin", PAGE), method, ("access-control-request-headers", "authorization")]);
+    assert_eq!((yes.status, yes.header("access-control-allow-origin")), (204, Some(PAGE)));
+    assert_eq!(yes.header("access-control-allow-methods"), Some("GET, POST"));
+    assert_eq!(yes.header("access-control-allow-headers"), Some("Content-Type, Authorization, X-OPS-TOKEN"));
+    assert_eq!(yes.header("access-control-allow-credentials"), None);
+    assert!(yes.header("vary").is_some_and(|vary| vary.starts_with("Origin")));
+    for (name, path, headers) in [
+        ("another page", SWITCH, vec![("origin", "https://evil.example"), method]),
+        ("null", SWITCH, vec![("origin", "null"), method]),
+        ("no page", SWITCH, vec![method]),
+        ("no preflight", SWITCH, vec![("origin", PAGE)]),
+        ("another name", SWITCH, vec![("origin", PAGE), method, ("host", "evil.example")]),
+        ("the operations API", "/api/emergency_stop", vec![("origin", PAGE), method]),
+    ] {
+        let no = asks(path, &headers);
+        assert!([403, 405].contains(&no.status), "{name}: {}", no.status);
+        for header in ["access-control-allow-origin", "access-control-allow-methods"] {
+            assert_eq!(no.header(header), None, "{name}");
+        }
+    }
+    let other = asks(SWITCH, &[("origin", "https://evil.example"), method]);
+    assert_eq!(other.json()["code"], json!("METHOD_NOT_ALLOWED"));
+    assert!(other.header("allow").is_some_and(|allow| allow.contains("POST")), "{}", other.head);
+}
