@@ -249,10 +249,12 @@ impl Value for Vec<String> {
         if is_slip || !is_clean {
             return Err(must_be(kind));
         }
-        match kind {
-            Kind::Origins => items.iter().map(|item| rules::origin(item)).collect(),
-            Kind::Hosts => items.iter().map(|item| rules::host_name(item)).collect(),
-            _ => Ok(items),
+        if *kind == Kind::Origins {
+            items.iter().map(|item| rules::origin(item)).collect()
+        } else if *kind == Kind::Hosts {
+            items.iter().map(|item| rules::host_name(item)).collect()
+        } else {
+            Ok(items)
         }
     }
 

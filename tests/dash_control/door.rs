@@ -116,6 +116,11 @@ fn a_listed_page_is_let_in_by_its_exact_origin() {
     assert_eq!(answer.header("access-control-allow-credentials"), None);
     let unproved = site.call("POST", SWITCH, Some(BODY), &[("origin", PAGE)]);
     assert_eq!((unproved.status, unproved.header("access-control-allow-origin")), (401, Some(PAGE)), "it may read why");
+}
+
+#[test]
+fn a_preflight_is_answered_for_listed_pages_alone() {
+    let (site, _clock) = site_with(listed(), Some(TOKEN));
     let asks = |path: &str, headers: &[(&str, &str)]| site.call("OPTIONS", path, None, headers);
     let method = ("access-control-request-method", "POST");
     let yes = asks(SWITCH, &[("origin", PAGE), method, ("access-control-request-headers", "authorization")]);

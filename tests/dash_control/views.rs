@@ -157,6 +157,11 @@ fn the_overview_has_every_member_on_an_empty_workspace_and_on_a_full_one() {
     assert_eq!(full["switches"]["gate"]["value"], "MOCK_ONLY");
     assert_eq!(json!([full["kill_switch"]["actor"], full["kill_switch"]["effective_is_on"]]), json!(["kim", true]));
     assert_eq!(full["guardrail"]["mode"], "KILL");
+}
+
+#[test]
+fn a_run_record_that_cannot_be_read_is_said_to_be_so() {
+    let site = site();
     site.store.write(layout::RUN.latest, b"{").expect("written");
     let damaged = site.get("/api/ops/overview").json();
     assert!(damaged["run"].is_null() && damaged["run_damage"].is_string());

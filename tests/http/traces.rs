@@ -5,12 +5,15 @@ use daily_ops::contracts::event::is_trace;
 
 use crate::client::Site;
 
+/// The headers of a request, and the trace that its reply carries; any, when none is named.
+type Case<'a> = (&'a [(&'a str, &'a str)], Option<&'a str>);
+
 #[test]
 fn every_reply_to_a_change_carries_the_trace_of_its_request_refused_or_not() {
     let site = Site::new();
     let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let uuid = "4bf92f35-77b3-4da6-a3ce-929d0e0e4736";
-    let cases: [(&[(&str, &str)], Option<&str>); 5] = [
+    let cases: [Case<'_>; 5] = [
         (&[("X-Trace-Id", "run_1")], Some("run_1")),
         (&[("traceparent", parent)], Some(uuid)),
         (&[("X-Trace-Id", "run_1"), ("Origin", "http://elsewhere.example")], Some("run_1")),

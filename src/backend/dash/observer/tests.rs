@@ -8,6 +8,7 @@ use super::*;
 use crate::backend::dash::DashOptions;
 use crate::contracts::actor::Actor;
 use crate::contracts::actor::Role;
+use crate::contracts::channel::Channels;
 use crate::contracts::event::Event;
 use crate::gates::Force;
 use crate::gates::KillOrder;
@@ -37,7 +38,7 @@ impl Desk {
         let policy = Box::new(|| Ok(OpsPolicy::default()));
         let ops = Ops::new(Store::new(dir.path()), Arc::<SimClock>::clone(&clock), policy);
         let stopping = watch::channel(false).1;
-        let dash = Dash::new(Arc::<SimClock>::clone(&clock), DashOptions::default(), stopping);
+        let dash = Dash::new(Arc::<SimClock>::clone(&clock), &Store::new(dir.path()), DashOptions::default(), stopping);
         dash.look(&ops);
         Self { other: Store::new(dir.path()), ops, dash, clock, _dir: dir }
     }
@@ -106,7 +107,7 @@ fn now() -> crate::time::KstTime {
 fn each_switch_that_another_process_moves_is_told_once_with_before_after_and_why() {
     let desk = Desk::new(|_| ());
     desk.gates().set_gate(crate::contracts::GateMode::DryRun, &op(), "usual", now()).expect("set");
-    desk.gates().set_sender(Sender::On, &op(), "today", now()).expect("set");
+    desk.gates().set_sender(Sender::On(Channels::TELEGRAM_ONLY), &op(), "today", now()).expect("set");
     let told = desk.told();
     let said: Vec<_> = told
         .iter()

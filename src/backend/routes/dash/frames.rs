@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn the_header_wins_over_the_query_and_what_is_no_number_means_from_now_on() {
-        let rows: &[(Option<&[u8]>, Option<&str>, Option<u64>)] = &[
+        type Row<'a> = (Option<&'a [u8]>, Option<&'a str>, Option<u64>);
+        let rows: &[Row<'_>] = &[
             (None, None, None),
             (None, Some("last_event_id=7"), Some(7)),
             (Some(b"9"), Some("last_event_id=7"), Some(9)),
