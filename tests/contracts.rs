@@ -567,7 +567,7 @@ fn each_ticket_line_is_written_as_it_was_read() {
         serde_json::to_string(&line).expect("JSON")
     }
     type Again = fn(&str) -> String;
-    let files: [(&str, Again); 3] = [
+    let files: [(&str, Again); 4] = [
         ("kill_audit_v1.jsonl", again::<KillAuditRow>),
         ("ticket_request_v1.jsonl", again::<TicketRequest>),
         ("ticket_result_v1.jsonl", again::<TicketResult>),

@@ -21,13 +21,14 @@ use daily_ops::contracts::RunCode;
 use daily_ops::settings::markdown_table;
 
 /// Every page that a person reads.
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 13] = [
     "README.md",
     "README.ko.md",
     "reports/README.md",
     "state/README.md",
     "deploy/CHANGELOG.md",
     "deploy/runbooks/daily_operation.md",
+    "deploy/runbooks/dashboard.md",
     "deploy/runbooks/deploy.md",
     "deploy/runbooks/publish_on_the_pc.md",
     "deploy/runbooks/rollback.md",

@@ -72,7 +72,7 @@ impl EventFilter {
             && self.severity_min.is_none_or(|least| event.severity >= least)
             && self.since_ms.is_none_or(|since| event.ts >= since)
             && self.until_ms.is_none_or(|until| event.ts <= until)
-            && (self.kinds.is_empty() || self.kinds.iter().any(|kind| *kind == event.kind))
+            && (self.kinds.is_empty() || self.kinds.contains(&event.kind))
             && self.trace_id.as_ref().is_none_or(|trace| trace.is(&event.trace_id))
             && self.q.as_ref().is_none_or(|part| part.is_in(&event.trace_id))
     }

@@ -36,6 +36,8 @@ const BASE: &[Difference] = &[
         r#""OPS_HEALTH_V1""#,
         "1.2: every GET carries it, also with an unreadable file",
     ),
+    ("*", "GET /api/ops/health", "/ts", "-", "*", "dashboard 5.1: the time in milliseconds"),
+    ("*", "GET /api/ops/health", "/data/dashboard", "-", "*", "dashboard 5.1: the live side"),
     // Guards and bodies.
     ("confirm_missing", "POST /api/reco/regenerate", "HTTP", "422", "400", "1.3: query or body, none is the guard"),
     ("confirm_missing", "POST /api/reco/regenerate", "/detail", "*", "-", "1.3: query or body, none is the guard"),

@@ -8,6 +8,7 @@ mod client;
 mod dev;
 mod ingest;
 mod metrics;
+mod past;
 mod reads;
 
 use std::sync::Arc;
@@ -43,7 +44,11 @@ fn still() -> (Site, Arc<SimClock>) {
 }
 
 fn site_with(clock: Arc<dyn Clock>, change: impl FnOnce(&mut DashOptions)) -> Site {
-    let dir = tempfile::tempdir().expect("a directory");
+    site_in(tempfile::tempdir().expect("a directory"), clock, change)
+}
+
+/// A server over this workspace.
+fn site_in(dir: tempfile::TempDir, clock: Arc<dyn Clock>, change: impl FnOnce(&mut DashOptions)) -> Site {
     let store = Store::new(dir.path());
     let ops = Arc::new(Ops::new(store.clone(), clock, Box::new(|| Ok(OpsPolicy::default()))));
     let mut dash = DashOptions::default();

@@ -164,7 +164,9 @@ fn on_a_full_disk_it_goes_on_and_never_off_and_a_disk_that_takes_nothing_is_told
         // A place that was used before: its directories and locks are there.
         apply(&store, &order(KillPosition::On)).expect("set");
         store.remove(layout::KILL_SWITCH).expect("removed");
-        bytes.as_ref().map(|bytes| store.write(layout::KILL_SWITCH, bytes).expect("written"));
+        if let Some(bytes) = &bytes {
+            store.write(layout::KILL_SWITCH, bytes).expect("written");
+        }
         assert!(mount(&["-o", "remount,ro"], dir.path()));
         let read_only = apply(&store, &order(KillPosition::On));
         assert_eq!(read_only.is_err(), counts != KillStatus::On, "{name}: nothing can be written: {read_only:?}");

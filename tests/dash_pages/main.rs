@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
 
 mod assets;
+#[expect(dead_code, reason = "the pages are only read")]
 #[path = "../client/mod.rs"]
 mod client;
 mod pages;

@@ -30,7 +30,7 @@ pub(crate) fn say(client: &mut Client) -> Value {
         match client.read().expect("the stream goes on") {
             Message::Text(text) => return serde_json::from_str(&text).expect("JSON"),
             Message::Ping(_) | Message::Pong(_) => {}
-            other => panic!("{other:?}"),
+            other @ (Message::Binary(_) | Message::Close(_) | Message::Frame(_)) => panic!("{other:?}"),
         }
     }
 }

@@ -7,9 +7,11 @@ import { onLanguage, t } from "./i18n.js";
 import { count } from "./format.js";
 
 const DRAW_EVERY = 250;
-// Half of what a page may keep: in a burst every row of each drawing is a new one.
-const MAX_ROWS = 150;
-const STEP = 75;
+const MAX_ROWS = 300;
+// Rows that are drawn at once while events pour in and the newest is followed; the rest follows when it is quiet.
+const FIRST_ROWS = 80;
+const QUIET = 350;
+const STEP = 150;
 const SUMMARY_EVERY = 5000;
 const SEARCH_AFTER = 150;
 // Nearer than this to the top, the newest row is followed.
@@ -27,6 +29,8 @@ export class Timeline {
     this.frozen = null;
     this.seenAtTop = 0;
     this.start = 0;
+    this.room = FIRST_ROWS;
+    this.restTimer = null;
     this.rows = [];
     this.nodes = new Map();
     this.timer = null;
@@ -193,9 +197,21 @@ export class Timeline {
       this.forget(groups);
       this.rows = groupedRows(groups, gaps, this.view);
     }
+    this.room = FIRST_ROWS;
     this.place();
+    this.restLater();
     this.showTypes(events);
     this.showState(events.length, matching.length);
+  }
+
+  // Draws the rest of the rows when nothing was drawn for a moment.
+  restLater() {
+    clearTimeout(this.restTimer);
+    if (this.rows.length <= this.nodes.size || this.room === MAX_ROWS) return;
+    this.restTimer = setTimeout(() => {
+      this.room = MAX_ROWS;
+      this.place();
+    }, QUIET);
   }
 
   // Groups that left the buffer need no note of how they were shown.
@@ -211,7 +227,8 @@ export class Timeline {
     const anchor = follow ? null : this.anchor();
     if (anchor !== null && !moved) this.start = this.hold(anchor);
     this.start = Math.max(0, Math.min(this.start, this.rows.length - MAX_ROWS));
-    const window = this.rows.slice(this.start, this.start + MAX_ROWS);
+    if (!follow) this.room = MAX_ROWS;
+    const window = this.rows.slice(this.start, this.start + this.room);
     const kept = new Map();
     let cursor = this.list.firstChild;
     for (const row of window) {
@@ -270,6 +287,7 @@ export class Timeline {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     const below = this.rows.length - this.start - MAX_ROWS;
     let start = this.start;
+    if (this.room < MAX_ROWS && scrollTop > TOP) this.place();
     if (scrollHeight - scrollTop - clientHeight < 200 && below > 0) start += Math.min(STEP, below);
     else if (scrollTop < 200 && start > 0) start -= Math.min(STEP, start);
     if (start !== this.start) {

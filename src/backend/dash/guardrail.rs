@@ -174,7 +174,9 @@ mod tests {
             let dir = tempfile::tempdir().expect("a directory");
             let store = Store::new(dir.path());
             for (file, text) in [(layout::KILL_SWITCH, kill.as_deref()), (layout::STOP, stop)] {
-                text.map(|text| store.write(file, text.as_bytes()).expect("written"));
+                if let Some(text) = text {
+                    store.write(file, text.as_bytes()).expect("written");
+                }
             }
             let got = Guardrail::of(&Gates::new(&store).kill_view(), core);
             let said = (got.risk_level.as_str(), got.kill_switch, got.downgrade_level, got.mode.as_str());

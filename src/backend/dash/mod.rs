@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use crate::settings::DashboardSettings;
 use crate::settings::Lang;
 use crate::store::Store;
+use crate::telemetry::Archive;
 use crate::telemetry::Bus;
 use crate::telemetry::BusLimits;
 use crate::telemetry::Journal;
@@ -95,6 +96,7 @@ pub(crate) struct Dash {
     pub(crate) observer: observer::Observer,
     /// `None`: this process does not keep the observation log.
     journal: Option<Journal>,
+    store: Store,
 }
 
 impl Dash {
@@ -141,6 +143,7 @@ impl Dash {
             stopping,
             hung: Mutex::default(),
             journal,
+            store: store.clone(),
             drops: Drops::default(),
             recoveries: AtomicU64::new(0),
             observer: observer::Observer::default(),
@@ -153,6 +156,11 @@ impl Dash {
             Some(journal) => journal.status(),
             None => JournalStatus { is_failing: self.options.journal == Keeping::Log, ..JournalStatus::default() },
         }
+    }
+
+    /// The observation log to be read back; none when this process does not keep it, because its ids are another's then.
+    pub(crate) fn archive(&self) -> Option<Archive> {
+        self.journal.as_ref().map(|_| Archive::new(self.store.clone(), &self.options.settings.log))
     }
 
     /// Ends the observation log, when nobody publishes any more.

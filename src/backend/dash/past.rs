@@ -1,31 +1,57 @@
-//! Events that were published, as they are read back. Readers pay for what they ask: the bus only hands out references.
+//! Events that were published, as they are read back: from the bus what it keeps, from the observation log what is older.
+//! Readers pay for what they ask: the bus only hands out references, and the log is read up to a limit, which is told.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::Serializer;
+use serde_json::Value;
 
 use super::Dash;
 use crate::contracts::event::Event;
+use crate::telemetry::Archive;
 use crate::telemetry::EventFilter;
 use crate::telemetry::Frame;
+use crate::telemetry::Row;
 
 /// Bytes of events in one reply.
 const BYTES: usize = 32 << 20;
+/// Bytes of the log that one request reads.
+const LOG_BYTES: u64 = 32 << 20;
+/// Bytes of the log that are read for rows that are no events.
+const ROW_BYTES: u64 = 4 << 20;
+/// What was published so long ago is in the log, unless it never comes there.
+const WRITTEN: Duration = Duration::from_secs(3);
+/// The wall clock may have been set back; rows so much older than asked end a search all the same.
+const SLACK_MS: i64 = 3_600_000;
+/// A row that says what subscribers lost.
+const DROPS: &str = "backpressure-drop";
 
 /// One event of the past.
 #[derive(Clone, Debug)]
-pub(crate) struct Record(Arc<Frame>);
+pub(crate) enum Record {
+    /// As the bus keeps it.
+    Live(Arc<Frame>),
+    /// As it was read from the log, with the length of its line.
+    Kept(Box<Event>, usize),
+}
 
 impl Record {
     pub(crate) fn event(&self) -> &Event {
-        &self.0.event
+        match self {
+            Self::Live(frame) => &frame.event,
+            Self::Kept(event, _) => event,
+        }
     }
 
-    /// Length of its line.
     fn bytes(&self) -> usize {
-        self.0.line.len()
+        match self {
+            Self::Live(frame) => frame.line.len(),
+            Self::Kept(_, bytes) => *bytes,
+        }
     }
 }
 
@@ -50,10 +76,12 @@ pub(crate) struct Found {
     pub(crate) records: Vec<Record>,
     /// Whether there is more, or may be more.
     pub(crate) has_more: bool,
+    /// The last id that was looked at, from which a reader goes on.
+    pub(crate) scanned_id: Option<u64>,
 }
 
 /// The counters at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Point {
     pub(crate) ts: i64,
     pub(crate) event_published: u64,
@@ -62,21 +90,126 @@ pub(crate) struct Point {
     pub(crate) event_queue_depth: u64,
 }
 
+/// What subscribers lost, as the log says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DropRow {
+    pub(crate) ts: i64,
+    pub(crate) reason: String,
+}
+
+/// Somebody who is shown events: says when to stop.
+type See<'s> = dyn FnMut(Record) -> ControlFlow<()> + 's;
+
+/// A search: what is asked for, who is shown it, and how far it came.
+struct Search<'s> {
+    filter: &'s EventFilter,
+    see: &'s mut See<'s>,
+    scanned: Option<u64>,
+}
+
+impl Search<'_> {
+    fn frame(&mut self, frame: &Arc<Frame>) -> ControlFlow<()> {
+        if self.filter.matches(&frame.event) {
+            (self.see)(Record::Live(Arc::clone(frame)))?;
+        }
+        self.scanned = Some(frame.event.id);
+        ControlFlow::Continue(())
+    }
+
+    fn row(&mut self, row: &Row<'_>) -> ControlFlow<()> {
+        let Some(id) = row.id else { return ControlFlow::Continue(()) };
+        let kinds = &self.filter.kinds;
+        let may_pass = kinds.is_empty() || kinds.iter().any(|kind| kind.as_str() == row.kind);
+        if may_pass
+            && let Some(event) = row.event()
+            && self.filter.matches(&event)
+        {
+            (self.see)(Record::Kept(Box::new(event), row.line.len()))?;
+        }
+        self.scanned = Some(id);
+        ControlFlow::Continue(())
+    }
+}
+
 impl Dash {
-    /// Shows events that pass a filter, one after the other, until it is told to stop. Says whether all were shown.
-    pub(crate) fn visit(
-        &self,
-        filter: &EventFilter,
+    /// Shows events that pass a filter, one after the other, until it is told to stop. Says whether all were shown, and
+    /// how far it looked.
+    pub(crate) fn visit<'s>(
+        &'s self,
+        filter: &'s EventFilter,
         order: Order,
-        see: &mut dyn FnMut(Record) -> ControlFlow<()>,
-    ) -> bool {
+        see: &'s mut See<'s>,
+    ) -> (bool, Option<u64>) {
         let recent = self.bus.recent();
-        let passing = recent.into_iter().filter(|frame| filter.matches(&frame.event)).map(Record);
-        let stopped = match order {
-            Order::OldestFirst => passing.into_iter().try_for_each(see),
-            Order::NewestFirst => passing.into_iter().rev().try_for_each(see),
+        let mut search = Search { filter, see, scanned: None };
+        let done = match order {
+            Order::NewestFirst => {
+                let done = recent.iter().rev().try_for_each(|frame| search.frame(frame));
+                if done.is_continue() { self.older(&recent, &mut search) } else { done }
+            }
+            Order::OldestFirst => {
+                let done = self.older_forward(&recent, &mut search);
+                if done.is_continue() { recent.iter().try_for_each(|frame| search.frame(frame)) } else { done }
+            }
         };
-        stopped.is_continue()
+        (done.is_continue(), search.scanned)
+    }
+
+    /// The log below what the bus keeps, newest first. Break: not everything was looked at.
+    fn older(&self, recent: &[Arc<Frame>], search: &mut Search<'_>) -> ControlFlow<()> {
+        let Some((archive, seam)) = self.log_below(recent, search.filter) else { return ControlFlow::Continue(()) };
+        let (after, since) = (search.filter.after.unwrap_or(0), search.filter.since_ms);
+        let start = seam.min(search.filter.before.unwrap_or(u64::MAX));
+        let (mut is_first, mut is_end, mut is_cut) = (true, false, false);
+        let seen = archive.newest_before(start, LOG_BYTES, |row| {
+            if let Some(id) = row.id {
+                is_cut = std::mem::take(&mut is_first) && start == seam && is_hole(id, seam, recent, self);
+                is_end = id <= after || since.is_some_and(|since| row.ts < since.saturating_sub(SLACK_MS));
+                if is_cut || is_end {
+                    return ControlFlow::Break(());
+                }
+            }
+            search.row(row)
+        });
+        // A log without any event below may not have got its first ones yet.
+        let is_late = is_first && start == seam && is_hole(after, seam, recent, self);
+        match seen {
+            Ok(seen) if (seen.is_complete && !is_late) || is_end => ControlFlow::Continue(()),
+            Ok(_) => ControlFlow::Break(()),
+            Err(fault) => unreadable(&fault),
+        }
+    }
+
+    /// The log below what the bus keeps, oldest first.
+    fn older_forward(&self, recent: &[Arc<Frame>], search: &mut Search<'_>) -> ControlFlow<()> {
+        let Some((archive, seam)) = self.log_below(recent, search.filter) else { return ControlFlow::Continue(()) };
+        let end = seam.min(search.filter.before.unwrap_or(u64::MAX));
+        let (mut last, mut is_end) = (None, false);
+        let seen = archive.oldest_after(search.filter.after.unwrap_or(0), LOG_BYTES, |row| {
+            if row.id.is_some_and(|id| id >= end) {
+                is_end = true;
+                return ControlFlow::Break(());
+            }
+            last = row.id.or(last);
+            search.row(row)
+        });
+        match seen {
+            // What lies between the log and the bus is on its way to the log; a reader that went on would miss it.
+            Ok(seen) if (seen.is_complete || is_end) && end == seam => {
+                let last = last.or(search.filter.after).unwrap_or(0);
+                if is_hole(last, seam, recent, self) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            }
+            Ok(seen) if seen.is_complete || is_end => ControlFlow::Continue(()),
+            Ok(_) => ControlFlow::Break(()),
+            Err(fault) => unreadable(&fault),
+        }
+    }
+
+    /// The log, and the first id that need not be read from it; `None` when nothing is wanted from there.
+    fn log_below(&self, recent: &[Arc<Frame>], filter: &EventFilter) -> Option<(Archive, u64)> {
+        let seam = recent.first().map_or(u64::MAX, |frame| frame.event.id);
+        let is_wanted = filter.after.is_none_or(|after| after.saturating_add(1) < seam) && seam > 1;
+        self.archive().filter(|_| is_wanted).map(|archive| (archive, seam))
     }
 
     /// Events that pass a filter, `limit` of them at most.
@@ -93,7 +226,7 @@ impl Dash {
         order: Order,
     ) -> Found {
         let (mut records, mut bytes) = (Vec::new(), 0);
-        let is_all = self.visit(filter, order, &mut |record| {
+        let mut see = |record: Record| {
             if !rule(record.event()) {
                 return ControlFlow::Continue(());
             }
@@ -103,19 +236,103 @@ impl Dash {
             }
             records.push(record);
             ControlFlow::Continue(())
-        });
-        Found { records, has_more: !is_all }
+        };
+        let (is_all, scanned_id) = self.visit(filter, order, &mut see);
+        Found { records, has_more: !is_all, scanned_id }
     }
 
-    /// The counters over time, oldest first and now at last.
-    pub(crate) fn points(&self, _since_ms: i64, _most: usize) -> Vec<Point> {
+    /// The oldest id that can be asked for.
+    pub(crate) fn oldest_id(&self) -> u64 {
+        let mut oldest = None;
+        if let Some(archive) = self.archive() {
+            // Without a log that can be read, the bus says what there is.
+            let _read = archive.oldest_after(0, ROW_BYTES, |row| {
+                oldest = row.id;
+                if oldest.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+        }
+        let kept = self.bus.ids().oldest;
+        oldest.map_or(kept, |oldest| oldest.min(kept))
+    }
+
+    /// The counters over time, oldest first and now at last: the newest sample of each of `most` stretches of time. Says
+    /// whether samples may be missing.
+    pub(crate) fn points(&self, since_ms: i64, most: usize) -> (Vec<Point>, bool) {
+        let now = self.bus.clock().now().timestamp_millis();
         let counters = self.bus.counters();
-        vec![Point {
-            ts: self.bus.clock().now().timestamp_millis(),
+        let stretches = i64::try_from(most).unwrap_or(i64::MAX).saturating_sub(1).max(1);
+        let stretch = ((now - since_ms) / stretches + 1).max(1);
+        let (mut points, mut is_end, mut is_all) = (BTreeMap::new(), false, true);
+        if let Some(archive) = self.archive() {
+            let seen = archive.newest(LOG_BYTES, |row| {
+                if row.ts < since_ms.saturating_sub(SLACK_MS) {
+                    is_end = true;
+                    return ControlFlow::Break(());
+                }
+                let place = (row.ts - since_ms).div_euclid(stretch);
+                if (since_ms..=now).contains(&row.ts)
+                    && !points.contains_key(&place)
+                    && let Some(sample) = row.sample()
+                {
+                    points.insert(place, point(&sample, row.ts));
+                }
+                ControlFlow::Continue(())
+            });
+            is_all = seen.is_ok_and(|seen| seen.is_complete || is_end);
+        }
+        let mut points: Vec<Point> = points.into_values().collect();
+        points.push(Point {
+            ts: now,
             event_published: counters.published,
             drop_count: counters.drop_count,
             subscribers: counters.subscribers(),
             event_queue_depth: counters.pending(),
-        }]
+        });
+        (points, !is_all)
     }
+
+    /// What the log says about losses of subscribers, newest first.
+    pub(crate) fn drop_rows(&self, limit: usize) -> Vec<DropRow> {
+        let mut rows = Vec::new();
+        if let Some(archive) = self.archive() {
+            // A log that cannot be read is told by the health; here its rows are missing.
+            let _read = archive.newest(ROW_BYTES, |row| {
+                if row.id.is_none() && row.kind == DROPS {
+                    rows.extend(drop_row(row));
+                }
+                if rows.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+        }
+        rows
+    }
+}
+
+/// Whether events between the log and the bus may still be on their way to the log.
+fn is_hole(below: u64, seam: u64, recent: &[Arc<Frame>], dash: &Dash) -> bool {
+    let Some(first) = recent.first() else { return false };
+    let age = dash.bus.clock().monotonic().saturating_sub(first.at);
+    below.saturating_add(1) < seam && age < WRITTEN
+}
+
+fn unreadable(fault: &dyn std::fmt::Display) -> ControlFlow<()> {
+    tracing::warn!(%fault, "the observation log cannot be read back");
+    ControlFlow::Break(())
+}
+
+fn point(sample: &Value, ts: i64) -> Point {
+    let count = |name: &str| sample.get(name).and_then(Value::as_u64).unwrap_or_default();
+    Point {
+        ts,
+        event_published: count("event_published"),
+        drop_count: count("drop_count"),
+        subscribers: count("subscribers"),
+        event_queue_depth: count("event_queue_depth"),
+    }
+}
+
+fn drop_row(row: &Row<'_>) -> Option<DropRow> {
+    let value: Value = serde_json::from_str(row.line).ok()?;
+    let count = |name: &str| value.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let (lost, all) = (count("dropped_since_last"), count("drop_count"));
+    Some(DropRow { ts: row.ts, reason: format!("subscribers lost {lost} events, {all} since the server started") })
 }

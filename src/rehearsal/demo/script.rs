@@ -111,8 +111,8 @@ pub(super) const CLOSING: Beat = Beat {
     from: 115,
     to: 120,
     say: Said {
-        ko: "감지하고, 통제하고, 증거를 남깁니다. 잃어버린 이벤트는 없었습니다.",
-        en: "We detect, we control, and we keep the evidence. Nothing was lost.",
+        ko: "감지하고, 통제하고, 증거를 남깁니다. 손실이 있다면 숨기지 않고 세어서 보여 줍니다.",
+        en: "We detect, we control, and we keep the evidence. Loss, if there is any, is counted and shown.",
     },
     show: Said { ko: "DropCount 카드를 다시 가리킵니다.", en: "Point at the DropCount card once more." },
 };

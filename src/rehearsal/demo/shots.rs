@@ -11,6 +11,7 @@ use crate::rehearsal::browser::BrowserFault;
 use crate::rehearsal::browser::Page;
 use crate::rehearsal::browser::Scheme;
 use crate::rehearsal::browser::Screen;
+use crate::settings::Lang;
 
 /// Every picture of the demo.
 pub(super) const PICTURES: [&str; 6] =
@@ -55,12 +56,16 @@ pub(super) fn prepare(show: &mut Show<'_>) {
 /// Opens the page and waits until its cards are filled and its connection lives.
 pub(super) fn open(show: &mut Show<'_>) {
     let url = show.demo.base.join("/ops");
+    let lang = if show.demo.lang == Lang::Ko { "ko" } else { "en" };
     let Some(camera) = &mut show.camera else { return };
     let outcome = camera.page.open(&url).map_err(|fault| fault.to_string());
     let filled =
         "['health','drop','subs'].every(id => /[0-9A-Z]/.test((document.getElementById(id) || {}).innerText || ''))";
     let live = "/live|connected|실시간|연결됨/i.test((document.getElementById('sseStatus') || {}).innerText || '')";
+    let spoken =
+        format!("document.documentElement.lang === '{lang}' || (document.getElementById('langToggle').click(), false)");
     let outcome = outcome.and_then(|()| see(camera, &format!("{filled} && {live}")));
+    let outcome = outcome.and_then(|()| see(camera, &spoken));
     show.note("s1.browser", outcome.map(|()| "the cards are filled and the indicator says Live".to_owned()));
 }
 

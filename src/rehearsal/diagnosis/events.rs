@@ -147,6 +147,7 @@ impl Trail<'_> {
         let answer =
             self.visitor.post("/api/ops/test-event", &json!({"message": "check dashboard", "source": "check"}));
         let saw = match &answer {
+            Ok(answer) if answer.status == 200 => format!("HTTP 200, trace_id {}", answer.json()["trace_id"]),
             Ok(answer) => format!("HTTP {}: {}", answer.status, answer.excerpt()),
             Err(silence) => silence.to_string(),
         };

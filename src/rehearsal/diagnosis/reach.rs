@@ -18,7 +18,7 @@ use crate::rehearsal::visit::Silence;
 use crate::rehearsal::visit::Visitor;
 use crate::settings::Lang;
 
-const TITLE: Said = Said { ko: "페이지에 접속되지 않음", en: "the page cannot be reached" };
+const TITLE: Said = Said { ko: "페이지 접속", en: "page" };
 const END: super::End = (
     Said {
         ko: "사전 점검 1-5가 통과하고, 이벤트 id가 이어지고, 킬 스위치 상태가 그대로다.",
@@ -105,6 +105,8 @@ impl Reach {
 /// Looks at the port and at the page behind it.
 pub(in crate::rehearsal) fn look(visitor: &Visitor, workspace: &Path) -> Reach {
     let base = visitor.base();
+    // The page first: a server that only just starts then has its socket when the sockets are read.
+    let answer = visitor.get("/ops");
     let all = if base.is_local() { port::listening() } else { None };
     let addresses = base.addresses().unwrap_or_default();
     let holders = all.as_deref().map(|all| {
@@ -120,7 +122,6 @@ pub(in crate::rehearsal) fn look(visitor: &Visitor, workspace: &Path) -> Reach {
         // A socket without a visible owner belongs to somebody else.
         (holders.is_empty() || !owners.is_empty()).then_some(owners)
     });
-    let answer = visitor.get("/ops");
     let (seen, page) = judge(visitor, owners.as_deref(), &answer);
     let elsewhere =
         if seen == Seen::Nobody { all.map(|all| others(&all, workspace)).unwrap_or_default() } else { Vec::new() };
@@ -198,90 +199,112 @@ pub(super) fn diagnosis(reach: &Reach, patient: &Patient<'_>) -> Diagnosis {
 }
 
 fn wrong(reach: &Reach, patient: &Patient<'_>) -> Verdict {
-    let (lang, at, pids) = (patient.lang, &reach.authority, reach.pids());
-    let finding = |word, ko: String, en: String| Verdict::new(Class::Finding, word, pick(lang, ko, en));
+    let lang = patient.lang;
     let root = patient.store.root();
     let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    let (start, plan_b) = (start(lang, &root), plan_b(lang, &root));
     match reach.seen {
         Seen::Nobody | Seen::Ours => {
-            finding("NO_PROCESS", format!("{at}에서 아무것도 듣고 있지 않습니다."), format!("nothing listens on {at}."))
-                .remedy(start)
+            finding(lang, "NO_PROCESS", reach, ("아무것도 듣고 있지 않습니다", "nothing listens"))
+                .remedy(start(lang, &root))
         }
-        Seen::Elsewhere => {
-            let found = reach.elsewhere.iter().map(|s| format!("http://{}", s.address)).collect::<Vec<_>>().join(", ");
-            finding(
-                "BOUND_ELSEWHERE",
-                format!("{at}에는 없고, 이 작업 공간의 서버는 {found}에서 듣고 있습니다."),
-                format!("nothing listens on {at}; the server of this workspace listens on {found}."),
-            )
-            .remedy(pick(lang, format!("브라우저에서 {found} 을(를) 여세요."), format!("open {found} in the browser.")))
-            .remedy(pick(
-                lang,
-                "주소를 되돌리려면 OPS_BIND를 확인하고 서버를 다시 시작하세요.",
-                "to have it back here, look at OPS_BIND and restart the server.",
-            ))
-        }
+        Seen::Elsewhere => elsewhere(reach, lang),
         Seen::Foreign => finding(
+            lang,
             "FOREIGN_PROCESS",
-            format!("{at} 포트를 다른 프로그램이 쓰고 있습니다: {}", reach.who()),
-            format!("another program holds {at}: {}", reach.who()),
+            reach,
+            ("다른 프로그램이 포트를 쓰고 있습니다", "another program holds the port"),
         )
-        .remedy(pick(
-            lang,
-            format!("명령줄을 확인한 뒤에만 멈추세요: ps -o pid,user,args -p {pids} ; kill {pids}"),
-            format!("stop it only after you confirmed its command line: ps -o pid,user,args -p {pids} ; kill {pids}"),
-        ))
-        .remedy(plan_b),
-        Seen::Hung => finding(
-            "HUNG",
-            format!("{at}이(가) 연결은 받지만 응답하지 않습니다: {}", reach.who()),
-            format!("{at} takes connections and does not answer: {}", reach.who()),
-        )
-        .remedy(unit::restart(lang))
-        .remedy(pick(
-            lang,
-            format!("유닛이 없으면: kill {pids} 다음에 daily_ops --root {} serve", root.display()),
-            format!("without a unit: kill {pids}, then daily_ops --root {} serve", root.display()),
-        )),
-        Seen::Several => finding(
-            "SEVERAL_LISTENERS",
-            format!("{at}에서 여러 프로세스가 듣고 있습니다: {}", reach.who()),
-            format!("several processes listen on {at}: {}", reach.who()),
-        )
-        .remedy(pick(lang, "하나만 남기고 멈추세요.", "stop all but one."))
-        .remedy(plan_b),
+        .remedy(confirmed(lang, &reach.pids()))
+        .remedy(plan_b(lang, &root)),
+        Seen::Hung => {
+            finding(lang, "HUNG", reach, ("연결은 받지만 응답하지 않습니다", "connections are taken and not answered"))
+                .remedy(unit::restart(lang))
+                .remedy(by_hand(lang, &reach.pids(), &root))
+        }
+        Seen::Several => {
+            finding(lang, "SEVERAL_LISTENERS", reach, ("여러 프로세스가 듣고 있습니다", "several processes listen"))
+                .remedy(pick(lang, "하나만 남기고 멈추세요.", "stop all but one."))
+                .remedy(plan_b(lang, &root))
+        }
         Seen::Broken => finding(
+            lang,
             "PAGE_BROKEN",
-            format!("서버는 응답하지만 페이지가 열리지 않습니다: {}", reach.page),
-            format!("the server answers, but not with its page: {}", reach.page),
+            reach,
+            ("서버는 응답하지만 페이지가 열리지 않습니다", "the server answers, but not with its page"),
         )
         .remedy(unit::restart(lang)),
-        Seen::Closed => Verdict::new(
-            Class::Unseen,
-            "TOKEN_NEEDED",
-            pick(lang, "서버가 토큰을 요구합니다.", "the server wants a token."),
-        )
+        Seen::Closed | Seen::Unreachable => unlooked(reach, patient),
+    }
+}
+
+/// What is wrong at the address, and who holds it.
+fn finding(lang: Lang, word: &'static str, reach: &Reach, (ko, en): (&str, &str)) -> Verdict {
+    let text = format!("{}: {} ({})", reach.authority, pick(lang, ko, en), reach.who());
+    Verdict::new(Class::Finding, word, text)
+}
+
+fn elsewhere(reach: &Reach, lang: Lang) -> Verdict {
+    let at = &reach.authority;
+    let found = reach.elsewhere.iter().map(|s| format!("http://{}", s.address)).collect::<Vec<_>>().join(", ");
+    let text = pick(
+        lang,
+        format!("{at}에는 없고, 이 작업 공간의 서버는 {found}에서 듣고 있습니다."),
+        format!("nothing listens on {at}; the server of this workspace listens on {found}."),
+    );
+    Verdict::new(Class::Finding, "BOUND_ELSEWHERE", text)
+        .remedy(pick(lang, format!("브라우저에서 {found} 을(를) 여세요."), format!("open {found} in the browser.")))
         .remedy(pick(
+            lang,
+            "주소를 되돌리려면 OPS_BIND를 확인하고 서버를 다시 시작하세요.",
+            "to have it back here, look at OPS_BIND and restart the server.",
+        ))
+}
+
+/// What says nothing about the server, because it was not seen.
+fn unlooked(reach: &Reach, patient: &Patient<'_>) -> Verdict {
+    let (lang, at, port) = (patient.lang, &reach.authority, patient.base.port());
+    if reach.seen == Seen::Closed {
+        let text = pick(lang, "서버가 토큰을 요구합니다.", "the server wants a token.");
+        return Verdict::new(Class::Unseen, "TOKEN_NEEDED", text).remedy(pick(
             lang,
             "--token-file로 토큰 파일을 지정하세요.",
             "name the file of a token with --token-file.",
-        )),
-        Seen::Unreachable => Verdict::new(
-            Class::Unseen,
-            "UNREACHABLE",
-            pick(
-                lang,
-                format!("{at}에 닿지 않습니다: {}", reach.page),
-                format!("{at} cannot be reached: {}", reach.page),
-            ),
-        )
-        .remedy(pick(
-            lang,
-            format!("다른 기계라면 터널을 여세요: ssh -L {0}:127.0.0.1:{0} HOST", patient.base.port()),
-            format!("on another machine open a tunnel: ssh -L {0}:127.0.0.1:{0} HOST", patient.base.port()),
-        )),
+        ));
     }
+    let text =
+        pick(lang, format!("{at}에 닿지 않습니다: {}", reach.page), format!("{at} cannot be reached: {}", reach.page));
+    Verdict::new(Class::Unseen, "UNREACHABLE", text).remedy(pick(
+        lang,
+        format!("다른 기계라면 터널을 여세요: ssh -L {port}:127.0.0.1:{port} HOST"),
+        format!("on another machine open a tunnel: ssh -L {port}:127.0.0.1:{port} HOST"),
+    ))
+}
+
+/// A process whose owner is not seen has no number to type.
+fn confirmed(lang: Lang, pids: &str) -> String {
+    let port = "sudo ss -ltnp";
+    if pids.is_empty() {
+        return pick(
+            lang,
+            format!("누구의 것인지 보이지 않습니다. 확인한 뒤에만 멈추세요: {port}"),
+            format!("its owner is not seen from here; stop it only after you looked: {port}"),
+        );
+    }
+    pick(
+        lang,
+        format!("명령줄을 확인한 뒤에만 멈추세요: ps -o pid,user,args -p {pids} ; kill {pids}"),
+        format!("stop it only after you confirmed its command line: ps -o pid,user,args -p {pids} ; kill {pids}"),
+    )
+}
+
+fn by_hand(lang: Lang, pids: &str, root: &Path) -> String {
+    let start = format!("daily_ops --root {} serve", root.display());
+    let pids = if pids.is_empty() { "PID" } else { pids };
+    pick(
+        lang,
+        format!("유닛이 없으면: kill {pids} 다음에 {start}"),
+        format!("without a unit: kill {pids}, then {start}"),
+    )
 }
 
 fn start(lang: Lang, root: &Path) -> String {

@@ -7,11 +7,13 @@ use serde_json::Value;
 use super::App;
 use super::Call;
 use crate::backend::dash::params::Params;
+use crate::backend::dash::past::DropRow;
 use crate::backend::dash::past::Order;
 use crate::backend::reply::Fields;
 use crate::backend::reply::Reply;
 use crate::contracts::event::CONTRACT_VERSION;
 use crate::contracts::event::Event;
+use crate::contracts::event::NO_TRACE;
 use crate::contracts::event::Severity;
 use crate::telemetry::EventFilter;
 
@@ -27,14 +29,15 @@ pub(super) fn events(app: &App, call: &Call) -> Result<Reply, Reply> {
     let limit = params.limit(200, 1000)?;
     let order = if params.is_ascending(&filter)? { Order::OldestFirst } else { Order::NewestFirst };
     let found = app.dash.find(&filter, limit, order);
-    let ids = app.dash.bus.ids();
+    let (oldest_id, last_id) = (app.dash.oldest_id(), app.dash.bus.ids().last);
     let fields = Fields::new()
         .with("contract_version", CONTRACT_VERSION)
         .with("events", &found.records)
         .with("count", &found.records.len())
-        .with("oldest_id", &ids.oldest)
-        .with("last_id", &ids.last)
-        .with("has_more", &found.has_more);
+        .with("oldest_id", &oldest_id)
+        .with("last_id", &last_id)
+        .with("has_more", &found.has_more)
+        .with("scanned_id", &found.scanned_id);
     Ok(fields.ok())
 }
 
@@ -44,13 +47,15 @@ pub(super) fn history(app: &App, call: &Call) -> Result<Reply, Reply> {
     let since_ms = now.timestamp_millis() - i64::try_from(hours).unwrap_or(168) * 3_600_000;
     let filter = EventFilter { since_ms: Some(since_ms), ..EventFilter::default() };
     let found = app.dash.find(&filter, HISTORY, Order::NewestFirst);
+    let (points, points_truncated) = app.dash.points(since_ms, HISTORY);
     let fields = Fields::new()
         .with("contract_version", CONTRACT_VERSION)
         .with("hours", &hours)
         .with("events", &found.records)
         .with("count", &found.records.len())
         .with("has_more", &found.has_more)
-        .with("points", &app.dash.points(since_ms, HISTORY));
+        .with("points", &points)
+        .with("points_truncated", &points_truncated);
     Ok(fields.ok())
 }
 
@@ -97,17 +102,37 @@ impl<'a> RuntimeEvent<'a> {
             new_pid: pid("new_pid"),
         }
     }
+
+    fn of_drops(row: &'a DropRow) -> Self {
+        let (level, action) = (Severity::Warn.as_str(), "backpressure-drop");
+        Self {
+            ts: row.ts,
+            level,
+            action,
+            reason: &row.reason,
+            trace_id: NO_TRACE,
+            pid: None,
+            old_pid: None,
+            new_pid: None,
+        }
+    }
 }
 
 pub(super) fn runtime_events(app: &App, call: &Call) -> Result<Reply, Reply> {
     let limit = Params::new(&call.query, app.now()).limit(50, 500)?;
     let found = app.dash.find(&EventFilter::default(), limit, Order::NewestFirst);
-    let events: Vec<_> = found.records.iter().map(|record| RuntimeEvent::of(record.event())).collect();
+    let mut events: Vec<_> = found.records.iter().map(|record| RuntimeEvent::of(record.event())).collect();
+    let drops = app.dash.drop_rows(limit);
+    events.extend(drops.iter().map(RuntimeEvent::of_drops));
+    // Stable: events of one instant stay in the order of their ids.
+    events.sort_by_key(|event| std::cmp::Reverse(event.ts));
+    let has_more = found.has_more || events.len() > limit;
+    events.truncate(limit);
     let fields = Fields::new()
         .with("contract_version", CONTRACT_VERSION)
         .with("events", &events)
         .with("count", &events.len())
-        .with("has_more", &found.has_more);
+        .with("has_more", &has_more);
     Ok(fields.ok())
 }
 

@@ -98,7 +98,7 @@ impl Writer {
         self.at = Stage::Behind;
         let mut frame = BytesMut::new();
         // Writing to memory cannot fail.
-        write!(frame, "retry: {}\n", self.desk.app.dash.options.settings.retry_ms).ok();
+        writeln!(frame, "retry: {}", self.desk.app.dash.options.settings.retry_ms).ok();
         control(&mut frame, "hello", &self.desk.hello());
         frame.freeze()
     }

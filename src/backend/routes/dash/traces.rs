@@ -11,6 +11,7 @@ use super::App;
 use super::Call;
 use crate::backend::dash::params::Params;
 use crate::backend::dash::past::Order;
+use crate::backend::dash::past::Record;
 use crate::backend::dash::refusal::refuse;
 use crate::backend::query::segment;
 use crate::backend::reply::Fields;
@@ -97,7 +98,7 @@ pub(super) fn list(app: &App, call: &Call) -> Result<Reply, Reply> {
 /// The groups, the one with the newest event first, and whether every event is in them.
 fn grouped(app: &App, filter: &EventFilter) -> (Vec<Group>, bool) {
     let (mut groups, mut places) = (Vec::<Group>::new(), HashMap::new());
-    let is_all = app.dash.visit(filter, Order::NewestFirst, &mut |record| {
+    let mut see = |record: Record| {
         let event = record.event();
         let plain = plain_trace(&event.trace_id);
         // Of hyphens alone nothing would be left.
@@ -110,14 +111,15 @@ fn grouped(app: &App, filter: &EventFilter) -> (Vec<Group>, bool) {
             group.add(event);
         }
         ControlFlow::Continue(())
-    });
+    };
+    let (is_all, _) = app.dash.visit(filter, Order::NewestFirst, &mut see);
     (groups, is_all)
 }
 
 pub(super) fn one(app: &App, call: &Call) -> Result<Reply, Reply> {
     let asked = segment(&call.tail).filter(|id| is_trace(id));
     let unknown = || {
-        let why = "no event of this trace is known";
+        let why = "no event of this trace is known, in what the bus keeps and the newest part of the log";
         refuse((StatusCode::NOT_FOUND, "TRACE_NOT_FOUND"), why, asked.as_deref(), app.now())
     };
     let trace_id = asked.as_deref().ok_or_else(unknown)?;

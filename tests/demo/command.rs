@@ -1,0 +1,127 @@
+//! The commands as they are typed: a fresh workspace, a server of its own, exit codes, JSON.
+
+use std::io::BufRead as _;
+use std::io::BufReader;
+use std::path::Path;
+use std::process::Child;
+use std::process::Command;
+use std::process::Output;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::theater::files;
+use crate::theater::nowhere;
+
+/// A fresh workspace with its server; the server ends with it.
+struct Fresh {
+    dir: tempfile::TempDir,
+    server: Child,
+    url: String,
+}
+
+fn program(root: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_daily_ops"));
+    command.arg("--root").arg(root).env_remove("DAILY_OPS_ROOT").env("OPS_LANG", "en").stdin(Stdio::null());
+    command
+}
+
+impl Fresh {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let root = dir.path().join("x");
+        let made = Command::new(env!("CARGO_BIN_EXE_daily_ops")).arg("init").arg(&root).output().expect("started");
+        assert!(made.status.success(), "{made:?}");
+        let mut server = program(&root)
+            .arg("serve")
+            .env("OPS_BIND", "127.0.0.1:0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("started");
+        let mut line = String::new();
+        BufReader::new(server.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
+        let url = line.split(' ').nth(1).expect("an address").to_owned();
+        Self { dir, server, url }
+    }
+
+    fn run(&self, words: &[&str]) -> Output {
+        let root = self.dir.path().join("x");
+        program(&root).args(words).env("KRX_API_URL", &self.url).output().expect("started")
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        self.server.kill().expect("killed");
+        self.server.wait().expect("ended");
+    }
+}
+
+fn last_line(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).lines().last().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_fresh_workspace_is_demonstrated_and_examined_by_what_the_runbook_says() {
+    let fresh = Fresh::new();
+    let output = fresh.run(&["demo", "dashboard", "--speed", "fast", "--with-kill", "--operator", "Kim"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    let (checks, last) = text.trim_end().rsplit_once('\n').expect("lines");
+    assert_eq!(last, format!("{} passed, 0 failed", checks.lines().count()));
+    assert!(checks.lines().all(|line| line.starts_with("PASS ")), "{checks}");
+    let root = fresh.dir.path().join("x");
+    let token = std::fs::read_to_string(root.join("state/ops_token")).expect("a token");
+    for path in files(&root.join("evidence")) {
+        let bytes = std::fs::read(&path).expect("read");
+        assert!(!String::from_utf8_lossy(&bytes).contains(token.trim()), "{}", path.display());
+    }
+    let output = fresh.run(&["check", "dashboard", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(found["diagnoses"].as_array().map(Vec::len), Some(3));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_was_bound_elsewhere_is_found_with_its_address() {
+    let fresh = Fresh::new();
+    let output = fresh.run(&["check", "dashboard", "--json", "--base-url", &format!("http://{}", nowhere())]);
+    assert_eq!(output.status.code(), Some(2));
+    let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let first = &found["diagnoses"][0];
+    assert_eq!(first["verdict"], "BOUND_ELSEWHERE");
+    assert!(first["remedy"][0].as_str().is_some_and(|step| step.contains(&fresh.url)), "{first}");
+}
+
+#[test]
+fn a_demo_without_a_server_is_blocked_and_its_result_is_one_document() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let url = format!("http://{}", nowhere());
+    let words = ["demo", "dashboard", "--speed", "fast", "--json", "--base-url", &url];
+    let output = program(dir.path()).args(words).output().expect("started");
+    assert_eq!(output.status.code(), Some(2));
+    let outcome: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&outcome["result"], &outcome["exit_code"]), (&"BLOCKED".into(), &2.into()));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("daily_ops serve"));
+}
+
+#[test]
+fn arguments_that_are_wrong_are_64() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let cases: [&[&str]; 6] = [
+        &["demo", "dashboard", "--speed", "slow"],
+        &["demo", "dashboard", "--base-url", "http://127.0.0.1:8000/ops#type=x"],
+        &["demo", "dashboard", "--base-url", "https://127.0.0.1:8000"],
+        &["demo", "dashboard", "--token-file", "no-such-file"],
+        &["demo", "dashboard", "--lang", "fr"],
+        &["check", "dashboard", "--base-url", "127.0.0.1"],
+    ];
+    for words in cases {
+        let output = program(dir.path()).args(words).output().expect("started");
+        assert_eq!(output.status.code(), Some(64), "{words:?}: {output:?}");
+        assert_eq!(last_line(&output), "");
+    }
+    assert!(!dir.path().join("evidence").exists());
+}

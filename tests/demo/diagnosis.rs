@@ -1,0 +1,189 @@
+//! The three diagnoses, each with a server or something else that is wrong in just that way.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::net::TcpListener;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use daily_ops::backend::Keeping;
+use daily_ops::rehearsal::diagnosis::Class;
+use daily_ops::rehearsal::diagnosis::Examination;
+use daily_ops::rehearsal::diagnosis::Patient;
+use daily_ops::rehearsal::diagnosis::Waits;
+use daily_ops::rehearsal::diagnosis::examine;
+use daily_ops::rehearsal::visit::Key;
+use daily_ops::rehearsal::visit::Showing;
+use daily_ops::rehearsal::visit::Visitor;
+use daily_ops::settings::Lang;
+use daily_ops::settings::Secret;
+use serde_json::json;
+
+use crate::door;
+use crate::door::Instead;
+use crate::theater::LOG;
+use crate::theater::TOKEN;
+use crate::theater::Theater;
+use crate::theater::base;
+use crate::theater::nowhere;
+
+fn patient(theater: &Theater, address: SocketAddr, lang: Lang) -> Patient<'_> {
+    let waits = Waits {
+        answer: Duration::from_secs(20),
+        hello: Duration::from_secs(20),
+        event: Duration::from_secs(20),
+        watch: Duration::from_millis(10),
+    };
+    Patient { base: base(address), key: None, store: &theater.store, log: LOG.to_owned(), lang, waits }
+}
+
+/// Looks at an address where something does not come, and does not wait for it long.
+fn look(theater: &Theater, address: SocketAddr, lang: Lang) -> Examination {
+    let mut patient = patient(theater, address, lang);
+    (patient.waits.answer, patient.waits.hello) = (Duration::from_secs(2), Duration::from_millis(500));
+    patient.waits.event = Duration::from_secs(2);
+    examine(&patient)
+}
+
+fn verdicts(found: &Examination) -> Vec<&'static str> {
+    found.diagnoses.iter().map(|diagnosis| diagnosis.verdict).collect()
+}
+
+/// What is wrong has a remedy, a test of its end, and words for the audience.
+fn assert_helpful(found: &Examination) {
+    for diagnosis in &found.diagnoses {
+        assert!(!diagnosis.verified_when.is_empty() && !diagnosis.say.is_empty());
+        let is_wrong = diagnosis.class == Class::Finding;
+        assert!(!is_wrong || (!diagnosis.remedy.is_empty() && !diagnosis.looked.is_empty()), "{diagnosis:?}");
+    }
+}
+
+#[test]
+fn a_sound_server_has_no_finding() {
+    let theater = Theater::new();
+    let page = Visitor::new(base(theater.address()), None, Duration::from_secs(20)).listen().expect("a page listens");
+    let found = examine(&patient(&theater, theater.address(), Lang::En));
+    assert_eq!((found.exit_code, verdicts(&found)), (0, vec!["OK", "OK", "OK"]), "{found:#?}");
+    drop(page);
+}
+
+#[test]
+fn nobody_who_watches_is_worth_a_word_and_no_finding() {
+    let theater = Theater::new();
+    let found = examine(&patient(&theater, theater.address(), Lang::En));
+    assert_eq!((found.exit_code, verdicts(&found)), (0, vec!["OK", "NO_SUBSCRIBERS", "OK"]));
+}
+
+#[test]
+fn a_port_without_a_listener_is_told_from_a_hung_one_and_a_foreign_one() {
+    let theater = Theater::new();
+    let hung = TcpListener::bind("127.0.0.1:0").expect("bound");
+    let foreign = TcpListener::bind("127.0.0.1:0").expect("bound");
+    let address = foreign.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for mut client in foreign.incoming().flatten() {
+            // The visitor may be gone.
+            client.write_all(b"SSH-2.0-OpenSSH_9.6\r\n").ok();
+        }
+    });
+    let web = door::open(theater.address(), vec![("GET ", door::answer("200 OK", "", "<h1>another site</h1>"))]);
+    let cases = [
+        (nowhere(), "NO_PROCESS", "serve"),
+        (hung.local_addr().expect("an address"), "HUNG", "restart"),
+        (address, "FOREIGN_PROCESS", "OPS_BIND=127.0.0.1:8001"),
+        (web, "FOREIGN_PROCESS", "OPS_BIND=127.0.0.1:8001"),
+    ];
+    for (address, want, remedy) in cases {
+        for lang in [Lang::En, Lang::Ko] {
+            let found = look(&theater, address, lang);
+            assert_eq!((found.exit_code, verdicts(&found)), (2, vec![want, "NOT_LOOKED_AT", "NOT_LOOKED_AT"]));
+            let steps = found.diagnoses[0].remedy.join("\n");
+            assert!(steps.contains(remedy), "{steps}");
+            assert_helpful(&found);
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_owner_of_the_port_is_named() {
+    let theater = Theater::new();
+    let found = examine(&patient(&theater, theater.address(), Lang::En));
+    let saw = &found.diagnoses[0].looked[0].saw;
+    assert!(saw.contains(&format!("pid {}", std::process::id())), "{saw}");
+}
+
+#[test]
+fn a_stream_that_is_kept_back_on_the_way_is_found() {
+    let theater = Theater::new();
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+    for instead in [Instead::SayAndHold(head.to_owned()), Instead::Hold] {
+        let address = door::open(theater.address(), vec![("GET /events", instead)]);
+        let found = look(&theater, address, Lang::En);
+        assert_eq!((found.exit_code, verdicts(&found)), (2, vec!["OK", "STREAM_BUFFERED", "OK"]));
+        assert!(found.diagnoses[1].remedy[0].contains("proxy_buffering off"));
+        assert_helpful(&found);
+    }
+}
+
+#[test]
+fn the_place_where_an_event_stops_is_named() {
+    let theater = Theater::new();
+    let refused = |status: &str| door::answer(status, "Content-Type: application/json\r\n", "{}");
+    let hello = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: hello\ndata: {}\n\n";
+    let cases = [
+        ("GET /events", refused("503 Service Unavailable"), "STREAM_REFUSED"),
+        ("GET /events", Instead::SayAndHold(hello.to_owned()), "NOT_STREAMED"),
+        ("POST /api/ops/test-event", refused("401 Unauthorized"), "POST_REFUSED"),
+    ];
+    for (start, instead, want) in cases {
+        let address = door::open(theater.address(), vec![(start, instead)]);
+        let found = look(&theater, address, Lang::Ko);
+        assert_eq!((found.exit_code, verdicts(&found)), (2, vec!["OK", want, "OK"]));
+        assert_helpful(&found);
+    }
+}
+
+#[test]
+fn a_row_that_is_missing_in_the_log_is_found() {
+    let theater = Theater::with(|dash| dash.journal = Keeping::Memory);
+    let found = look(&theater, theater.address(), Lang::En);
+    assert_eq!((found.exit_code, verdicts(&found)), (2, vec!["OK", "LOG_ROW_MISSING", "OK"]));
+    assert_helpful(&found);
+}
+
+#[test]
+fn a_tests_queue_that_was_left_in_the_environment_is_found() {
+    let theater = Theater::with(|dash| dash.settings.queue = 5);
+    let found = examine(&patient(&theater, theater.address(), Lang::En));
+    assert_eq!((found.exit_code, found.diagnoses[2].verdict), (2, "TINY_QUEUE"));
+    assert!(found.diagnoses[2].remedy[0].contains("unset OPS_BUS_QMAX"));
+    assert_helpful(&found);
+}
+
+#[test]
+fn a_client_that_stopped_reading_is_found_and_named() {
+    let theater = Theater::new();
+    let mut stalled = TcpStream::connect(theater.address()).expect("connected");
+    let peer = stalled.local_addr().expect("an address").to_string();
+    let host = theater.address();
+    stalled.write_all(format!("GET /events HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).expect("sent");
+    let key = Key { secret: Secret::new(TOKEN), showing: Showing::Always };
+    let visitor = Visitor::new(base(theater.address()), Some(key), Duration::from_secs(30));
+    let big: Vec<_> = (0..60).map(|_| json!({"data": {"pad": "x".repeat(15_000)}})).collect();
+    let batch = json!({"events": big});
+    // What its socket takes is taken; then its queue fills, and then it loses.
+    let losing = (0..200).any(|_| {
+        assert_eq!(visitor.post("/api/ops/events", &batch).expect("an answer").status, 200);
+        let metrics = visitor.get("/api/ops/metrics").expect("an answer").json();
+        metrics["drop_count"].as_u64().is_some_and(|lost| lost > 0)
+    });
+    assert!(losing, "the queue of a client that does not read overflows");
+    let mut patient = patient(&theater, theater.address(), Lang::En);
+    patient.waits.watch = Duration::from_millis(2_500);
+    let found = examine(&patient);
+    let loss = &found.diagnoses[2];
+    assert_eq!((found.exit_code, loss.verdict), (2, "SLOW_CLIENT"), "{loss:#?}");
+    assert!(loss.text.contains(&peer), "{}", loss.text);
+    assert_helpful(&found);
+}

@@ -1,0 +1,76 @@
+//! A door before a server: it passes everything on but the requests that a test wants answered otherwise.
+
+use std::io::Read as _;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::net::TcpListener;
+use std::net::TcpStream;
+
+/// What stands in for the server's answer to one request.
+#[derive(Clone, Debug)]
+pub(crate) enum Instead {
+    /// These bytes, and the connection is closed.
+    Say(String),
+    /// These bytes, and nothing after them.
+    SayAndHold(String),
+    /// Nothing at all.
+    Hold,
+}
+
+/// A request line's beginning, and what is answered.
+pub(crate) type Rule = (&'static str, Instead);
+
+/// An HTTP answer.
+pub(crate) fn answer(status: &str, headers: &str, body: &str) -> Instead {
+    let length = body.len();
+    Instead::Say(format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}"))
+}
+
+/// Opens a door with rules; it stays open until the process ends.
+pub(crate) fn open(server: SocketAddr, rules: Vec<Rule>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let rules = rules.clone();
+            std::thread::spawn(move || pass(client, server, &rules));
+        }
+    });
+    address
+}
+
+/// Passes one connection on. Either side may go at any time, which ends it.
+fn pass(mut client: TcpStream, server: SocketAddr, rules: &[Rule]) {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        if !matches!(client.read(&mut byte), Ok(1)) {
+            return;
+        }
+        head.push(byte[0]);
+    }
+    let line = String::from_utf8_lossy(&head).into_owned();
+    let rule = rules.iter().find(|(start, _)| line.starts_with(start)).map(|(_, instead)| instead);
+    if let Some(instead) = rule {
+        if let Instead::Say(text) | Instead::SayAndHold(text) = instead {
+            client.write_all(text.as_bytes()).ok();
+        }
+        if !matches!(instead, Instead::Say(_)) {
+            // Until the visitor gives up.
+            std::io::copy(&mut client, &mut std::io::sink()).ok();
+        }
+        return;
+    }
+    let Ok(mut upstream) = TcpStream::connect(server) else { return };
+    if upstream.write_all(&head).is_err() {
+        return;
+    }
+    let (Ok(mut from), Ok(mut to)) = (client.try_clone(), upstream.try_clone()) else { return };
+    let there = std::thread::spawn(move || {
+        std::io::copy(&mut from, &mut to).ok();
+        to.shutdown(std::net::Shutdown::Both).ok();
+    });
+    std::io::copy(&mut upstream, &mut client).ok();
+    client.shutdown(std::net::Shutdown::Both).ok();
+    there.join().expect("the way back");
+}
