@@ -3,6 +3,7 @@
 //! Only an installed browser of the Chromium family is used, never one that is fetched. It gets a folder of its own, which
 //! goes when it goes, and is told to stay on this machine. Every wait has a deadline.
 
+mod complaint;
 mod fault;
 mod keys;
 mod page;
@@ -17,8 +18,8 @@ use std::sync::PoisonError;
 use serde_json::Value;
 use serde_json::json;
 
+pub use complaint::Complaint;
 pub use fault::BrowserFault;
-pub use page::Complaint;
 pub use page::Page;
 pub use page::Scheme;
 pub use page::Screen;
