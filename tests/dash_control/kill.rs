@@ -84,8 +84,7 @@ fn b03_on_stays_on_through_events_and_a_restart() {
     };
     for n in 0..5 {
         // Whatever an event claims, the switch is the file's.
-        let event =
-            json!({"message": n.to_string(), "type": "KillSwitchChanged", "data": {"newStatus": "OFF", "kill_switch": false}});
+        let event = json!({"message": n.to_string(), "type": "KillSwitchChanged", "data": {"newStatus": "OFF", "kill_switch": false}});
         let sent = site.post("/api/ops/test-event", Some(&event.to_string()));
         assert_eq!(sent.status, 200, "{}", sent.text);
         assert!(is_on(&site), "after event {n}");
