@@ -125,6 +125,12 @@ pub(crate) async fn watch(dash: Arc<Dash>, ops: Arc<Ops>, mut stopped: watch::Re
 impl Dash {
     /// Looks at the files now and tells what changed.
     pub(crate) fn look(&self, ops: &Ops) {
+        self.look_after(ops, NO_TRACE);
+    }
+
+    /// Looks at the files after a request of this trace was done. What somebody else changed in the same second is told
+    /// under it as well: nobody could tell the two apart.
+    pub(crate) fn look_after(&self, ops: &Ops, trace: &str) {
         self.has_recent_drops();
         // Somebody looks already, or will within a second: nobody waits here, and the emergency stop least of all.
         let mut known = match self.observer.known.try_lock() {
@@ -134,12 +140,12 @@ impl Dash {
         };
         let looks = FILES.map(|file| Look::at(&ops.store().path(file)));
         match known.as_mut() {
-            Some(known) => self.compare(ops, known, looks),
+            Some(known) => self.compare(ops, known, (looks, trace)),
             None => *known = Some(Known::first(self, ops, looks)),
         }
     }
 
-    fn compare(&self, ops: &Ops, known: &mut Known, looks: [Option<Look>; FILES.len()]) {
+    fn compare(&self, ops: &Ops, known: &mut Known, (looks, trace): ([Option<Look>; FILES.len()], &str)) {
         // Where the file system tells nothing, every file is read.
         let differs: Vec<&str> = FILES
             .into_iter()
@@ -149,13 +155,13 @@ impl Dash {
             .collect();
         let is_changed = |files: &[&str]| files.iter().any(|file| differs.contains(file));
         if is_changed(&[layout::GATE, layout::SENDER, layout::STOP]) {
-            self.compare_switches(ops, known);
+            self.compare_switches(ops, known, trace);
         }
         if is_changed(&[layout::KILL_SWITCH]) {
             self.compare_kill(ops, known);
         }
         if is_changed(&[layout::GATE, layout::STOP, layout::KILL_SWITCH]) {
-            self.compare_rail(ops, known);
+            self.compare_rail(ops, known, trace);
         }
         if is_changed(&[layout::BUNDLE.latest]) {
             self.compare_bundle(ops, known);
@@ -167,7 +173,7 @@ impl Dash {
         known.looks = looks;
     }
 
-    fn compare_switches(&self, ops: &Ops, known: &mut Known) {
+    fn compare_switches(&self, ops: &Ops, known: &mut Known, trace: &str) {
         let read = Gates::new(ops.store()).switches();
         let now = positions(&read);
         let reasons = [reason(&read.gate), reason(&read.sender), reason(&read.stop)];
@@ -176,7 +182,7 @@ impl Dash {
             if *before != now
                 && let (Some(file), Some(reason)) = (files.get(at), reasons.get(at))
             {
-                self.tell(safety_changed(file, (before, &now), reason), NO_TRACE);
+                self.tell(safety_changed(file, (before, &now), reason), trace);
                 *before = now;
             }
         }
@@ -207,10 +213,10 @@ impl Dash {
         known.kill = now;
     }
 
-    fn compare_rail(&self, ops: &Ops, known: &mut Known) {
+    fn compare_rail(&self, ops: &Ops, known: &mut Known, trace: &str) {
         let now = self.guardrail(ops);
         if !now.is_like(&known.rail) {
-            self.tell(now.event(self.recoveries.load(Ordering::Relaxed)), NO_TRACE);
+            self.tell(now.event(self.recoveries.load(Ordering::Relaxed)), trace);
             known.rail = now;
         }
     }

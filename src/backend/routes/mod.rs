@@ -635,7 +635,7 @@ fn change(app: &App, route: &'static Route, call: &Call) -> Reply {
     };
     app.cache.forget();
     // Whatever file it changed is told at once.
-    app.dash.look(&app.ops);
+    app.dash.look_after(&app.ops, &trace);
     reply.with_header(refusal::TRACE_HEADER, &trace)
 }
 
