@@ -26,7 +26,7 @@ use tokio::sync::OwnedSemaphorePermit;
 /// What a stream is given to take its last frame when the server stops.
 pub(super) const STREAM_GRACE: Duration = Duration::from_secs(2);
 /// How often a blocked socket is looked at before it counts as hung.
-const LOOKS: u32 = 8;
+const LOOKS: u32 = 15;
 /// Bytes that a deaf socket reads and throws away at most.
 const UNHEARD: usize = 1 << 20;
 
@@ -133,13 +133,18 @@ impl Socket {
     #[cfg(unix)]
     fn try_anyway(&self, bytes: &[u8]) -> Poll<io::Result<usize>> {
         use rustix::net::SendFlags;
-        if !self.line.tries_anyway.swap(false, Ordering::AcqRel) {
+        if !self.line.tries_anyway.load(Ordering::Acquire) {
             return Poll::Pending;
         }
         match rustix::net::send(&self.stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            // All the room is filled at one look. Were it one write a look, a large buffer would take minutes to fill, and
+            // somebody who reads nothing would seem to live for as long.
             Ok(count) => Poll::Ready(Ok(count)),
             // A fault that lasts shows when the socket says that it is ready.
-            Err(_) => Poll::Pending,
+            Err(_) => {
+                self.line.tries_anyway.store(false, Ordering::Release);
+                Poll::Pending
+            }
         }
     }
 
