@@ -77,12 +77,14 @@
 //! 3  flows     pipeline     the daily run: five verified stages and their record
 //!              backend      the host's API on loopback
 //!              pc           prices, backtest, tuning, reconciliation, reports, bundle, publish
+//!              rehearsal    the dashboard as its visitor: the demo, the diagnosis, the browser
 //! 2  domain    ops          the documents that the host regenerates
 //!              trading      bars, instruments, ticks, taxes, indicators, the gate
 //!              release      rolling back
 //!    services  gates        who may do what: switches, approvals, tokens, the audit trail
 //!              notify       messages that leave the host            sync   git
 //! 1  keeping   store        every file and path          settings   every knob
+//!              telemetry    the event bus, its log and counters
 //! 0  ground    contracts    every stored shape           time   clock, Korea, sessions
 //! ```
 //!
