@@ -108,7 +108,7 @@ fn lines(found: &Diagnosis, lang: Lang) -> Vec<String> {
     };
     let word = |ko: &'static str, en: &'static str| if lang == Lang::Ko { ko } else { en };
     let verdict = if found.class == Class::Fine { word("정상", "fine") } else { found.verdict };
-    let mut lines = vec![format!("{mark} {} {}: {verdict} {}", found.id, found.title, found.text)];
+    let mut lines = vec![format!("{mark} {} {}: {verdict} - {}", found.id, found.title, found.text)];
     lines.extend(found.looked.iter().map(|look| format!("    {}: {}", look.what, look.saw)));
     if found.class == Class::Fine {
         return lines;
