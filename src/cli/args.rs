@@ -504,13 +504,13 @@ pub(super) struct DashboardDemoArgs {
     /// Language of what the presenter says; OPS_LANG otherwise
     #[arg(long)]
     pub(super) lang: Option<Language>,
-    /// Show the kill switch at the end: on, what it blocks, off
+    /// Show the kill switch at the end: on, what the risk snapshot says, off
     #[arg(long)]
     pub(super) with_kill: bool,
     /// Take the pictures in an installed Chromium (OPS_BROWSER, else PATH)
     #[arg(long)]
     pub(super) screenshots: bool,
-    /// Who presents; the evidence names them
+    /// Who presents and confirms the browser (100 %, 1440 pixels, no notifications); named in the evidence
     #[arg(long, value_name = "NAME")]
     pub(super) operator: Option<String>,
 }

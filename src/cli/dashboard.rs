@@ -79,7 +79,7 @@ pub(super) fn demo(context: &Context, args: &DashboardDemoArgs, output: &Output)
         patience: Patience::default(),
     };
     let outcome = perform(&demo, &mut Hall(output));
-    output.result(&outcome, || vec![outcome.line()]);
+    output.result(&outcome, || outcome.lines());
     Ok(outcome.exit_code)
 }
 
@@ -107,7 +107,8 @@ fn lines(found: &Diagnosis, lang: Lang) -> Vec<String> {
         Class::Unseen => "–",
     };
     let word = |ko: &'static str, en: &'static str| if lang == Lang::Ko { ko } else { en };
-    let mut lines = vec![format!("{mark} {} {}: {} {}", found.id, found.title, found.verdict, found.text)];
+    let verdict = if found.class == Class::Fine { word("정상", "fine") } else { found.verdict };
+    let mut lines = vec![format!("{mark} {} {}: {verdict} - {}", found.id, found.title, found.text)];
     lines.extend(found.looked.iter().map(|look| format!("    {}: {}", look.what, look.saw)));
     if found.class == Class::Fine {
         return lines;

@@ -1,8 +1,11 @@
 //! The checklist: each of its looks can say no, and then nothing is shown.
 
+use std::sync::Arc;
+
 use daily_ops::backend::Keeping;
 use daily_ops::rehearsal::demo::Demo;
 use daily_ops::rehearsal::demo::KillPart;
+use daily_ops::rehearsal::demo::Mark;
 use daily_ops::rehearsal::demo::Outcome;
 use serde_json::Value;
 
@@ -21,7 +24,7 @@ fn assert_blocked(outcome: &Outcome, want: &[&str]) {
     assert_eq!((outcome.exit_code, outcome.result), (2, "BLOCKED"));
     assert_eq!(failed(outcome), want);
     assert!(outcome.checks.iter().all(|check| check.id.starts_with("pre")), "nothing is shown");
-    let first = outcome.checks.iter().find(|check| !check.passed).expect("a failure");
+    let first = outcome.checks.iter().find(|check| check.result == Mark::Fail).expect("a failure");
     assert!(first.remedy.is_some(), "{first:?}");
     let Some(folder) = &outcome.evidence else { return };
     assert_eq!(json(&folder.join("00_precheck.json"))["passed"], false);
@@ -45,6 +48,17 @@ fn each_look_of_the_checklist_blocks_the_demo() {
         (
             "a health that nobody explains",
             vec![("GET /api/ops/metrics", canned("200 OK", r#"{"health":"WARN","health_reasons":[],"drop_count":0}"#))],
+            &["pre3"],
+        ),
+        (
+            "a drop counter that rises",
+            vec![(
+                "GET /api/ops/metrics",
+                Instead::Turns(Arc::default(), |turn| {
+                    let body = format!(r#"{{"health":"OK","health_reasons":[],"drop_count":{turn},"subscribers":1}}"#);
+                    door::text("200 OK", "", &body)
+                }),
+            )],
             &["pre3"],
         ),
         (

@@ -10,6 +10,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
+use crate::perform::VISIBLE;
 use crate::theater::files;
 use crate::theater::nowhere;
 
@@ -68,9 +69,14 @@ fn a_fresh_workspace_is_demonstrated_and_examined_by_what_the_runbook_says() {
     let output = fresh.run(&["demo", "dashboard", "--speed", "fast", "--with-kill", "--operator", "Kim"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    let (checks, last) = text.trim_end().rsplit_once('\n').expect("lines");
-    assert_eq!(last, format!("{} passed, 0 failed", checks.lines().count()));
-    assert!(checks.lines().all(|line| line.starts_with("PASS ")), "{checks}");
+    let lines: Vec<_> = text.lines().collect();
+    let (checks, end) = lines.split_at(lines.len() - 2);
+    let (manual, passed): (Vec<&str>, Vec<&str>) = checks.iter().partition(|line| line.starts_with("MANUAL "));
+    assert!(passed.iter().all(|line| line.starts_with("PASS ")), "{text}");
+    assert_eq!((manual.len(), end[1]), (6, &*format!("{} passed, 0 failed", passed.len())));
+    assert_eq!(end[0], format!("6 manual: {}", VISIBLE.join(", ")));
+    assert!(checks.iter().any(|line| line.starts_with("PASS pre9 Kim confirms")), "{text}");
+    assert!(!text.contains("no new order") && text.contains("no order could be tried"), "{text}");
     let root = fresh.dir.path().join("x");
     let token = std::fs::read_to_string(root.join("state/ops_token")).expect("a token");
     for path in files(&root.join("evidence")) {
@@ -81,6 +87,11 @@ fn a_fresh_workspace_is_demonstrated_and_examined_by_what_the_runbook_says() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(found["diagnoses"].as_array().map(Vec::len), Some(3));
+    for (lang, want) in [("ko", "A 페이지 접속: 정상"), ("en", "A access to the page: fine")] {
+        let output = fresh.run(&["check", "dashboard", "--set", &format!("output.lang={lang}")]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(text.contains(want) && !text.contains("OK"), "{text}");
+    }
 }
 
 #[cfg(target_os = "linux")]

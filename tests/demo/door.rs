@@ -5,6 +5,9 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 
 /// What stands in for the server's answer to one request.
 #[derive(Clone, Debug)]
@@ -13,6 +16,8 @@ pub(crate) enum Instead {
     Say(String),
     /// These bytes, and nothing after them.
     SayAndHold(String),
+    /// One text after the other, by the number of requests so far.
+    Turns(Arc<AtomicU64>, fn(u64) -> String),
     /// Nothing at all.
     Hold,
 }
@@ -22,8 +27,13 @@ pub(crate) type Rule = (&'static str, Instead);
 
 /// An HTTP answer.
 pub(crate) fn answer(status: &str, headers: &str, body: &str) -> Instead {
+    Instead::Say(text(status, headers, body))
+}
+
+/// The bytes of an HTTP answer.
+pub(crate) fn text(status: &str, headers: &str, body: &str) -> String {
     let length = body.len();
-    Instead::Say(format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}"))
+    format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}")
 }
 
 /// Opens a door with rules; it stays open until the process ends.
@@ -54,6 +64,10 @@ fn pass(mut client: TcpStream, server: SocketAddr, rules: &[Rule]) {
     if let Some(instead) = rule {
         if let Instead::Say(text) | Instead::SayAndHold(text) = instead {
             client.write_all(text.as_bytes()).ok();
+        }
+        if let Instead::Turns(turn, text) = instead {
+            client.write_all(text(turn.fetch_add(1, Ordering::SeqCst)).as_bytes()).ok();
+            return;
         }
         if !matches!(instead, Instead::Say(_)) {
             // Until the visitor gives up.

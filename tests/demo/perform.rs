@@ -1,14 +1,18 @@
 //! Demos that are shown: their checks, their evidence, their master log.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
 use daily_ops::contracts::json::sha256_hex;
 use daily_ops::rehearsal::Browser;
+use daily_ops::rehearsal::demo::Audience;
 use daily_ops::rehearsal::demo::KillPart;
+use daily_ops::rehearsal::demo::Mark;
 use daily_ops::rehearsal::demo::Outcome;
 use daily_ops::rehearsal::demo::Pictures;
 use daily_ops::rehearsal::demo::Speed;
+use daily_ops::rehearsal::demo::perform;
 use daily_ops::settings::Lang;
 use daily_ops::settings::Secret;
 use daily_ops::time::SimClock;
@@ -65,13 +69,21 @@ fn a09_the_demo_passes_twice_in_a_row_and_leaves_two_whole_folders_of_evidence()
     for _ in 0..2 {
         let (outcome, heard) = play(&theater.demo(theater.address()));
         assert_eq!((outcome.exit_code, failed(&outcome)), (0, vec![]), "{:#?}", heard.checks);
-        assert!(heard.checks.iter().all(|line| line.starts_with("PASS ")), "{:?}", heard.checks);
-        assert_eq!(outcome.line(), format!("{} passed, 0 failed", heard.checks.len()));
+        let passed = heard.checks.iter().filter(|line| line.starts_with("PASS ")).count();
+        assert_eq!(
+            (&*outcome.manual, heard.checks.len()),
+            (&VISIBLE[..], passed + VISIBLE.len()),
+            "{:?}",
+            heard.checks
+        );
+        assert_eq!(outcome.line(), format!("{passed} passed, 0 failed"));
+        assert!(heard.said.iter().any(|line| line.contains("Nothing was lost during the demo. (published +")));
         assert_sealed(&outcome);
         let log = assert_master(&outcome);
         assert!(!log.contains("(not reached)"));
         let summary = json(&folder(&outcome).join("summary.json"));
         assert_eq!((&summary["failed"], &summary["operator"]), (&json!(0), &json!("Kim")));
+        assert_eq!((&summary["manual"], &summary["passed"]), (&json!(VISIBLE), &json!(passed)));
         assert!(summary["boot_id"].is_string() && summary["version"].is_string());
         assert_eq!(outcome.manual_required.len(), 6, "no picture is made up");
         folders.push(folder(&outcome).to_owned());
@@ -134,8 +146,8 @@ fn a_real_demo_keeps_the_schedule_of_two_minutes() {
     let at = |id: &str| {
         let check = outcome.checks.iter().find(|check| check.id == id).expect(id);
         let at = Stamp::from(check.ts_iso.as_str()).instant().expect("a time");
-        // The second of the checklist's look at the drop counter comes before the schedule.
-        (at - start).num_seconds() - 1
+        // The two seconds of the checklist's look at the drop counter come before the schedule.
+        (at - start).num_seconds() - 2
     };
     let seen = ["s1.page", "s2.reply", "s3.posts", "s4.type", "s5.trace", "s6.name", "s7.drops"].map(at);
     assert_eq!(seen, [0, 20, 45, 80, 90, 100, 115]);
@@ -155,7 +167,7 @@ fn a_step_that_fails_is_told_and_the_demo_goes_on_to_its_end() {
     assert_eq!((outcome.exit_code, outcome.result), (3, "FAILED"));
     assert_eq!(failed(&outcome), ["s6.name", "s6.sha256"]);
     assert!(heard.checks.iter().any(|line| line.starts_with("FAIL s6.sha256 ")), "{:?}", heard.checks);
-    assert!(outcome.checks.iter().any(|check| check.id == "s7.drops" && check.passed), "it went on");
+    assert!(outcome.checks.iter().any(|check| check.id == "s7.drops" && check.result == Mark::Pass), "it went on");
     assert_sealed(&outcome);
     assert_master(&outcome);
     assert_eq!(json(&folder(&outcome).join("summary.json"))["exit_code"], 3);
@@ -172,15 +184,50 @@ fn events_that_are_not_streamed_fail_the_demo() {
     assert_eq!((outcome.exit_code, failed(&outcome)), (3, vec!["s1.ws", "s2.ws", "s7.once"]));
 }
 
+/// A presenter who sends the signal when a check has been told.
+struct Leaver<'a>(&'static str, &'a AtomicBool);
+
+impl Audience for Leaver<'_> {
+    fn say(&mut self, _line: &str) {}
+
+    fn check(&mut self, line: &str) {
+        if line.split(' ').nth(1) == Some(self.0) {
+            self.1.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
 #[test]
 fn a_demo_that_is_ended_by_a_signal_has_failed_and_leaves_its_evidence() {
     let theater = Theater::new();
-    theater.interrupted.store(true, Ordering::SeqCst);
-    let address = door::open(theater.address(), vec![("GET /api/ops/metrics", door::answer("200 OK", "", METRICS))]);
-    let (outcome, _) = play(&theater.demo(address));
-    assert_eq!((outcome.exit_code, failed(&outcome)), (3, vec!["interrupted"]));
-    assert!(assert_master(&outcome).contains("(not reached)"));
+    for last in ["pre1", "pre5", "pre9", "s2.ws"] {
+        theater.interrupted.store(false, Ordering::SeqCst);
+        let outcome = perform(&theater.demo(theater.address()), &mut Leaver(last, &theater.interrupted));
+        assert_eq!((outcome.exit_code, outcome.result), (3, "FAILED"), "{last}");
+        assert_eq!(failed(&outcome), ["interrupted"], "{last}");
+        assert!(assert_master(&outcome).contains("(not reached)"));
+        let whole = json(&folder(&outcome).join("00_precheck.json"));
+        assert_eq!(whole["passed"], last.starts_with('s'), "{last}");
+    }
 }
+
+#[test]
+fn what_nobody_confirms_is_manual_and_neither_passed_nor_failed() {
+    let theater = Theater::new();
+    let mut demo = theater.demo(theater.address());
+    demo.operator = None;
+    let (outcome, heard) = play(&demo);
+    assert_eq!((outcome.exit_code, failed(&outcome)), (0, vec![]));
+    assert!(heard.checks.iter().any(|line| line.starts_with("MANUAL pre9 ")), "{:?}", heard.checks);
+    let manual: Vec<_> = ["pre9"].into_iter().chain(VISIBLE).collect();
+    assert_eq!((&outcome.manual, outcome.passed), (&manual, outcome.checks.len() - manual.len()));
+    assert_eq!(outcome.lines(), [format!("7 manual: {}", manual.join(", ")), outcome.line()]);
+    assert_eq!(json(&folder(&outcome).join("summary.json"))["manual"], json!(manual));
+}
+
+/// What only a page shows.
+pub(crate) const VISIBLE: [&str; 6] =
+    ["s1.browser", "s2.browser", "s3.browser", "s4.browser", "s5.browser", "s6.browser"];
 
 pub(crate) const METRICS: &str = r#"{"health":"OK","health_reasons":[],"drop_count":0,"boot_id":"b","subscribers":1}"#;
 
@@ -209,7 +256,11 @@ fn the_pictures_are_taken_in_a_real_browser() {
     demo.pictures = Pictures::Taken(program);
     let (outcome, heard) = play(&demo);
     assert_eq!((outcome.exit_code, failed(&outcome)), (0, vec![]), "{:#?}", heard.checks);
-    assert_eq!(outcome.manual_required, Vec::<String>::new());
+    assert_eq!((&outcome.manual_required, &outcome.manual), (&Vec::new(), &Vec::new()));
+    let passed = |id: &str| outcome.checks.iter().any(|check| check.id == id && check.result == Mark::Pass);
+    assert!(VISIBLE.into_iter().chain(["s6.picture"]).all(passed), "{:#?}", heard.checks);
+    let saved = files(&folder(&outcome).join("09_export/browser")).pop().expect("the file that the browser saved");
+    assert_eq!(json(&saved)["events"], json(&folder(&outcome).join("06_trace.json"))["events"]);
     let pictures = files(&folder(&outcome).join("screenshots"));
     assert_eq!(pictures.len(), 6);
     for picture in pictures {

@@ -17,6 +17,7 @@ use daily_ops::ops::OpsPolicy;
 use daily_ops::rehearsal::demo::Audience;
 use daily_ops::rehearsal::demo::Demo;
 use daily_ops::rehearsal::demo::KillPart;
+use daily_ops::rehearsal::demo::Mark;
 use daily_ops::rehearsal::demo::Outcome;
 use daily_ops::rehearsal::demo::Patience;
 use daily_ops::rehearsal::demo::Pictures;
@@ -129,7 +130,7 @@ pub(crate) fn play(demo: &Demo<'_>) -> (Outcome, Heard) {
 
 /// The checks that failed.
 pub(crate) fn failed(outcome: &Outcome) -> Vec<&'static str> {
-    outcome.checks.iter().filter(|check| !check.passed).map(|check| check.id).collect()
+    outcome.checks.iter().filter(|check| check.result == Mark::Fail).map(|check| check.id).collect()
 }
 
 pub(crate) fn json(path: &Path) -> Value {

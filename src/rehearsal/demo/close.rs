@@ -59,8 +59,9 @@ impl Show<'_> {
             schema: "DAILY_OPS_DEMO_DASHBOARD_V1",
             result,
             exit_code,
-            passed: self.checks.len() - self.failed(),
+            passed: self.passed(),
             failed: self.failed(),
+            manual: self.manual(),
             evidence: self.evidence.as_ref().ok().map(|evidence| evidence.folder().to_owned()),
             master_log: master,
             manual_required: by_hand,
@@ -87,8 +88,9 @@ impl Show<'_> {
             "schema": "DEMO_SUMMARY_V1",
             "result": result_of(exit_code),
             "exit_code": exit_code,
-            "passed": self.checks.len() - self.failed(),
+            "passed": self.passed(),
             "failed": self.failed(),
+            "manual": self.manual(),
             "checks": self.checks,
             "operator": self.demo.operator,
             "started": millis_stamp(self.started),
@@ -175,7 +177,8 @@ impl Show<'_> {
 
     fn verdicts(&self, exit_code: u8) -> String {
         let mut lines: Vec<_> = self.checks.iter().map(super::Check::line).collect();
-        lines.push(format!("{} passed, {} failed", self.checks.len() - self.failed(), self.failed()));
+        lines.extend(super::manual_line(&self.manual()));
+        lines.push(format!("{} passed, {} failed", self.passed(), self.failed()));
         lines.push(format!("ended {} exit_code {exit_code}", self.stamp()));
         lines.join("\n")
     }
@@ -186,10 +189,11 @@ impl Show<'_> {
         let folder = self.evidence.as_ref().ok().and_then(|evidence| evidence.folder().file_name());
         let folder = folder.map(|name| Path::new(name).display().to_string()).unwrap_or_default();
         let notes = format!(
-            "speed {:?}, {} passed, {} failed, {} pictures by hand, evidence {folder}",
+            "speed {:?}, {} passed, {} failed, {} manual, {} pictures by hand, evidence {folder}",
             self.demo.speed,
-            self.checks.len() - self.failed(),
+            self.passed(),
             self.failed(),
+            self.manual().len(),
             by_hand.len()
         );
         format!("{}\t{operator}\t{}\t{notes}", self.stamp(), result_of(self.code(fault)))

@@ -126,14 +126,26 @@ pub trait Audience {
     fn check(&mut self, line: &str);
 }
 
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Mark {
+    /// It was seen.
+    Pass,
+    /// It was looked for and is not so.
+    Fail,
+    /// Only a person can see it, and nobody has confirmed it.
+    Manual,
+}
+
 /// What one check came to.
 #[derive(Clone, Debug, Serialize)]
 pub struct Check {
     /// Its name.
     pub id: &'static str,
-    /// Whether it passed.
-    pub passed: bool,
-    /// What was seen.
+    /// How it ended.
+    pub result: Mark,
+    /// What was seen; for a manual one, what is to be seen.
     pub detail: String,
     /// What to do when it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,10 +155,15 @@ pub struct Check {
 }
 
 impl Check {
-    /// `PASS|FAIL <id> <detail>`.
+    /// `PASS|FAIL|MANUAL <id> <detail>`.
     #[must_use]
     pub fn line(&self) -> String {
-        format!("{} {} {}", if self.passed { "PASS" } else { "FAIL" }, self.id, self.detail)
+        let word = match self.result {
+            Mark::Pass => "PASS",
+            Mark::Fail => "FAIL",
+            Mark::Manual => "MANUAL",
+        };
+        format!("{word} {} {}", self.id, self.detail)
     }
 }
 
@@ -163,6 +180,8 @@ pub struct Outcome {
     pub passed: usize,
     /// Checks that failed.
     pub failed: usize,
+    /// Checks that are left to a person; they count neither as passed nor as failed.
+    pub manual: Vec<&'static str>,
     /// Every check in its order.
     pub checks: Vec<Check>,
     /// The folder of evidence, if it could be made.
@@ -179,13 +198,27 @@ impl Outcome {
     pub fn line(&self) -> String {
         format!("{} passed, {} failed", self.passed, self.failed)
     }
+
+    /// The end of what is printed: what is left to a person, if anything, and the last line.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        manual_line(&self.manual).into_iter().chain([self.line()]).collect()
+    }
+}
+
+/// `K manual: <ids>`; nothing when nothing is left to a person.
+fn manual_line(manual: &[&str]) -> Option<String> {
+    (!manual.is_empty()).then(|| format!("{} manual: {}", manual.len(), manual.join(", ")))
 }
 
 /// Performs the demo.
 pub fn perform(demo: &Demo<'_>, audience: &mut dyn Audience) -> Outcome {
     let mut show = Show::begin(demo, audience);
     precheck::look(&mut show);
-    if show.failed() == 0 {
+    if show.is_interrupted() {
+        show.note_signal();
+        show.close(FAILED)
+    } else if show.failed() == 0 {
         steps::perform(&mut show);
         show.close(FAILED)
     } else {

@@ -111,8 +111,8 @@ pub(super) const CLOSING: Beat = Beat {
     from: 115,
     to: 120,
     say: Said {
-        ko: "감지하고, 통제하고, 증거를 남깁니다. 손실이 있다면 숨기지 않고 세어서 보여 줍니다.",
-        en: "We detect, we control, and we keep the evidence. Loss, if there is any, is counted and shown.",
+        ko: "감지하고, 통제하고, 증거를 남깁니다. 손실이 있었는지는 지금 세어서 말씀드립니다.",
+        en: "We detect, we control, and we keep the evidence. Whether anything was lost is counted now, and told.",
     },
     show: Said { ko: "DropCount 카드를 다시 가리킵니다.", en: "Point at the DropCount card once more." },
 };
@@ -121,8 +121,10 @@ pub(super) const KILL: Beat = Beat {
     from: 120,
     to: 140,
     say: Said {
-        ko: "마지막으로 킬 스위치입니다. 켜면 새 주문이 나가지 않고, 누가 왜 켰는지 감사 번호가 남습니다.",
-        en: "Last, the kill switch. When it is on, no new order leaves, and an audit id says who set it and why.",
+        ko: "마지막으로 킬 스위치입니다. 켜면 위험 모드가 KILL이 되고, 누가 왜 켰는지 감사 번호가 남습니다. \
+             연결된 엔진이 없으므로 실제 주문은 시도하지 않습니다.",
+        en: "Last, the kill switch. When it is on, the risk mode is KILL, and an audit id says who set it and why. No engine \
+             is connected, so no order is tried.",
     },
     show: Said {
         ko: "킬 스위치 카드가 켜짐으로 바뀌었다가 다시 꺼지는 것을 보여 줍니다.",

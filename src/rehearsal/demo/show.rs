@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::Audience;
 use super::Check;
 use super::Demo;
+use super::Mark;
 use super::Said;
 use super::Speed;
 use super::script::Beat;
@@ -83,7 +84,20 @@ impl<'a> Show<'a> {
     }
 
     pub(super) fn failed(&self) -> usize {
-        self.checks.iter().filter(|check| !check.passed).count()
+        self.count(Mark::Fail)
+    }
+
+    pub(super) fn passed(&self) -> usize {
+        self.count(Mark::Pass)
+    }
+
+    fn count(&self, mark: Mark) -> usize {
+        self.checks.iter().filter(|check| check.result == mark).count()
+    }
+
+    /// The checks that are left to a person.
+    pub(super) fn manual(&self) -> Vec<&'static str> {
+        self.checks.iter().filter(|check| check.result == Mark::Manual).map(|check| check.id).collect()
     }
 
     pub(super) fn stamp(&self) -> String {
@@ -121,17 +135,30 @@ impl<'a> Show<'a> {
         let passed = outcome.is_ok();
         let (Ok(detail) | Err(detail)) = outcome;
         let remedy = remedy.filter(|_| !passed).map(|said| said.to(self.demo.lang).to_owned());
-        let detail = self.redaction.text(&detail);
-        let check = Check { id, passed, detail, remedy: remedy.clone(), ts_iso: self.stamp() };
-        let line = check.line();
-        self.audience.check(&line);
-        self.log("demo.log", line);
-        self.checks.push(check);
+        self.enter(id, if passed { Mark::Pass } else { Mark::Fail }, (detail, remedy.clone()));
         if let Some(remedy) = remedy {
             let word = Said { ko: "조치", en: "remedy" }.to(self.demo.lang);
             self.say(&format!("  {word}: {remedy}"));
         }
         passed
+    }
+
+    /// Leaves a check to a person: what is to be seen. Nobody has seen it, so it has neither passed nor failed.
+    pub(super) fn leave(&mut self, id: &'static str, what: &str) {
+        self.enter(id, Mark::Manual, (what.to_owned(), None));
+    }
+
+    /// A signal ends the demo, and a demo that was ended has failed.
+    pub(super) fn note_signal(&mut self) {
+        self.note("interrupted", Err("the demo was ended by a signal".to_owned()));
+    }
+
+    fn enter(&mut self, id: &'static str, result: Mark, (detail, remedy): (String, Option<String>)) {
+        let check = Check { id, result, detail: self.redaction.text(&detail), remedy, ts_iso: self.stamp() };
+        let line = check.line();
+        self.audience.check(&line);
+        self.log("demo.log", line);
+        self.checks.push(check);
     }
 
     /// Keeps a file; one that cannot be kept is a failed check.

@@ -19,11 +19,12 @@ use crate::contracts::json::sha256_hex;
 use crate::rehearsal::visit::Answer;
 use crate::rehearsal::visit::Listener;
 use crate::rehearsal::visit::Sort;
+use crate::settings::Lang;
 
 /// The type of the filter's step.
 const FILTERED: &str = "RiskEvaluated";
 /// The events of one story: the injected one and three more.
-const STORY: usize = 4;
+pub(super) const STORY: usize = 4;
 /// What the demo publishes from its first step on.
 const PUBLISHED: u64 = 5;
 
@@ -34,7 +35,7 @@ pub(super) fn perform(show: &mut Show<'_>) {
     show.start_schedule();
     let through = run(show).is_some();
     if !through {
-        show.note("interrupted", Err("the demo was ended by a signal".to_owned()));
+        show.note_signal();
     }
     show.sections.sse = show.sse.as_mut().map(|sse| sse.log()).unwrap_or_default();
     show.sections.ws = show.ws.as_mut().map(|ws| ws.log()).unwrap_or_default();
@@ -67,7 +68,7 @@ fn run(show: &mut Show<'_>) -> Option<()> {
     begin(show, &script::EXPORT)?;
     export(show, trace.as_deref());
     wait(show, 102)?;
-    shots::take(show, "0142_export.png");
+    shots::take_export(show);
     begin(show, &script::CLOSING)?;
     closing(show, trace.as_deref());
     wait(show, script::CLOSING.to)?;
@@ -125,7 +126,7 @@ fn intro(show: &mut Show<'_>) {
         show.sections.before = Some(answer.json());
     }
     let outcome = metrics.and_then(|answer| cards(&answer.json()));
-    show.note("s1.cards", outcome);
+    show.note("s1.metrics", outcome);
     shots::open(show);
 }
 
@@ -156,8 +157,9 @@ fn event(show: &mut Show<'_>) -> Option<String> {
     let trace = posted.as_ref().ok().cloned();
     show.note("s2.reply", posted.map(|trace| format!("trace_id {trace}")));
     let Some(trace) = trace else {
-        show.note("s2.sse", Err("not looked at: there is no event".to_owned()));
-        show.note("s2.ws", Err("not looked at: there is no event".to_owned()));
+        for id in ["s2.sse", "s2.ws", "s2.browser"] {
+            show.note(id, Err("not looked at: there is no event".to_owned()));
+        }
         return None;
     };
     show.say(&format!("  trace_id {trace}"));
@@ -184,7 +186,7 @@ fn came(stream: Option<&mut Listener>, trace: &str, within: Duration) -> Result<
 
 /// Three more events of the same trace, and one of another.
 fn story(show: &mut Show<'_>, trace: Option<&str>) {
-    let Some(trace) = trace else { return without(show, &["s3.posts", "s3.trace", "s3.stream"]) };
+    let Some(trace) = trace else { return without(show, &["s3.posts", "s3.trace", "s3.stream", "s3.browser"]) };
     let parts = [
         ("SignalGenerated", "INFO", "BUY 005930, moving averages crossed", trace.to_owned()),
         (FILTERED, "WARN", "order blocked: notional above the limit", trace.to_owned()),
@@ -259,7 +261,10 @@ fn by_type(show: &mut Show<'_>, trace: Option<&str>) {
         }
     });
     show.note("s4.type", outcome);
-    shots::see_type(show, FILTERED);
+    match trace {
+        Some(trace) => shots::see_type(show, FILTERED, trace),
+        None => without(show, &["s4.browser"]),
+    }
 }
 
 fn events(answer: &Answer) -> Vec<Value> {
@@ -268,7 +273,7 @@ fn events(answer: &Answer) -> Vec<Value> {
 
 /// Characters 3 to 10 of the trace id find its events and no others.
 fn by_trace(show: &mut Show<'_>, trace: Option<&str>) {
-    let Some(trace) = trace else { return without(show, &["s5.trace"]) };
+    let Some(trace) = trace else { return without(show, &["s5.trace", "s5.browser"]) };
     let part: String = trace.chars().skip(2).take(8).collect();
     show.say(&format!("  {part}"));
     let answer = show.read(&format!("/api/ops/events?q={part}&limit=1000"));
@@ -287,22 +292,24 @@ fn by_trace(show: &mut Show<'_>, trace: Option<&str>) {
         }
     });
     show.note("s5.trace", outcome);
-    shots::see_search(show, &part);
+    shots::see_search(show, &part, trace);
 }
 
 /// The export: its name, its content, its hash.
 fn export(show: &mut Show<'_>, trace: Option<&str>) {
-    let Some(trace) = trace else { return without(show, &["s6.name", "s6.count", "s6.sha256"]) };
-    let answer = show.read(&format!("/api/ops/export?q={trace}"));
-    let answer = match answer {
-        Ok(answer) => answer,
+    let Some(trace) = trace else { return without(show, &["s6.name", "s6.count", "s6.sha256", "s6.browser"]) };
+    match show.read(&format!("/api/ops/export?q={trace}")) {
+        Ok(answer) => exported(show, &answer),
         Err(why) => {
             for id in ["s6.name", "s6.count", "s6.sha256"] {
                 show.note(id, Err(why.clone()));
             }
-            return;
         }
-    };
+    }
+    shots::press_export(show, trace);
+}
+
+fn exported(show: &mut Show<'_>, answer: &Answer) {
     let disposition = answer.header("content-disposition").unwrap_or_default().to_owned();
     let name = disposition.split("filename=").nth(1).map(|rest| rest.trim_matches(['"', ' ', ';']).to_owned());
     let name = name.filter(|name| is_export(name));
@@ -322,11 +329,10 @@ fn export(show: &mut Show<'_>, trace: Option<&str>) {
     let outcome = if want == got { Ok(got) } else { Err(format!("the header says {want:?}, the body has {got}")) };
     show.note("s6.sha256", outcome);
     show.say(&format!("  {kept}"));
-    shots::see_export(show);
 }
 
 /// `ops_events_YYYY-MM-DDTHHMMSSmmmZ.json`
-fn is_export(name: &str) -> bool {
+pub(super) fn is_export(name: &str) -> bool {
     let Some(stamp) = name.strip_prefix("ops_events_").and_then(|rest| rest.strip_suffix(".json")) else {
         return false;
     };
@@ -351,13 +357,16 @@ fn closing(show: &mut Show<'_>, trace: Option<&str>) {
         show.sections.after = Some(answer.json());
     }
     let after = show.sections.after.clone().unwrap_or(Value::Null);
-    let outcome = match grown(&before, &after, "drop_count") {
+    let lost = grown(&before, &after, "drop_count");
+    let outcome = match lost {
         Some(0) => Ok("drop_count did not change".to_owned()),
         Some(lost) => Err(format!("drop_count rose by {lost}")),
         None => Err("drop_count cannot be compared".to_owned()),
     };
     show.note("s7.drops", outcome);
     show.note("s7.counters", counted);
+    let words = last_words(show.demo.lang, lost, grown(&before, &after, "event_published"));
+    show.say(&words);
     let Some(trace) = trace else { return without(show, &["s7.once"]) };
     let of = |stream: &mut Option<Listener>| stream.as_mut().map_or(0, |s| s.count(|f| f.is_of(trace)));
     let (sse, ws) = (of(&mut show.sse), of(&mut show.ws));
@@ -366,6 +375,33 @@ fn closing(show: &mut Show<'_>, trace: Option<&str>) {
         "s7.once",
         if (sse, ws) == (STORY, STORY) { Ok(told) } else { Err(format!("{told}; {STORY} each are right")) },
     );
+}
+
+/// What the presenter may say in the end: what was measured and no more.
+fn last_words(lang: Lang, lost: Option<u64>, published: Option<u64>) -> String {
+    let published = published.map_or_else(|| "?".to_owned(), |count| count.to_string());
+    match (lang, lost) {
+        (Lang::Ko, Some(0)) => {
+            format!("  말하기: 시연 중 잃어버린 이벤트는 없었습니다. (발행 +{published}, DropCount +0)")
+        }
+        (Lang::En, Some(0)) => {
+            format!("  say : Nothing was lost during the demo. (published +{published}, DropCount +0)")
+        }
+        (Lang::Ko, Some(lost)) => {
+            format!(
+                "  말하기: 시연 중 전달 {lost}건을 잃었고, 숨기지 않고 세었습니다. (발행 +{published}, DropCount +{lost})"
+            )
+        }
+        (Lang::En, Some(lost)) => {
+            format!(
+                "  say : {lost} deliveries were lost during the demo, and they were counted. (published +{published}, DropCount +{lost})"
+            )
+        }
+        (Lang::Ko, None) => "  말하기: 시연 중 손실을 비교하지 못했습니다. 없었다고 말하지 마세요.".to_owned(),
+        (Lang::En, None) => {
+            "  say : The loss during the demo could not be compared; do not say there was none.".to_owned()
+        }
+    }
 }
 
 fn grown(before: &Value, after: &Value, counter: &str) -> Option<u64> {
@@ -417,6 +453,20 @@ mod tests {
         assert!(one_story(&of(4, &[1, 2, 3, 7])).is_ok());
         for wrong in [of(3, &[1, 2, 3]), of(4, &[1, 2, 3]), of(4, &[2, 1, 3, 4]), of(5, &[1, 2, 3, 4]), json!({})] {
             assert!(one_story(&wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_last_words_tell_what_was_measured() {
+        for (lang, none) in [(Lang::Ko, "잃어버린 이벤트는 없었습니다"), (Lang::En, "Nothing was lost during the demo")]
+        {
+            let fine = last_words(lang, Some(0), Some(5));
+            assert!(fine.contains(none) && fine.contains("+5") && fine.contains("DropCount +0"), "{fine}");
+            for lost in [Some(3), None] {
+                let told = last_words(lang, lost, Some(5));
+                assert!(!told.contains(none), "{told}");
+            }
+            assert!(last_words(lang, Some(3), Some(5)).contains("DropCount +3"));
         }
     }
 

@@ -148,8 +148,8 @@ pub fn examine(patient: &Patient<'_>) -> Examination {
 /// What is said with a diagnosis beside its verdict: when it is over, and what the audience hears.
 type End = (Said, Said);
 
-const TITLE_B: Said = Said { ko: "이벤트 표시", en: "events" };
-const TITLE_C: Said = Said { ko: "이벤트 손실", en: "loss" };
+const TITLE_B: Said = Said { ko: "이벤트 표시", en: "display of events" };
+const TITLE_C: Said = Said { ko: "손실 없는 전달", en: "delivery without loss" };
 const END_B: End = (
     Said { ko: "새 이벤트가 화면에 한 번 보인다.", en: "a new event is seen once on the page." },
     Said {

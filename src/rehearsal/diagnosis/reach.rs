@@ -18,7 +18,7 @@ use crate::rehearsal::visit::Silence;
 use crate::rehearsal::visit::Visitor;
 use crate::settings::Lang;
 
-const TITLE: Said = Said { ko: "페이지 접속", en: "page" };
+const TITLE: Said = Said { ko: "페이지 접속", en: "access to the page" };
 const END: super::End = (
     Said {
         ko: "사전 점검 1-5가 통과하고, 이벤트 id가 이어지고, 킬 스위치 상태가 그대로다.",
