@@ -180,3 +180,23 @@ fn a_server_that_lost_its_log_counts_anew_and_the_page_with_it() {
     page.sees(&format!("{texts} === 'number 15,number 14,number 13,number 12,number 11'"));
     page.is_content_but_for_lost_requests();
 }
+
+#[test]
+fn a_network_that_came_back_gets_a_new_connection_also_when_the_old_one_looks_alive() {
+    let Some(browser) = lab::browser() else { return };
+    let site = Site::new();
+    let mut page = browser.page().expect("a page");
+    let fed = include_str!("day.js");
+    page.command("Page.addScriptToEvaluateOnNewDocument", &json!({"source": fed})).expect("added");
+    site.show(&mut page, "/");
+    assert_eq!(page.now("window.opened"), 1);
+    assert_eq!(page.now("window.dispatchEvent(new Event('online')) && window.opened"), 2);
+    page.sees(LIVE);
+    // Twice the heartbeat and two seconds is stale; a little later the line is taken for dead.
+    page.now("later(12500)");
+    page.sees(&format!("{STATE} === 'stale'"));
+    page.now("later(2000)");
+    page.sees("window.opened === 3");
+    page.sees(LIVE);
+    page.is_content();
+}
