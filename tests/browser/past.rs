@@ -42,7 +42,7 @@ fn a_hole_that_is_larger_than_the_page_keeps_its_row_and_says_what_is_still_miss
     let Some(browser) = lab::browser() else { return };
     let site = Site::with(|_| {}, |dash| dash.settings.replay = 5);
     site.publish_all(&numbered(1, 3));
-    let mut page = site.open(browser, "/#flat=1");
+    let mut page = site.open(browser, "/");
     cut_off(&site, &mut page, 6008);
     let said = page.now("document.querySelector('#events .gap').innerText").to_string();
     assert!(said.contains("6,000건 누락 (id 4–6003)"), "{said}");
