@@ -60,6 +60,11 @@ export function drawPositions(reply, { connected, failed }) {
   put(byId("positionsAsof"), asof === null ? "" : shortStamp(asof, Date.now()));
 }
 
+// A name that may be broken between its words, and not inside of one.
+function breakable(name) {
+  return name.split(/(?<=_)|(?<=[a-z])(?=[A-Z])/).flatMap((word, at) => (at === 0 ? [word] : [el("wbr"), word]));
+}
+
 // The rows of the risks that are on the page, by what they say: a row that stays keeps its focus.
 let riskRows = new Map();
 
@@ -76,7 +81,7 @@ export function drawRisks(reply, choose) {
       {},
       el("td", { class: "num" }, shortStamp(instant(item.timestamp), now)),
       el("td", {}, el("span", { class: "level", "data-severity": severity }, `${SIGNS[severity] ?? "·"} ${item.level ?? severity}`)),
-      el("td", {}, item.event_type ?? DASH),
+      el("td", {}, ...breakable(String(item.event_type ?? DASH))),
       el("td", { class: "wide" }, item.reason || DASH),
       el("td", {}, link),
     );
