@@ -135,6 +135,12 @@ mod tests {
     }
 
     #[test]
+    fn a_skipped_pull_is_neither_good_nor_bad() {
+        assert_eq!(stage(StageClass::Ok, "GIT_PULL_SKIPPED"), class(StageClass::Skipped));
+        assert_eq!(stage(StageClass::Ok, "GIT_PULL_UPDATED"), class(StageClass::Ok));
+    }
+
+    #[test]
     fn a_code_of_any_family_has_its_meaning_in_both_languages() {
         for code in ["BUNDLE_STALE", "GIT_PULL_FAILED", "PUSH_FAIL", "NO_SIGNAL"] {
             let [korean, english] = meaning(code).unwrap_or_default();
