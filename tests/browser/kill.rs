@@ -1,5 +1,10 @@
 //! The kill switch on the page: a reason, a second look, a token, an audit id, and every other tab.
 
+use daily_ops::contracts::actor::Actor;
+use daily_ops::contracts::actor::Role;
+use daily_ops::gates::Gates;
+use daily_ops::gates::Stop;
+use daily_ops::store::Store;
 use daily_ops::time::Clock as _;
 use daily_ops::time::SystemClock;
 use serde_json::json;
@@ -33,10 +38,12 @@ fn a14_the_kill_switch_needs_a_reason_a_second_look_and_a_token_and_shows_its_au
     page.click("#killConfirm").expect("clicked");
     page.sees("document.querySelector('#killDialogError').innerText.includes('AUTH_INVALID')");
     assert_eq!(site.get("/api/control/kill-switch").json()["is_on"], false);
+    page.sees("document.querySelector('#killDialogError').innerText.includes('토큰이 올바르지 않습니다')");
     page.click("#killToken").expect("clicked");
     page.type_text(TOKEN).expect("typed");
     page.press("Enter").expect("pressed");
     page.sees(&format!("!{OPEN} && {STATUS} === 'ON'"));
+    page.sees("document.activeElement.id === 'killToggle'");
     let clock = SystemClock::new();
     other.sees(&format!("{STATUS} === 'ON' && /ON/.test(document.querySelector('#killsw').innerText)"));
     lab::report(&format!("kill switch in the other tab after {} ms", clock.monotonic().as_millis()));
@@ -98,4 +105,29 @@ fn a_switch_that_got_no_answer_is_looked_up_and_never_assumed() {
     site.door.open(site.address());
     page.sees(&format!("{STATUS} === 'OFF'"));
     page.is_content_but_for_lost_requests();
+}
+
+#[test]
+fn an_emergency_stop_is_said_first_and_nobody_promises_orders() {
+    let Some(browser) = lab::browser() else { return };
+    let stop = |store: &Store| {
+        let admin = Actor::new("admin", Role::Admin, "test");
+        Gates::new(store).set_stop(Stop::On, &admin, "halt", SystemClock::new().now()).expect("set");
+    };
+    let site = Site::with(stop, |_| {});
+    let mut page = site.open(browser, "/");
+    page.sees("document.querySelector('#killState').innerText.startsWith('비상 정지로 신규 주문 차단')");
+    page.sees("document.querySelector('#killsw').innerText.includes('비상 정지로 신규 주문 차단')");
+    assert_eq!(page.now(STATUS), "OFF", "the switch itself");
+    assert_eq!(page.now("document.body.innerText.includes('주문 가능')"), false);
+    page.is_content();
+    let site = Site::new();
+    let mut page = site.open(browser, "/");
+    page.sees("document.querySelector('#killState').innerText === 'OFF · 킬 스위치 해제 상태'");
+    page.sees("document.querySelector('#killsw').innerText.includes('킬 스위치 해제 상태')");
+    page.sees("document.querySelector('#engineState').innerText === '엔진 연결 안 됨'");
+    page.sees("document.querySelector('#positionsEmpty').innerText === '엔진 연결 안 됨' && document.querySelector('#positionsStale').hidden");
+    assert_eq!(page.now("document.querySelector('#engineRestarts').innerText"), "—", "nobody counts restarts");
+    assert_eq!(page.now("document.body.innerText.includes('주문 가능')"), false);
+    page.is_content();
 }

@@ -235,3 +235,44 @@ fn the_language_changes_at_once_and_stays() {
     page.wait_until("document.documentElement.lang === 'en'", SOON).expect("kept");
     page.is_content();
 }
+
+#[test]
+fn drops_of_the_last_minute_are_not_zero_after_a_reload() {
+    let Some(browser) = lab::browser() else { return };
+    let site = Site::with(|_| {}, |dash| dash.settings.queue = 5);
+    let mut page = site.open(browser, "/");
+    let many: Vec<Value> = (0..60).map(|n| json!({"message": format!("number {n}")})).collect();
+    site.publish_all(&many);
+    page.sees("document.querySelector('#events .gap')");
+    page.reload().expect("loaded again");
+    page.sees("['warn', 'bad'].includes(document.querySelector('#drop').dataset.tone)");
+    page.sees("/최근 60초 \\+[1-9]/.test(document.querySelector('#drop').innerText)");
+    // A server that is older than a minute: the page knows only what it saw itself, and says so.
+    let shown = "import('/static/cards.js').then(({Cards}) => { const cards = new Cards();
+        const told = {drop_count: 7, deliveries_total: 100, uptime_sec: 500, boot_id: 'b', health_reasons: REASONS};
+        cards.took(told); const card = document.querySelector('#drop'); return [card.dataset.tone, card.innerText]; })";
+    let recent = page.now(&shown.replace("REASONS", "['drops_recent']"));
+    assert_eq!(recent[0], "warn", "{recent}");
+    assert!(recent[1].to_string().contains("최근 60초 누락 있음 · 집계 중"), "{recent}");
+    let quiet = page.now(&shown.replace("REASONS", "[]"));
+    assert!(quiet[1].to_string().contains("집계 중") && !quiet[1].to_string().contains("최근 60초 +0"), "{quiet}");
+    page.is_content();
+}
+
+#[test]
+fn a_long_message_is_folded_and_a_risk_that_has_the_focus_keeps_it() {
+    let Some(browser) = lab::browser() else { return };
+    let site = Site::new();
+    let long = "a long story ".repeat(100);
+    site.publish(json!({"type": "RISK_TRIGGERED", "severity": "ERROR", "trace_id": "first", "message": long}));
+    let mut page = site.open(browser, "/");
+    page.sees("document.querySelector('#events .clamp')?.getBoundingClientRect().height < 100");
+    page.click("#events [data-act=unfold]").expect("clicked");
+    page.sees("!document.querySelector('#events .clamp') && document.querySelector('#events [data-act=unfold]').innerText === '접기'");
+    page.sees("document.querySelectorAll('#riskRows tr').length === 1");
+    page.now("(window.held = document.querySelector('#riskRows button')).focus()");
+    site.publish(json!({"type": "RISK_TRIGGERED", "severity": "ERROR", "trace_id": "second", "message": "short"}));
+    page.sees("document.querySelectorAll('#riskRows tr').length === 2");
+    assert_eq!(page.now("document.activeElement === window.held && window.held.isConnected"), true);
+    page.is_content();
+}

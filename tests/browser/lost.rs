@@ -138,7 +138,7 @@ fn what_a_slow_page_missed_is_a_row_that_loads_it() {
     let missed = "[...document.querySelectorAll('#events .gap')].map(gap => gap.innerText).join(' ')";
     let said = page.now(missed).to_string();
     assert!(said.contains("55건 누락 (id 1–55)"), "{said}");
-    assert_eq!(page.now(IDS), json!([60, 59, 58, 57, 56]));
+    page.sees(&shows_down(60, 56));
     page.click("#events .gap button").expect("clicked");
     page.sees(&shows_down(60, 1));
     assert_eq!(page.now("document.querySelectorAll('#events .gap').length"), 0);
@@ -179,4 +179,24 @@ fn a_server_that_lost_its_log_counts_anew_and_the_page_with_it() {
     let texts = "[...document.querySelectorAll('#events .event .message')].map(m => m.textContent).join()";
     page.sees(&format!("{texts} === 'number 15,number 14,number 13,number 12,number 11'"));
     page.is_content_but_for_lost_requests();
+}
+
+#[test]
+fn a_network_that_came_back_gets_a_new_connection_also_when_the_old_one_looks_alive() {
+    let Some(browser) = lab::browser() else { return };
+    let site = Site::new();
+    let mut page = browser.page().expect("a page");
+    let fed = include_str!("day.js");
+    page.command("Page.addScriptToEvaluateOnNewDocument", &json!({"source": fed})).expect("added");
+    site.show(&mut page, "/");
+    assert_eq!(page.now("window.opened"), 1);
+    assert_eq!(page.now("window.dispatchEvent(new Event('online')) && window.opened"), 2);
+    page.sees(LIVE);
+    // Twice the heartbeat and two seconds is stale; a little later the line is taken for dead.
+    page.now("later(12500)");
+    page.sees(&format!("{STATE} === 'stale'"));
+    page.now("later(2000)");
+    page.sees("window.opened === 3");
+    page.sees(LIVE);
+    page.is_content();
 }

@@ -16,5 +16,6 @@ mod live;
 mod load;
 mod looks;
 mod lost;
+mod past;
 mod runs;
 mod site;

@@ -1,5 +1,7 @@
 //! The page of the daily runs: their chart, their list, and one run with its stages and its evidence.
 
+use daily_ops::rehearsal::browser::Scheme;
+use daily_ops::rehearsal::browser::Screen;
 use daily_ops::store::Store;
 use daily_ops::store::layout;
 use serde_json::Value;
@@ -76,5 +78,21 @@ fn the_last_run_and_its_five_stages_stand_on_the_dashboard() {
     page.sees("document.querySelectorAll('#runStages li').length === 5");
     page.click("#runLink").expect("clicked");
     page.sees("location.pathname === '/ops/runs/run_20261121_144637_23a32f5c'");
+    page.is_content();
+}
+
+#[test]
+fn the_runs_fit_a_phone_and_the_chart_starts_at_the_newest() {
+    let Some(browser) = lab::browser() else { return };
+    let site = Site::with(write_runs, |_| {});
+    let mut page = browser.page().expect("a page");
+    page.set_screen(Screen::phone(360, 740, Scheme::Dark)).expect("set");
+    page.open(&format!("{}/ops/runs", site.door.url())).expect("opened");
+    page.sees("(() => { const at = document.querySelector('.chart .scroll'); return at.scrollLeft > 0 && at.scrollLeft + at.clientWidth >= at.scrollWidth - 1; })()");
+    let table = "(() => { const at = document.querySelector('#runsTable').parentElement; return [at.scrollWidth <= at.clientWidth, document.documentElement.scrollWidth]; })()";
+    assert_eq!(page.now(table), json!([true, 360]));
+    let low =
+        "[...document.querySelectorAll('#runsTable a')].filter(a => a.getBoundingClientRect().height < 43.5).length";
+    assert_eq!(page.now(low), 0);
     page.is_content();
 }

@@ -6,14 +6,21 @@ import { age, ago, known, t } from "./i18n.js";
 
 const STALE_AFTER = 10000;
 const WINDOW = 60000;
+// Between two samples.
+const SLACK = 5000;
 
-// What happened to the drops within the last minute. `samples` ascend in time and are of one process.
+// What happened to the drops within the last minute, and of how many seconds of it the page knows. `samples` ascend in
+// time and are of one process; all drops of a process that is younger than a minute are of this minute.
 export function dropsOf(samples) {
-  const [first, last] = [samples[0], samples[samples.length - 1]];
-  if (first === undefined) return { rise: 0, share: 0 };
+  const last = samples[samples.length - 1];
+  if (last === undefined) return { rise: 0, share: 0, seconds: 0, whole: false };
+  const young = isNumber(last.uptime) && last.uptime * 1000 <= WINDOW;
+  const first = young ? { at: last.at - WINDOW, drops: 0, deliveries: 0 } : samples[0];
   const rise = Math.max(0, last.drops - first.drops);
   const delivered = Math.max(0, last.deliveries - first.deliveries);
-  return { rise, share: rise === 0 ? 0 : rise / (rise + delivered) };
+  const known = last.at - first.at;
+  const share = rise === 0 ? 0 : rise / (rise + delivered);
+  return { rise, share, seconds: Math.round(known / 1000), whole: known >= WINDOW - SLACK };
 }
 
 // Adds a sample and forgets what is older than a minute, or of another process.
@@ -37,7 +44,7 @@ export class Cards {
     this.metrics = metrics;
     this.at = Date.now();
     this.failed = false;
-    this.samples = sampled(this.samples, { at: this.at, boot: metrics.boot_id, drops: metrics.drop_count, deliveries: metrics.deliveries_total });
+    this.samples = sampled(this.samples, { at: this.at, boot: metrics.boot_id, drops: metrics.drop_count, deliveries: metrics.deliveries_total, uptime: metrics.uptime_sec });
     this.draw();
   }
 
@@ -62,7 +69,10 @@ export class Cards {
     for (const id of ["health", "drop", "subs", "killsw", "risk", "qmax"]) mark(byId(id), "stale", String(stale));
     this.times();
     const failed = byId("metricsError");
-    show(failed, stale && (this.failed || this.at !== null));
+    const lost = stale && (this.failed || this.at !== null);
+    show(failed, lost);
+    // The age in the note counts on; a screen reader is told once.
+    put(byId("metricsSaid"), lost ? t("metrics.lost") : "");
     if (stale) put(failed, this.at === null ? t("metrics.none") : t("metrics.failed", { age: age((Date.now() - this.at) / 1000) }));
     const mode = stale || typeof m.mode !== "string" ? "UNKNOWN" : m.mode;
     mark(document.body, "mode", mode);
@@ -93,9 +103,12 @@ export class Cards {
   }
 
   drops(m) {
-    const { rise, share } = dropsOf(this.samples);
-    const tone = rise === 0 ? "plain" : share >= 0.01 ? "bad" : "warn";
-    const note = this.samples.length === 0 ? t("unknown") : t("drop.minute", { n: count(rise) });
+    const { rise, share, seconds, whole } = dropsOf(this.samples);
+    const recent = rise > 0 || (Array.isArray(m.health_reasons) && m.health_reasons.includes("drops_recent"));
+    const tone = !recent ? "plain" : share >= 0.01 ? "bad" : "warn";
+    const told = { n: count(rise), s: seconds };
+    const key = whole ? (recent && rise === 0 ? "drop.recent" : "drop.minute") : recent ? "drop.recent.part" : "drop.part";
+    const note = this.samples.length === 0 ? t("unknown") : t(key, told);
     this.card("drop", count(m.drop_count), note, tone);
   }
 
@@ -110,7 +123,9 @@ export class Cards {
   kill(m, stale) {
     const status = stale ? "?" : m.kill_switch_status ?? (m.kill_switch === true ? "ON" : "?");
     const tone = { ON: "bad", ARMED: "warn", OFF: "plain" }[status] ?? "none";
-    this.card("killsw", status, t(`kill.note.${tone}`), tone);
+    const reasons = Array.isArray(m.health_reasons) ? m.health_reasons : [];
+    const byStop = tone === "bad" && reasons.includes("emergency_stop") && !reasons.includes("kill_switch_on");
+    this.card("killsw", status, t(byStop ? "kill.note.stop" : `kill.note.${tone}`), tone);
   }
 
   risk(m, stale) {

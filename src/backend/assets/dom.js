@@ -32,6 +32,17 @@ export function fill(node, children) {
   node.replaceChildren(...children);
 }
 
+// Makes the children these, in this order. A child that stays where it is is not touched, so it keeps the focus.
+export function arrange(node, children) {
+  const wanted = new Set(children);
+  for (const old of [...node.children]) if (!wanted.has(old)) old.remove();
+  let cursor = node.firstElementChild;
+  for (const child of children) {
+    if (child === cursor) cursor = cursor.nextElementSibling;
+    else node.insertBefore(child, cursor);
+  }
+}
+
 // Copies a text; true when the clipboard took it.
 export async function copy(text) {
   try {

@@ -35,9 +35,9 @@ async function fromServer(filter) {
   return toast(t(key, { n: count(body.count), name: name ?? "", sha: (told ?? made ?? "—").slice(0, 12) }));
 }
 
-function fromPage(filter, buffer) {
+function fromPage(filter, known) {
   const now = Date.now();
-  const events = buffer.list().filter(matcher(filter));
+  const events = known.filter(matcher(filter));
   const name = `ops_events_${fileStamp(now)}.json`;
   const body = {
     contract_version: "v1",
@@ -55,11 +55,12 @@ function fromPage(filter, buffer) {
   toast(t("export.local", { n: count(events.length), name }), "warn");
 }
 
-export async function exportEvents(filter, buffer) {
+// `known` are the events that the page has.
+export async function exportEvents(filter, known) {
   try {
     await fromServer(filter);
   } catch (fault) {
     if (fault instanceof Refused && fault.status < 500) toast(`${fault.code}: ${fault.message}`, "bad");
-    else fromPage(filter, buffer);
+    else fromPage(filter, known);
   }
 }

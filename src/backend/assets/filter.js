@@ -69,11 +69,12 @@ export function groupsOf(events, filter) {
 }
 
 function gapRow(gap) {
-  return { kind: "gap", key: `gap:${gap.from}-${gap.to}`, gap };
+  return { kind: "gap", key: `gap:${gap.key}`, gap };
 }
 
 function eventRow(event, inGroup) {
-  return { kind: "event", key: `e:${event.id}`, event, inGroup };
+  // A row inside a group looks another way than one of the flat list.
+  return { kind: "event", key: `e:${inGroup ? "g" : "f"}:${event.id}`, event, inGroup };
 }
 
 // The rows of the grouped view. `view` says which groups are closed and which show everything.

@@ -2,12 +2,18 @@
 
 import { ask, Refused } from "./net.js";
 import { byId, copy, mark, put, show, toast } from "./dom.js";
-import { onLanguage, t } from "./i18n.js";
+import { known, onLanguage, t } from "./i18n.js";
 import { instant, stamp } from "./format.js";
 
 const PATH = "/api/control/kill-switch";
 const AGAIN = 1000;
 const LOOK_AGAIN_LIMIT = 60;
+
+// What a refusal means; the server's own words when the table has none.
+function told(fault) {
+  const word = known("fault", fault.code);
+  return word === fault.code ? fault.message || t("kill.refused") : word;
+}
 
 export class KillPanel {
   // `changed` is called when the server may say something new.
@@ -20,6 +26,7 @@ export class KillPanel {
     this.wanted = null;
     this.problem = null;
     this.done = null;
+    this.opener = null;
     this.dialog = byId("killDialog");
   }
 
@@ -61,9 +68,12 @@ export class KillPanel {
     const status = this.status();
     const on = status === "ON";
     mark(byId("killPanel"), "status", status);
-    put(byId("killState"), status === "?" ? t("kill.checking") : t(`kill.is.${status}`));
+    const stopped = status !== "ON" && status !== "?" && this.state.effective_is_on === true;
+    mark(byId("killPanel"), "stopped", String(stopped));
+    const said = stopped ? t("kill.stopped", { status }) : t(`kill.is.${status}`);
+    put(byId("killState"), status === "?" ? t("kill.checking") : said);
     put(byId("killDetail"), this.detail());
-    show(byId("killEffective"), status !== "ON" && status !== "?" && this.state.effective_is_on === true);
+    show(byId("killEffective"), stopped);
     const button = byId("killToggle");
     put(button, t(on ? "kill.turn.off" : "kill.turn.on"));
     button.disabled = this.pending || (status === "?" && this.state === null && this.wanted !== null);
@@ -112,6 +122,7 @@ export class KillPanel {
     if ([...reason].length > 500) return this.complain("kill.reason.long");
     this.complain(null);
     this.wanted = { on, reason };
+    this.opener = document.activeElement?.closest?.("#killToggle, #killOff") ?? byId("killToggle");
     put(byId("killDialogTitle"), t(on ? "kill.confirm.on" : "kill.confirm.off"));
     put(byId("killDialogText"), t(on ? "kill.confirm.on.text" : "kill.confirm.off.text"));
     put(byId("killDialogReason"), reason);
@@ -130,7 +141,13 @@ export class KillPanel {
   closed() {
     byId("killToken").value = "";
     if (!this.pending) this.wanted = null;
-    byId("killToggle").focus();
+    this.refocus();
+  }
+
+  // The focus goes back to the button that opened the dialog, or to the one that is left. A disabled button takes none.
+  refocus() {
+    const buttons = [this.opener, byId("killToggle"), byId("killReason")];
+    buttons.find((node) => node && !node.hidden && !node.disabled)?.focus();
   }
 
   async send() {
@@ -156,8 +173,16 @@ export class KillPanel {
       this.busy(false);
       this.wanted = this.dialog.open ? this.wanted : null;
       this.draw();
+      // The buttons were disabled, or one of them is gone, when the dialog closed.
+      if (!this.dialog.open && this.isAstray()) this.refocus();
       this.changed();
     }
+  }
+
+  // Whether the focus is nowhere, or where the dialog put it for want of a button.
+  isAstray() {
+    const at = document.activeElement;
+    return at === null || at === document.body || at === byId("killReason") || at.hidden || at.disabled === true;
   }
 
   busy(pending) {
@@ -176,7 +201,7 @@ export class KillPanel {
       this.lookAgain(0);
       return;
     }
-    const text = () => `${fault.code}: ${fault.message || t("kill.refused")}`;
+    const text = () => `${fault.code}: ${told(fault)}`;
     const again = fault.status === 401 || fault.status === 403;
     if (again) this.token = null;
     if (again || fault.code === "KILL_SWITCH_CAUSE_ACTIVE") {

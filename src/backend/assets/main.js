@@ -6,7 +6,7 @@ import { ago, onLanguage, startLanguage, t } from "./i18n.js";
 import { Cards } from "./cards.js";
 import { clock, isNumber } from "./format.js";
 import { Downgrade } from "./downgrade.js";
-import { drawEngine, drawPositions, drawRisks, freeze } from "./tables.js";
+import { drawEngine, drawPositions, drawRisks, freeze, isConnected } from "./tables.js";
 import { drawOverview } from "./overview.js";
 import { BUFFER, EventBuffer } from "./state.js";
 import { exportEvents } from "./exporter.js";
@@ -19,6 +19,10 @@ const METRICS_EVERY = 1500;
 const VIEWS_EVERY = 5000;
 const FIRST = 200;
 const MOST = 1000;
+// How much of the past a filter asks for, and how long an answer from the log may take.
+const SEARCHED = 500;
+const SEARCH_PAGES = 6;
+const SEARCH_LIMIT = 15000;
 // Events that say that a state may have changed. The state itself is read from its owner.
 const TURNING = new Set(["KillSwitchChanged", "guardrail_update", "safety_changed", "run_started", "stage_finished", "run_finished"]);
 
@@ -26,22 +30,22 @@ startLanguage(byId("langToggle"));
 
 const buffer = new EventBuffer();
 const cards = new Cards();
-const views = { overview: null, overviewFailed: false, state: null, positions: null, risks: null };
+const views = { overview: null, overviewFailed: false, state: null, positions: null, risks: null, failed: new Set() };
 let lastEventAt = null;
 let historyMissing = true;
 
-const timeline = new Timeline(buffer, loadGap);
+const timeline = new Timeline(buffer, loadGap, findPast);
 const downgrade = new Downgrade();
 const kill = new KillPanel(() => refresh());
 const inbox = new Inbox(BUFFER, (event) => take(event, true), (n) => {
   buffer.added += n;
   refreshSoon();
 });
-let heardId = 0;
-const stream = new Stream(() => (historyMissing && buffer.length === 0 ? null : Math.max(heardId, buffer.lastId)), {
+let heardId = null;
+const stream = new Stream(Number(byId("sseStatus").dataset.retryMs) || 3000, () => (heardId === null && historyMissing && buffer.length === 0 ? null : Math.max(heardId ?? 0, buffer.lastId)), {
   hello: greeted,
   event: (text, id) => {
-    if (id > heardId) heardId = id;
+    if (id > (heardId ?? 0)) heardId = id;
     inbox.push(text);
   },
   gap: (gap) => {
@@ -63,7 +67,10 @@ function greeted(hello) {
   show(byId("shutdownNote"), false);
   if (hello.replay?.reset === true) forget();
   else recognize(hello.boot_id);
+  // Nothing was asked for, so nothing is replayed: what comes after this id and is lost later must be noticed.
+  if (hello.replay?.requested_after === null && Number.isSafeInteger(hello.last_id)) heardId = Math.max(heardId ?? 0, hello.last_id);
   if (historyMissing) loadHistory();
+  timeline.searchAgain();
 }
 
 function forget() {
@@ -104,19 +111,29 @@ async function loadHistory() {
   timeline.drawSoon();
 }
 
-// Fetches the events of a hole, page by page; gives how many there were.
+// Fetches the newest events of a hole, whether there may be more, and the last id that the server looked at.
 async function loadGap(gap) {
-  let after = gap.from - 1;
+  const reply = await ask(`/api/ops/events?after=${gap.from - 1}&before=${gap.to + 1}&limit=${MOST}&order=desc`, { limit: SEARCH_LIMIT });
+  const events = reply.events ?? [];
+  return { events, more: reply.has_more === true, scanned: reply.scanned_id ?? events.at(-1)?.id };
+}
+
+// Asks for matching events of the past, newest first, until there are enough or none are left; says whether there may be
+// more. `keep` gets them page by page and says whether they are still wanted.
+async function findPast(filter, keep) {
+  const asked = new URLSearchParams({ limit: String(SEARCHED), order: "desc" });
+  if (filter.type !== "") asked.set("type", filter.type);
+  if (filter.q.trim() !== "") asked.set("q", filter.q.trim());
   let got = 0;
-  for (let page = 0; page < 10 && after < gap.to; page += 1) {
-    const reply = await ask(`/api/ops/events?after=${after}&before=${gap.to + 1}&limit=${MOST}&order=asc`);
-    const events = reply.events ?? [];
-    buffer.addAll(events);
-    got += events.length;
-    if (events.length === 0 || reply.has_more !== true) break;
-    after = events[events.length - 1].id;
+  for (let page = 0; page < SEARCH_PAGES; page += 1) {
+    const reply = await ask(`/api/ops/events?${asked}`, { limit: SEARCH_LIMIT });
+    got += reply.events.length;
+    if (!keep(reply.events) || reply.has_more !== true) return false;
+    const next = reply.scanned_id;
+    if (got >= SEARCHED || !Number.isSafeInteger(next) || String(next) === asked.get("before")) return true;
+    asked.set("before", String(next));
   }
-  return got;
+  return true;
 }
 
 const pollMetrics = poll(METRICS_EVERY, async () => {
@@ -135,6 +152,15 @@ async function view(path, keep) {
   }
 }
 
+// What was read before stays when a read fails; it turns grey.
+function keeps(name) {
+  return (reply, failed) => {
+    views[name] = reply ?? views[name];
+    if (failed) views.failed.add(name);
+    else views.failed.delete(name);
+  };
+}
+
 async function readViews() {
   await Promise.all([
     kill.pending ? null : kill.read(),
@@ -142,9 +168,9 @@ async function readViews() {
       views.overview = reply ?? views.overview;
       views.overviewFailed = failed;
     }),
-    view("/api/v1/ops/state", (reply) => (views.state = reply)),
-    view("/api/v1/ops/positions", (reply) => (views.positions = reply)),
-    view("/api/v1/ops/risks?limit=20", (reply) => (views.risks = reply)),
+    view("/api/v1/ops/state", keeps("state")),
+    view("/api/v1/ops/positions", keeps("positions")),
+    view("/api/v1/ops/risks?limit=20", keeps("risks")),
     view("/api/ops/risk-snapshot", (reply) => (cards.downgrade = reply?.downgrade_level ?? null)),
   ]);
   drawViews();
@@ -169,7 +195,11 @@ function refreshSoon() {
 
 function drawViews() {
   drawOverview(views.overview, views.overviewFailed);
-  drawPositions(views.positions);
+  const stale = (id, name) => mark(byId(id), "stale", String(views.failed.has(name)));
+  stale("engine", "state");
+  stale("positions", "positions");
+  stale("risks", "risks");
+  drawPositions(views.positions, { connected: isConnected(views.state), failed: views.failed.has("positions") });
   drawRisks(views.risks, (trace) => timeline.setFilter({ q: timeline.filter.q === trace ? "" : trace }));
   drawStateOfEngine();
 }
@@ -234,7 +264,7 @@ byId("reconnectBtn").addEventListener("click", () => stream.again());
 byId("exportBtn").addEventListener("click", async (click) => {
   const button = click.currentTarget;
   button.disabled = true;
-  await exportEvents(timeline.filter, buffer);
+  await exportEvents(timeline.filter, timeline.known());
   button.disabled = false;
 });
 onLanguage(() => {

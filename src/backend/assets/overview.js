@@ -10,6 +10,7 @@ const CLASS_SIGN = { ok: "✓", warn: "▲", block: "⊘", fail: "✕", skipped:
 
 export function seconds(ms) {
   if (!isNumber(ms)) return DASH;
+  if (ms < 1000) return `${Math.round(ms)} ms`;
   return ms < 60000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.floor(ms / 60000)} m ${Math.round((ms % 60000) / 1000)} s`;
 }
 
@@ -29,15 +30,17 @@ function tile(id, value, note, tone) {
 }
 
 function stage(one) {
-  const tone = CLASS_TONE[one.class] ?? "none";
+  // A pull that was not to be made has not gone well: it has not gone.
+  const kind = one.code === "GIT_PULL_SKIPPED" ? "skipped" : one.class;
+  const tone = CLASS_TONE[kind] ?? "none";
   const name = known("stage", String(one.n));
-  const said = `${known("class", one.class)} · ${one.code ?? DASH}`;
+  const said = `${known("class", kind)} · ${one.code ?? DASH}`;
   return el(
     "li",
     { "data-tone": tone, "data-stage": one.n, title: `${name}: ${said}` },
-    el("span", { class: "sign", "aria-hidden": "true" }, CLASS_SIGN[one.class] ?? "?"),
+    el("span", { class: "sign", "aria-hidden": "true" }, CLASS_SIGN[kind] ?? "?"),
     el("span", { class: "name" }, name),
-    el("span", { class: "took num" }, one.class === "skipped" ? known("class", "skipped") : seconds(one.duration_ms)),
+    el("span", { class: "took num" }, kind === "skipped" ? known("class", "skipped") : seconds(one.duration_ms)),
     el("span", { class: "sr" }, said),
   );
 }
@@ -92,13 +95,20 @@ function drawBundle(view) {
   return tile("bundle", value, [bundle.decision, bundle.decision === "NO_BUNDLE" ? null : fresh, bundle.strategy].filter(Boolean).join(" · "), tone);
 }
 
+// Why the heartbeat is no good one.
+function degraded(beat) {
+  if (isNumber(beat.consecutive_failures) && beat.consecutive_failures > 0) return t("due.failed", { n: beat.consecutive_failures });
+  return beat.why ? String(beat.why) : isNumber(beat.exit_code) && beat.exit_code !== 0 ? `exit ${beat.exit_code}` : t("due.degraded");
+}
+
 function drawDue(view) {
   const beat = view.heartbeat ?? {};
   const due = instant(beat.next_due_at);
   const last = isNumber(beat.last_success_age_sec) ? t("due.last", { ago: ago(beat.last_success_age_sec) }) : t("due.never");
   const late = due !== null && Date.now() - due > 0;
   const tone = beat.status === "UP" ? "plain" : beat.status === "DEGRADED" ? "warn" : "none";
-  tile("due", due === null ? DASH : when(due), late ? t("due.late", { age: age((Date.now() - due) / 1000) }) : last, late ? "warn" : tone);
+  const why = [late ? t("due.late", { age: age((Date.now() - due) / 1000) }) : null, beat.status === "DEGRADED" ? degraded(beat) : null, last];
+  tile("due", due === null ? DASH : when(due), why.filter(Boolean).join(" · "), late ? "warn" : tone);
 }
 
 export function drawOverview(view, failed) {

@@ -7,6 +7,9 @@ import { t } from "./i18n.js";
 // A sign beside the word: the severity is never told by color alone.
 const SIGNS = { INFO: "·", WARN: "▲", ERROR: "■", CRITICAL: "◆" };
 const CHIPS = 5;
+// A message longer than this is folded to a few lines.
+const LONG = 240;
+const LONG_LINES = 4;
 
 function level(severity) {
   const node = el("span", { class: "level", "data-severity": severity }, `${SIGNS[severity] ?? "·"} ${severity ?? "—"}`);
@@ -23,6 +26,19 @@ function traceButton(trace, label) {
   return el("button", { type: "button", class: "trace", "data-act": "trace", "data-value": trace, title: t("trace.toggle") }, label);
 }
 
+function message(text) {
+  if (text.length <= LONG && text.split("\n").length <= LONG_LINES) return el("span", { class: "message" }, text);
+  const more = el("button", { type: "button", class: "unfold", "data-act": "unfold", "aria-expanded": "false" }, t("message.more"));
+  return el("span", { class: "message" }, el("span", { class: "clamp", "data-part": "text" }, text), more);
+}
+
+// Shows a folded message whole, or folds it again.
+export function unfold(button) {
+  const open = !button.previousElementSibling.classList.toggle("clamp");
+  button.setAttribute("aria-expanded", String(open));
+  put(button, t(open ? "message.less" : "message.more"));
+}
+
 export function eventRow({ event, inGroup }) {
   const data = event.data !== null && typeof event.data === "object" && Object.keys(event.data).length > 0;
   const more = data
@@ -36,7 +52,7 @@ export function eventRow({ event, inGroup }) {
     el("span", { class: "type" }, event.type ?? "—"),
     el("span", { class: "source" }, event.source ?? "—"),
     inGroup ? null : traceButton(event.trace_id, shortTrace(event.trace_id)),
-    el("span", { class: "message" }, event.message ?? ""),
+    message(String(event.message ?? "")),
     el("span", { class: "id num" }, `#${event.id}`),
     more,
   );
@@ -90,7 +106,7 @@ export function updateGroup(node, { group, open }) {
   const chips = part("chips");
   const text = types.join("|");
   if (chips.dataset.sum !== text) {
-    const shown = types.slice(0, CHIPS).map((type) => el("span", { class: "chip" }, type));
+    const shown = types.slice(0, CHIPS).map((type) => el("span", { class: "chip", title: type }, type));
     if (types.length > CHIPS) shown.push(el("span", { class: "chip" }, `+${types.length - CHIPS}`));
     chips.replaceChildren(...shown);
     chips.dataset.sum = text;
@@ -113,9 +129,9 @@ export function moreRow({ group, hidden }) {
 export function gapRow({ gap }) {
   const node = el(
     "div",
-    { class: "row gap", role: "listitem", "data-gap": `${gap.from}-${gap.to}` },
+    { class: "row gap", role: "listitem" },
     el("span", { "data-part": "text" }),
-    el("button", { type: "button", "data-act": "gap", "data-value": `${gap.from}-${gap.to}` }, t("gap.load")),
+    el("button", { type: "button", "data-act": "gap", "data-value": gap.key }, t("gap.load")),
   );
   updateGap(node, { gap });
   return node;
@@ -123,13 +139,14 @@ export function gapRow({ gap }) {
 
 export function updateGap(node, { gap }) {
   const ids = { n: count(gap.missed), a: gap.from, b: gap.to };
-  const key = { open: "gap.text", loading: "gap.loading", gone: "gap.gone", failed: "gap.failed" }[gap.state] ?? "gap.text";
+  const key = { open: "gap.text", loading: "gap.loading", gone: "gap.gone", full: "gap.full", failed: "gap.failed" }[gap.state] ?? "gap.text";
   put(node.querySelector('[data-part="text"]'), `⚠ ${t(key, ids)}`);
+  mark(node, "gap", `${gap.from}-${gap.to}`);
+  mark(node, "state", gap.state);
   const button = node.querySelector("button");
   button.disabled = gap.state === "loading";
-  show(button, gap.state !== "gone");
+  show(button, gap.state !== "gone" && gap.state !== "full");
 }
-
 
 // The older holes in one row.
 export function gapsRow({ gaps }) {

@@ -29,3 +29,6 @@ for (const details of document.querySelectorAll("details[data-ref]")) {
     if (details.open && details.dataset.loaded !== "true") load(details);
   });
 }
+
+// The newest days are at the right end; a narrow page starts there.
+for (const chart of document.querySelectorAll(".chart .scroll")) chart.scrollLeft = chart.scrollWidth;

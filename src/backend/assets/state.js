@@ -3,6 +3,15 @@
 
 export const BUFFER = 1000;
 const GAPS = 50;
+// Events of holes that somebody asked for, beyond the newest ones.
+const ROOM = 4000;
+
+// Two lists of events as one, ids ascending, each id once.
+export function merged(one, other) {
+  const byId = new Map();
+  for (const event of [...one, ...other]) byId.set(event.id, event);
+  return [...byId.values()].sort((a, b) => a.id - b.id);
+}
 
 export class EventBuffer {
   constructor(limit = BUFFER) {
@@ -16,16 +25,18 @@ export class EventBuffer {
     this.added = 0;
     this.lastId = 0;
     this.floor = 0;
+    this.room = 0;
+    this.holes = 0;
   }
 
   // The newest events, ids ascending.
   list() {
-    if (this.items.length > this.limit) this.trim();
+    if (this.items.length > this.limit + this.room) this.trim();
     return this.items;
   }
 
   get length() {
-    return Math.min(this.items.length, this.limit);
+    return Math.min(this.items.length, this.limit + this.room);
   }
 
   has(id) {
@@ -45,7 +56,7 @@ export class EventBuffer {
     }
     this.added += 1;
     // Twice the limit before a cut, so that a burst does not move the whole list for each event.
-    if (this.items.length >= 2 * this.limit) this.trim();
+    if (this.items.length >= 2 * this.limit + this.room) this.trim();
     return true;
   }
 
@@ -55,11 +66,25 @@ export class EventBuffer {
     return taken;
   }
 
+  // Takes events of a hole, newest first. The page makes room for them, up to a limit; gives how many found room.
+  addOld(events) {
+    this.list();
+    const fit = events.slice(0, Math.max(0, ROOM - this.room));
+    if (fit.length === 0) return 0;
+    this.floor = Math.min(this.floor, fit[fit.length - 1].id - 1);
+    this.room += fit.length;
+    const { added } = this;
+    this.addAll(fit);
+    this.added = added;
+    return fit.length;
+  }
+
   // Notes a hole: the ids from `from` to `to`, of which `missed` are missing.
   addGap({ from, to, missed }) {
     if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || to < from) return;
     if (this.gaps.some((gap) => gap.from === from && gap.to === to)) return;
-    this.gaps.push({ from, to, missed: Number.isSafeInteger(missed) ? missed : to - from + 1, state: "open" });
+    this.holes += 1;
+    this.gaps.push({ key: String(this.holes), from, to, missed: Number.isSafeInteger(missed) ? missed : to - from + 1, state: "open" });
     if (this.gaps.length > GAPS) this.gaps.shift();
     this.lastId = Math.max(this.lastId, to);
   }
@@ -69,7 +94,7 @@ export class EventBuffer {
   }
 
   trim() {
-    const cut = this.items.length - this.limit;
+    const cut = this.items.length - this.limit - this.room;
     if (cut <= 0) return;
     this.floor = this.items[cut - 1].id;
     this.items = this.items.slice(cut);

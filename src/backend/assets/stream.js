@@ -4,7 +4,14 @@ const BACKOFF = [1000, 2000, 4000, 8000];
 const OFFLINE_AFTER = 60000;
 const HIDDEN_AFTER = 60000;
 // A connection that opens no stream and reports no fault within this time is made anew.
-const STUCK_AFTER = 10000;
+const STUCK_AFTER = 5000;
+// A connection that has been stale for so long is made anew.
+const STALE_FOR = 2000;
+
+// How long a stream may be quiet.
+function patience(seen) {
+  return seen.heartbeat * 2000 + 2000;
+}
 
 // How long to wait before attempt `n`, from 1 on; `chance` is 0 to 1 and spreads tabs by a fifth either way.
 export function backoff(n, chance) {
@@ -14,7 +21,7 @@ export function backoff(n, chance) {
 
 // What the indicator says. `seen` holds times in milliseconds.
 export function condition(seen, now) {
-  if (seen.open) return now - seen.lastFrame <= seen.heartbeat * 2000 + 2000 ? "live" : "stale";
+  if (seen.open) return now - seen.lastFrame <= patience(seen) ? "live" : "stale";
   if (seen.full) return "full";
   if (!seen.everOpen && seen.attempts === 0 && now - seen.lostAt <= OFFLINE_AFTER) return "connecting";
   return now - seen.lostAt > OFFLINE_AFTER ? "offline" : "reconnecting";
@@ -29,8 +36,10 @@ function parsed(text) {
 }
 
 export class Stream {
-  // `on` has event, gap, hello and shutdown; `lastId` says which id was seen last.
-  constructor(lastId, on) {
+  // `on` has event, gap, hello and shutdown; `lastId` says which id was seen last; the browser itself tries again after
+  // `retryMs`.
+  constructor(retryMs, lastId, on) {
+    this.retryMs = retryMs;
     this.lastId = lastId;
     this.on = on;
     this.source = null;
@@ -43,7 +52,7 @@ export class Stream {
   }
 
   start() {
-    window.addEventListener("online", () => this.again());
+    window.addEventListener("online", () => this.renew());
     document.addEventListener("visibilitychange", () => this.looked());
     this.connect();
   }
@@ -58,9 +67,9 @@ export class Stream {
 
   // Looks after a stream that neither speaks nor fails; called once a second.
   watch(now) {
-    const quiet = this.seen.open && now - this.seen.lastFrame > this.seen.heartbeat * 4000 + 10000;
+    const quiet = this.seen.open && now - this.seen.lastFrame > patience(this.seen) + STALE_FOR;
     const stuck = this.source !== null && !this.seen.open && now - this.openedAt > STUCK_AFTER;
-    if (quiet || stuck) this.lost(true);
+    if (quiet || stuck) this.lost(true, stuck ? now - this.openedAt : 0);
   }
 
   connect() {
@@ -100,10 +109,12 @@ export class Stream {
     this.seen.everOpen = true;
     this.seen.full = false;
     this.seen.attempts = 0;
+    this.nextAt = null;
   }
 
   // The browser tries again by itself unless it gave up; then it is our turn.
-  lost(gaveUp) {
+  // `spent` was waited for nothing already and counts.
+  lost(gaveUp, spent = 0) {
     if (this.seen.open) {
       this.seen.lostAt = Date.now();
       this.seen.attempts = 0;
@@ -111,12 +122,13 @@ export class Stream {
     this.seen.open = false;
     this.seen.attempts += 1;
     this.openedAt = Date.now();
-    if (gaveUp) this.later();
+    if (gaveUp) this.later(spent);
+    else this.nextAt = this.openedAt + this.retryMs;
   }
 
-  async later() {
+  async later(spent) {
     this.drop();
-    const wait = backoff(this.seen.attempts, Math.random());
+    const wait = Math.max(500, backoff(this.seen.attempts, Math.random()) - spent);
     this.nextAt = Date.now() + wait;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.connect(), wait);
@@ -125,8 +137,19 @@ export class Stream {
   }
 
   again() {
-    if (this.asleep || this.seen.open) return;
+    if (this.asleep || this.state(Date.now()) === "live") return;
+    this.renew();
+  }
+
+  // Makes the connection anew, also one that looks alive: the network under it was another one.
+  renew() {
+    if (this.asleep) return;
     clearTimeout(this.timer);
+    if (this.seen.open) {
+      this.seen.open = false;
+      this.seen.lostAt = Date.now();
+      this.seen.attempts = 0;
+    }
     this.connect();
   }
 

@@ -1,6 +1,6 @@
 // Positions, recent risks and the engine, each from the service that owns it.
 
-import { byId, el, fill, mark, put, show } from "./dom.js";
+import { arrange, byId, el, fill, mark, put, show } from "./dom.js";
 import { count, DASH, decimal, instant, isNumber, shortStamp, signed } from "./format.js";
 import { age, known, t } from "./i18n.js";
 import { shortTrace } from "./rows.js";
@@ -23,7 +23,15 @@ function total(rows, field) {
   return known.length === rows.length ? known.reduce((sum, row) => sum + row[field], 0) : null;
 }
 
-export function drawPositions(reply) {
+// Whether there is an engine that could know anything. Null: not known.
+export function isConnected(state) {
+  if (state === null) return null;
+  const engine = state.engine ?? {};
+  if (engine.task_state === "NOT_CONNECTED") return false;
+  return engine.alive === true || isNumber(engine.pid) || isNumber(state.freshness?.checkpoint_age_sec);
+}
+
+export function drawPositions(reply, { connected, failed }) {
   const rows = Array.isArray(reply?.positions) ? reply.positions : [];
   const lines = rows.map((row) =>
     el(
@@ -44,16 +52,27 @@ export function drawPositions(reply) {
   fill(byId("positionRows"), lines);
   show(byId("positionsTable"), rows.length > 0);
   show(byId("positionsEmpty"), rows.length === 0);
-  put(byId("positionsEmpty"), t(reply === null ? "table.failed" : "positions.empty"));
-  show(byId("positionsStale"), reply !== null && reply.stale === true);
+  const none = connected === false ? "engine.absent" : "positions.empty";
+  put(byId("positionsEmpty"), t(reply === null ? "table.failed" : none));
+  const absent = connected === false && rows.length === 0;
+  show(byId("positionsStale"), reply !== null && (failed || (reply.stale === true && !absent)));
   const asof = instant(reply?.as_of_ms);
   put(byId("positionsAsof"), asof === null ? "" : shortStamp(asof, Date.now()));
 }
 
+// A name that may be broken between its words, and not inside of one.
+function breakable(name) {
+  return name.split(/(?<=_)|(?<=[a-z])(?=[A-Z])/).flatMap((word, at) => (at === 0 ? [word] : [el("wbr"), word]));
+}
+
+// The rows of the risks that are on the page, by what they say: a row that stays keeps its focus.
+let riskRows = new Map();
+
 export function drawRisks(reply, choose) {
   const items = Array.isArray(reply?.items) ? reply.items.slice(0, 20) : [];
   const now = Date.now();
-  const lines = items.map((item) => {
+  const kept = new Map();
+  const line = (item) => {
     const severity = item.severity ?? "INFO";
     const link = el("button", { type: "button", class: "trace", title: item.trace_id ?? "" }, shortTrace(item.trace_id));
     link.addEventListener("click", () => choose(String(item.trace_id ?? "")));
@@ -62,12 +81,19 @@ export function drawRisks(reply, choose) {
       {},
       el("td", { class: "num" }, shortStamp(instant(item.timestamp), now)),
       el("td", {}, el("span", { class: "level", "data-severity": severity }, `${SIGNS[severity] ?? "·"} ${item.level ?? severity}`)),
-      el("td", {}, item.event_type ?? DASH),
+      el("td", {}, ...breakable(String(item.event_type ?? DASH))),
       el("td", { class: "wide" }, item.reason || DASH),
       el("td", {}, link),
     );
-  });
-  fill(byId("riskRows"), lines);
+  };
+  for (const item of items) {
+    const base = JSON.stringify([item, shortStamp(instant(item.timestamp), now)]);
+    let key = base;
+    for (let n = 2; kept.has(key); n += 1) key = `${base}#${n}`;
+    kept.set(key, riskRows.get(key) ?? line(item));
+  }
+  riskRows = kept;
+  arrange(byId("riskRows"), [...kept.values()]);
   show(byId("risksTable"), items.length > 0);
   show(byId("risksEmpty"), items.length === 0);
   put(byId("risksEmpty"), t(reply === null ? "table.failed" : "risks.empty"));
@@ -83,22 +109,23 @@ export function freeze(state, streamLive, quietSeconds) {
 export function drawEngine(reply, uptime, frozen) {
   const engine = reply?.engine ?? {};
   const alive = engine.alive === true;
+  const absent = isConnected(reply) === false;
   const idle = reply !== null && !alive && (engine.task_state === "IDLE" || engine.health_status === "OK" || engine.pid === null || engine.pid === undefined);
-  const state = reply === null ? "unknown" : alive ? "alive" : idle ? "idle" : "dead";
+  const state = reply === null ? "unknown" : alive ? "alive" : absent ? "absent" : idle ? "idle" : "dead";
   mark(byId("engine"), "state", state);
   put(byId("engineState"), t(`engine.${state}`));
   const fresh = reply?.freshness ?? {};
   const counters = reply?.counters ?? {};
-  const checkpoint = fresh.checkpoint_status ? `${fresh.checkpoint_status}${isNumber(fresh.checkpoint_age_sec) ? ` · ${age(fresh.checkpoint_age_sec)}` : ""}` : DASH;
+  const checkpoint = !absent && fresh.checkpoint_status ? `${fresh.checkpoint_status}${isNumber(fresh.checkpoint_age_sec) ? ` · ${age(fresh.checkpoint_age_sec)}` : ""}` : DASH;
   const values = {
     enginePid: isNumber(engine.pid) ? String(engine.pid) : DASH,
-    engineTask: engine.task_state ? known("task", engine.task_state) : DASH,
+    engineTask: engine.task_state && !absent ? known("task", engine.task_state) : DASH,
     engineUptime: isNumber(uptime) ? age(uptime) : DASH,
     engineCheckpoint: checkpoint,
     enginePublished: count(counters.published),
     engineConsumed: count(counters.consumed),
     enginePending: count(counters.pending_total),
-    engineRestarts: count(counters.restart_count),
+    engineRestarts: absent ? DASH : count(counters.restart_count),
   };
   for (const [id, text] of Object.entries(values)) put(byId(id), text);
   const note = byId("engineFreeze");

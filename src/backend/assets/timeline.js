@@ -2,9 +2,10 @@
 
 import { flatRows, groupedRows, groupsOf, isActive, matcher, noFilter, rank, readHash, typesOf, writeHash } from "./filter.js";
 import { byId, copy, el, fill, mark, put, show, toast } from "./dom.js";
-import { eventRow, gapRow, gapsRow, groupRow, moreRow, toggleData, updateGap, updateGaps, updateGroup } from "./rows.js";
+import { eventRow, gapRow, gapsRow, groupRow, moreRow, toggleData, unfold, updateGap, updateGaps, updateGroup } from "./rows.js";
 import { onLanguage, t } from "./i18n.js";
 import { count } from "./format.js";
+import { merged } from "./state.js";
 
 const DRAW_EVERY = 250;
 const MAX_ROWS = 300;
@@ -16,12 +17,25 @@ const SUMMARY_EVERY = 5000;
 const SEARCH_AFTER = 150;
 // Nearer than this to the top, the newest row is followed.
 const TOP = 24;
+// Pages of a hole that one press of its button fetches.
+const GAP_PAGES = 5;
+// Matching events of the past that are kept beside the buffer.
+const FOUND = 500;
+// Events that a paused page holds at most.
+const FROZEN = 6000;
+
+function nothingFound(state = "none") {
+  return { events: [], state };
+}
 
 export class Timeline {
-  // `load` fetches the events of a hole: `load(gap)` gives how many came.
-  constructor(buffer, load) {
+  // `load(gap)` fetches the newest events of a hole; `find(filter, keep)` asks the server for matching events of the past.
+  constructor(buffer, load, find) {
     this.buffer = buffer;
     this.load = load;
+    this.find = find;
+    this.found = nothingFound();
+    this.isTypeOpen = false;
     const { filter, flat } = readHash(location.hash);
     this.filter = filter;
     this.flat = flat;
@@ -53,11 +67,13 @@ export class Timeline {
       this.drawSoon();
     });
     this.showInputs();
+    this.search();
     this.drawSoon();
   }
 
   bindInputs() {
     let wait = null;
+    this.bindTypes(byId("typeFilter"));
     byId("typeFilter").addEventListener("change", (event) => this.setFilter({ type: event.target.value }));
     byId("traceSearch").addEventListener("input", (event) => {
       clearTimeout(wait);
@@ -69,9 +85,24 @@ export class Timeline {
     byId("groupBtn").addEventListener("click", () => this.toggleGroups());
   }
 
+  // An open list that changes closes in the user's hand; one that merely has the focus may change.
+  bindTypes(select) {
+    const opens = (open) => () => {
+      this.isTypeOpen = open;
+      if (!open) this.drawSoon();
+    };
+    select.addEventListener("pointerdown", () => opens(!this.isTypeOpen)());
+    for (const kind of ["change", "blur"]) select.addEventListener(kind, opens(false));
+    select.addEventListener("keydown", (key) => {
+      if (key.key === " " || key.key === "Enter" || key.key === "F4" || (key.altKey && key.key.startsWith("Arrow"))) this.isTypeOpen = true;
+      else if (key.key === "Escape" || key.key === "Tab") opens(false)();
+    });
+  }
+
   // The ids of the events begin anew: a row that is on the page may be of another event with the same id.
   renew() {
     this.nodes.clear();
+    this.search();
     this.drawSoon();
   }
 
@@ -82,12 +113,55 @@ export class Timeline {
     this.drawSoon();
   }
 
+  // What the page knows: the buffer, and what matches of the past.
+  known() {
+    return this.found.events.length === 0 ? this.buffer.list() : merged(this.buffer.list(), this.found.events);
+  }
+
   shown() {
-    return this.frozen?.events ?? this.buffer.list();
+    if (this.frozen === null) return this.known();
+    const { events, lastId } = this.frozen;
+    const old = this.found.events.filter((event) => event.id <= lastId);
+    return old.length === 0 ? events : merged(events, old);
+  }
+
+  gaps() {
+    return this.frozen?.gaps ?? this.buffer.gaps;
+  }
+
+  // The page holds the newest events only; a filter asks the server once for the older ones that match.
+  async search() {
+    const found = nothingFound(isActive(this.filter) ? "asking" : "none");
+    this.found = found;
+    if (found.state === "none") return;
+    const keep = (events) => {
+      if (this.found !== found) return false;
+      found.events = merged(found.events, events).slice(-FOUND);
+      this.drawSoon();
+      return true;
+    };
+    try {
+      found.state = (await this.find(this.filter, keep)) ? "more" : "done";
+    } catch {
+      found.state = "failed";
+    }
+    if (this.found === found) this.draw();
+  }
+
+  // The server is back: a search that failed is made again.
+  searchAgain() {
+    if (this.found.state === "failed") this.search();
+  }
+
+  take(filter) {
+    const is = (field) => this.filter[field].trim() === filter[field].trim();
+    const same = is("type") && is("q");
+    this.filter = filter;
+    if (!same) this.search();
   }
 
   setFilter(change) {
-    this.filter = { ...this.filter, ...change };
+    this.take({ ...this.filter, ...change });
     this.start = 0;
     this.scroller.scrollTop = 0;
     history.replaceState(null, "", location.pathname + location.search + writeHash(this.filter, this.flat));
@@ -101,7 +175,7 @@ export class Timeline {
 
   readAddress() {
     const { filter, flat } = readHash(location.hash);
-    this.filter = filter;
+    this.take(filter);
     this.flat = flat;
     this.showInputs();
     this.drawSoon();
@@ -120,7 +194,8 @@ export class Timeline {
   }
 
   togglePause() {
-    this.frozen = this.frozen === null ? { events: [...this.buffer.list()], gaps: [...this.buffer.gaps], added: this.buffer.added } : null;
+    const { added, gaps, lastId } = this.buffer;
+    this.frozen = this.frozen === null ? { events: [...this.buffer.list()], gaps: [...gaps], added, lastId } : null;
     if (this.frozen === null) this.toLatest();
     this.draw();
   }
@@ -139,9 +214,10 @@ export class Timeline {
     if (act === "copy") this.copied(value);
     if (act === "fold") this.flip(this.view.closed, value);
     if (act === "whole") this.flip(this.view.whole, value);
-    if (act === "gap") this.fetchGap(this.buffer.gaps.find((known) => `${known.from}-${known.to}` === value));
+    if (act === "gap") this.fetchGap(this.gaps().find((known) => known.key === value));
     if (act === "gaps") this.fetchGaps(this.rows.find((row) => row.kind === "gaps")?.gaps ?? []);
     if (act === "data") this.openData(button);
+    if (act === "unfold") unfold(button);
   }
 
   async copied(value) {
@@ -168,13 +244,44 @@ export class Timeline {
     gap.state = "loading";
     this.draw();
     try {
-      const got = await this.load(gap);
-      if (got > 0) this.buffer.dropGap(gap);
-      else gap.state = "gone";
+      gap.state = await this.fillGap(gap);
     } catch {
       gap.state = "failed";
     }
+    if (gap.state === "done") this.dropGap(gap);
     this.draw();
+  }
+
+  // Newest first, page by page: what came leaves the hole, what is still missing stays in it. Gives what the hole is then.
+  async fillGap(gap) {
+    for (let page = 0; page < GAP_PAGES; page += 1) {
+      const { events, more, scanned } = await this.load(gap);
+      const took = this.takeOld(gap, events);
+      gap.missed = Math.max(0, gap.missed - took);
+      const low = took < events.length ? events[took - 1]?.id : scanned;
+      if (took === events.length && !more) return gap.missed > 0 ? "gone" : "done";
+      if (low > gap.to || !Number.isSafeInteger(low)) return took < events.length ? "full" : "open";
+      gap.to = low - 1;
+      if (took < events.length) return "full";
+      if (gap.to < gap.from) return gap.missed > 0 ? "gone" : "done";
+      this.draw();
+    }
+    return "open";
+  }
+
+  // Puts events of a hole where they belong, also on a paused page; gives how many found room.
+  takeOld(gap, events) {
+    let fit = events.length;
+    if (this.buffer.gaps.includes(gap)) fit = this.buffer.addOld(events);
+    if (this.frozen === null || !this.frozen.gaps.includes(gap)) return fit;
+    fit = Math.max(0, Math.min(fit, FROZEN - this.frozen.events.length));
+    this.frozen.events = merged(this.frozen.events, events.slice(0, fit));
+    return fit;
+  }
+
+  dropGap(gap) {
+    this.buffer.dropGap(gap);
+    if (this.frozen !== null) this.frozen.gaps = this.frozen.gaps.filter((known) => known !== gap);
   }
 
   drawSoon() {
@@ -188,7 +295,7 @@ export class Timeline {
     this.timer = null;
     this.lastDraw = Date.now();
     const events = this.shown();
-    const gaps = this.frozen?.gaps ?? this.buffer.gaps;
+    const gaps = this.gaps();
     const matching = isActive(this.filter) ? events.filter(matcher(this.filter)) : events;
     if (this.flat) {
       this.rows = flatRows(matching, gaps);
@@ -302,9 +409,7 @@ export class Timeline {
     const types = typesOf(events);
     if (this.filter.type !== "" && !types.some(({ type }) => type === this.filter.type)) types.push({ type: this.filter.type, count: 0 });
     const sum = types.map(({ type, count: n }) => `${type}\n${n}`).join("\n");
-    // An open list that changes closes in the user's hand.
-    const busy = document.activeElement === select && select.options.length > 1;
-    if (select.dataset.sum !== sum && !busy) {
+    if (select.dataset.sum !== sum && !(this.isTypeOpen && document.activeElement === select)) {
       const options = types.map(({ type, count: n }) => el("option", { value: type }, `${type} (${count(n)})`));
       fill(select, [select.options[0], ...options]);
       select.dataset.sum = sum;
@@ -316,7 +421,8 @@ export class Timeline {
     const hidden = total - matched;
     const active = isActive(this.filter);
     show(byId("filterBadge"), active);
-    put(byId("filterText"), t("filter.active", { n: count(hidden) }));
+    const search = { asking: "search.asking", failed: "search.failed", more: "search.more" }[this.found.state];
+    put(byId("filterText"), t("filter.active", { n: count(hidden) }) + (search === undefined ? "" : ` · ${t(search)}`));
     byId("clearFilters").disabled = !active;
     const empty = byId("eventsEmpty");
     show(empty, this.rows.length === 0);

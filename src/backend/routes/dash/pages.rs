@@ -36,7 +36,7 @@ fn html(status: StatusCode, markup: Markup) -> Reply {
 
 /// `/` and `/ops`
 pub(super) fn board(app: &App, _call: &Call) -> Result<Reply, Reply> {
-    Ok(html(StatusCode::OK, board::page(app.dash.options.lang)))
+    Ok(html(StatusCode::OK, board::page(app.dash.options.lang, app.dash.options.settings.retry_ms)))
 }
 
 /// `/ops/runs`

@@ -9,8 +9,8 @@ use super::shell::word;
 use super::words::say;
 use crate::settings::Lang;
 
-/// The page at `/` and `/ops`.
-pub(super) fn page(lang: Lang) -> Markup {
+/// The page at `/` and `/ops`. After `retry_ms` the browser itself tries a lost stream again.
+pub(super) fn page(lang: Lang, retry_ms: u64) -> Markup {
     let main = html! {
         h1.sr { "Ops Dashboard" }
         noscript { p.note.bad { (say(lang, "noscript")) } }
@@ -24,13 +24,13 @@ pub(super) fn page(lang: Lang) -> Markup {
         (kill_dialog(lang))
         (help(lang))
     };
-    shell::page(lang, ("title", "main.js", Here::Board), (connection(lang), main))
+    shell::page(lang, ("title", "main.js", Here::Board), (connection(lang, retry_ms), main))
 }
 
-fn connection(lang: Lang) -> Markup {
+fn connection(lang: Lang, retry_ms: u64) -> Markup {
     html! {
         div.link {
-            div #sseStatus role="status" data-state="connecting" {
+            div #sseStatus role="status" data-state="connecting" data-retry-ms=(retry_ms) {
                 span.sr { (word(lang, "sse.label")) ": " }
                 span.dot aria-hidden="true" {}
                 b #sseText { (say(lang, "sse.connecting")) }
@@ -51,7 +51,8 @@ fn banners(lang: Lang) -> Markup {
     html! {
         p #killBanner.note.bad role="alert" hidden { span #killBannerText {} }
         p #stopBanner.note.bad role="alert" hidden { span #stopBannerText {} }
-        p #metricsError.note.warn role="status" hidden {}
+        p #metricsError.note.warn hidden {}
+        p #metricsSaid.sr role="status" {}
         p #shutdownNote.note.warn role="status" data-i18n="shutdown" hidden { (say(lang, "shutdown")) }
         p #modeBadge.note.plain role="status" data-i18n="mode.downgrade" hidden { (say(lang, "mode.downgrade")) }
         div #downgrade.note.warn role="alert" hidden {

@@ -42,6 +42,11 @@ pub(super) fn class(class: StageClass) -> Look {
     }
 }
 
+/// How a stage looks. A pull that was not to be made has not gone well: it has not gone.
+pub(super) fn stage(class_of_it: StageClass, code: &str) -> Look {
+    class(if code == RunCode::GitPullSkipped.as_str() { StageClass::Skipped } else { class_of_it })
+}
+
 /// The sign and the word of a look.
 pub(super) fn told(lang: Lang, look: Look) -> Markup {
     html! { span.told data-tone=(look.tone) { span aria-hidden="true" { (look.sign) " " } (word(lang, look.key)) } }
@@ -60,7 +65,7 @@ pub(super) fn code(text: &str) -> Markup {
     html! {
         code { (text) }
         @if let Some([korean, english]) = meaning(text) {
-            " " span.ko lang="ko" { (korean) } span.en lang="en" { (english) }
+            " · " span.ko lang="ko" { (korean) } span.en lang="en" { (english) }
         }
     }
 }
@@ -127,6 +132,12 @@ mod tests {
         let distinct: std::collections::BTreeSet<_> = results.into_iter().collect();
         assert_eq!(distinct.len(), 5, "{results:?}");
         assert_eq!(result("<b>"), result("RUNNING"));
+    }
+
+    #[test]
+    fn a_skipped_pull_is_neither_good_nor_bad() {
+        assert_eq!(stage(StageClass::Ok, "GIT_PULL_SKIPPED"), class(StageClass::Skipped));
+        assert_eq!(stage(StageClass::Ok, "GIT_PULL_UPDATED"), class(StageClass::Ok));
     }
 
     #[test]

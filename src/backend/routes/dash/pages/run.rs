@@ -59,7 +59,7 @@ fn outcome(lang: Lang, record: &RunRecord, short: &DailyRun) -> Markup {
                 @if let Some(detail) = &record.reason_detail { div { dt { (word(lang, "one.detail")) } dd { (detail) } } }
                 @if !record.warnings.is_empty() {
                     div { dt { (word(lang, "one.warnings")) } dd { ul { @for warning in &record.warnings {
-                        li { (facts::code(warning.code.as_str())) @if let Some(detail) = &warning.detail { " " span.quiet { (detail) } } }
+                        li { (facts::code(warning.code.as_str())) @if let Some(detail) = &warning.detail { " · " span.quiet lang="en" { (detail) } } }
                     } } } }
                 }
             }
@@ -92,7 +92,7 @@ fn stage_row(lang: Lang, stage: &StageReport) -> Markup {
     html! {
         tr data-stage=(stage.n) {
             th scope="row" { span.num { (stage.n) "/5 " } (word(lang, facts::stage_key(stage.n))) }
-            td { (facts::told(lang, facts::class(stage.class))) }
+            td { (facts::told(lang, facts::stage(stage.class, stage.code.as_str()))) }
             td.num { (facts::duration(Some(stage.elapsed_ms))) }
             td.wide { (facts::code(stage.code.as_str())) }
             td.wide {

@@ -83,7 +83,7 @@ fn row(lang: Lang, run: &DailyRun) -> Markup {
 }
 
 fn sign(lang: Lang, stage: &DailyStage) -> Markup {
-    let look = facts::class(stage.class);
+    let look = facts::stage(stage.class, &stage.code);
     html! {
         span.told data-tone=(look.tone) title=(format!("{}/5 {}", stage.n, stage.code)) {
             span aria-hidden="true" { (look.sign) }
