@@ -167,7 +167,10 @@ fn what_a_producer_says_is_kept_to_the_byte() {
     let event = &reply["event"];
     assert_eq!((&event["message"], &event["source"]), (&json!(message), &json!("투자자")));
     assert_eq!((&event["severity"], &event["trace_id"]), (&json!("CRITICAL"), &json!("A-b.c:d_1")));
-    let data = json!({"한": [1, 2.5, null], "extra": {"k": true}, "client_ts": 1_700_000_000_000_i64});
+    let data = json!({
+        "한": [1, 2.5, null], "extra": {"k": true}, "client_ts": 1_700_000_000_000_i64, "client_id": 99,
+        "client_ts_iso": "x",
+    });
     assert_eq!((&event["data"], &event["id"]), (&data, &json!(1)));
     assert_eq!(get(&site, EVENTS)["events"][0], *event);
 }

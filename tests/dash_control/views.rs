@@ -43,9 +43,27 @@ fn health_follows_the_files_row_by_row() {
         let want = (status.to_owned(), reasons.iter().map(|r| (*r).to_owned()).collect::<Vec<_>>());
         assert_eq!(overall(&site), want);
     };
-    said("UNKNOWN", &["starting"]);
+    said("WARN", &["daily_run_missing", "bundle_missing", "starting"]);
     clock.advance(Duration::from_secs(6));
-    said("OK", &[]);
+    said("WARN", &["daily_run_missing", "bundle_missing"]);
+    site.store.write(layout::GATE, b"{").expect("written");
+    said("CRITICAL", &["safety_unreadable", "daily_run_missing", "bundle_missing"]);
+    site.store.remove(layout::GATE).expect("removed");
+    site.store.write(layout::SENDER, b"[]").expect("written");
+    said("CRITICAL", &["safety_unreadable", "daily_run_missing", "bundle_missing"]);
+    site.store.remove(layout::SENDER).expect("removed");
+    site.store.write(layout::RUN.latest, &record(&|r| r["exit_code"] = json!(0))).expect("written");
+    said("WARN", &["bundle_missing"]);
+    site.store.write(layout::BUNDLE.latest, b"{}").expect("written");
+    said("WARN", &["bundle_failed"]);
+    // The rows below speak of the rest.
+    site.store.remove(layout::BUNDLE.latest).expect("removed");
+    let said = |status: &str, reasons: &[&str]| {
+        let at = reasons.iter().position(|r| *r == "starting").unwrap_or(reasons.len());
+        let mut all = reasons.to_vec();
+        all.insert(at, "bundle_missing");
+        said(status, &all);
+    };
     set(&site, json!({"is_on": true, "reason": "r"}));
     said("WARN", &["kill_switch_on"]);
     for (code, want) in [
