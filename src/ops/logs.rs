@@ -97,9 +97,9 @@ fn without_values(line: &str) -> String {
 /// Whether a text ends with the name of a secret, perhaps in quotes.
 fn names_secret(text: &str) -> bool {
     let text = text.trim_end_matches([' ', '\t', '"', '\'', '\\']);
-    let start = text.rfind(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'))).map_or(0, |at| {
-        at + text[at..].chars().next().map_or(1, char::len_utf8)
-    });
+    let start = text
+        .rfind(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-')))
+        .map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
     let name = text[start..].to_lowercase();
     NAMES.iter().any(|secret| name.contains(secret))
 }
@@ -114,7 +114,8 @@ fn hidden_value<'a>(value: &'a str, shown: &mut String) -> Option<&'a str> {
             _ => ("", value),
         };
         let blanks = value.len() - value.trim_start().len();
-        let end = value[blanks..].find(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '&' | '"' | '\'' | ')' | '}'));
+        let end =
+            value[blanks..].find(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '&' | '"' | '\'' | ')' | '}'));
         let end = blanks + end.unwrap_or(value.len() - blanks);
         if end == blanks {
             return None;

@@ -70,6 +70,12 @@ pub(super) fn events(app: &App, call: &Call) -> Result<Reply, Reply> {
         return Err(no.with_header(header::RETRY_AFTER, "1"));
     }
     let count = drafts.len();
+    // A batch of which every event is known still belongs to its trace.
+    let first = drafts.first().and_then(EventDraft::trace_id).map(str::to_owned);
+    let trace_id = trace_id
+        .map(str::to_owned)
+        .or_else(|| drafts.iter().all(|draft| draft.trace_id().is_some()).then_some(first)?);
+    let trace_id = trace_id.as_deref();
     let accepted = app.dash.bus.publish(without_known(app, drafts), trace_id);
     let id = |frame: Option<&std::sync::Arc<crate::telemetry::Frame>>| frame.map(|frame| frame.event.id);
     let fields = Fields::new()

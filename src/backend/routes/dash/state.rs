@@ -256,7 +256,12 @@ pub(super) fn runtime_health_wrapped(app: &App, _call: &Call) -> Result<Reply, R
 
 pub(super) fn positions(app: &App, _call: &Call) -> Result<Reply, Reply> {
     let none: [Value; 0] = [];
-    Ok(views(app).with("positions", &none).with("as_of_ms", &None::<i64>).with("stale", &true).with("connected", &false).ok())
+    Ok(views(app)
+        .with("positions", &none)
+        .with("as_of_ms", &None::<i64>)
+        .with("stale", &true)
+        .with("connected", &false)
+        .ok())
 }
 
 fn log(app: &App, call: &Call, file: &str) -> Result<(Vec<String>, u64), Reply> {
