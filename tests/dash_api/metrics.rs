@@ -31,7 +31,7 @@ fn is_count_or_null(value: &Value) -> bool {
 
 type Rule = (&'static str, fn(&Value) -> bool);
 
-const FIELDS: [Rule; 38] = [
+const FIELDS: [Rule; 40] = [
     ("contract_version", |value| value == "v1"),
     ("version", is_text),
     ("boot_id", |value| value.as_str().is_some_and(|text| text.len() == 16)),
@@ -255,7 +255,7 @@ fn value(page: &BTreeMap<String, Family>, name: &str, labels: &[(&str, &str)]) -
     found.unwrap_or_else(|| panic!("{name} {labels:?} is missing: {family:?}")).2
 }
 
-const NAMES: [(&str, &str, &[&str]); 20] = [
+const NAMES: [(&str, &str, &[&str]); 22] = [
     ("daily_ops_build_info", "gauge", &["commit", "version"]),
     ("daily_ops_bus_events_published_total", "counter", &[]),
     ("daily_ops_bus_events_consumed_total", "counter", &[]),

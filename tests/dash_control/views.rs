@@ -225,7 +225,7 @@ fn logs_are_shown_to_who_has_a_token_and_without_secrets() {
     let site = site();
     let bearer = format!("Bearer {TOKEN}");
     let get = |path: &str| site.call("GET", path, None, &[("authorization", &bearer)]);
-    assert_eq!(get("/api/ops/logs/stdout").json(), json!({"logs": [], "limit": 200}));
+    assert_eq!(get("/api/ops/logs/stdout").json(), json!({"logs": [], "limit": 200, "source": layout::RUN_LOG}));
     let lines: String = (1..=600).map(|n| format!("line {n}\n")).collect();
     site.store.write(layout::RUN_LOG, lines.as_bytes()).expect("written");
     let secret = format!("sent Authorization: Bearer {TOKEN} ok\n");
