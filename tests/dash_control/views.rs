@@ -231,7 +231,7 @@ fn logs_are_shown_to_who_has_a_token_and_without_secrets() {
     let secret = format!("sent Authorization: Bearer {TOKEN} ok\n");
     site.store.write(layout::BACKEND_LOG, secret.as_bytes()).expect("written");
     let shown = get("/api/ops/logs/stdout?limit=2").json();
-    assert_eq!(shown, json!({"logs": ["line 599", "line 600"], "limit": 2}));
+    assert_eq!(shown, json!({"logs": ["line 599", "line 600"], "limit": 2, "source": layout::RUN_LOG}));
     assert_eq!(get("/api/ops/logs/stdout?lines=500").json()["logs"][0], "line 101");
     assert_eq!(get("/api/ops/logs/stderr").json()["logs"][0], "sent Authorization: Bearer *** ok");
     let tail = get("/log-tail?limit=1");
