@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU8;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::task::Context;
@@ -44,8 +45,17 @@ pub(super) struct Line {
     tries_anyway: AtomicBool,
     is_deaf: AtomicBool,
     is_cut: AtomicBool,
+    /// Which of the three [`RECEIVING`], [`WORKING`] and [`ANSWERED`].
+    request: AtomicU8,
     _place: OwnedSemaphorePermit,
 }
+
+/// No request is here whole; one may be on its way.
+const RECEIVING: u8 = 0;
+/// A whole request is being handled.
+const WORKING: u8 = 1;
+/// Its answer is made, and perhaps not written yet.
+const ANSWERED: u8 = 2;
 
 impl Line {
     pub(super) fn new(peer: SocketAddr, place: OwnedSemaphorePermit) -> Arc<Self> {
@@ -58,8 +68,34 @@ impl Line {
             tries_anyway: AtomicBool::new(false),
             is_deaf: AtomicBool::new(false),
             is_cut: AtomicBool::new(false),
+            request: AtomicU8::new(RECEIVING),
             _place: place,
         })
+    }
+
+    /// The head of a request is here.
+    pub(super) fn begins(&self) {
+        self.request.store(RECEIVING, Ordering::Release);
+    }
+
+    /// The request is here whole.
+    pub(super) fn works(&self) {
+        self.request.store(WORKING, Ordering::Release);
+    }
+
+    /// The answer is made.
+    pub(super) fn answered(&self) {
+        self.request.store(ANSWERED, Ordering::Release);
+    }
+
+    /// Whether nothing is done or written here, only waited for.
+    pub(super) fn is_receiving(&self) -> bool {
+        self.request.load(Ordering::Acquire) == RECEIVING
+    }
+
+    /// More came after an answer: the next request.
+    fn heard(&self) {
+        self.request.compare_exchange(ANSWERED, RECEIVING, Ordering::AcqRel, Ordering::Acquire).ok();
     }
 
     /// From now on this connection carries a stream: it may last, and it must take what it is given.
@@ -182,7 +218,12 @@ impl AsyncRead for Socket {
         if this.line.is_deaf.load(Ordering::Acquire) {
             return this.discard(context);
         }
-        Pin::new(&mut this.stream).poll_read(context, into)
+        let before = into.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(context, into);
+        if into.filled().len() > before {
+            this.line.heard();
+        }
+        read
     }
 }
 

@@ -104,16 +104,19 @@ pub(super) struct Limits {
     pub(super) life: Duration,
     /// What a running request is given after its connection was asked to close.
     pub(super) grace: Duration,
+    /// What a request that is not here whole is given when the server stops.
+    pub(super) unheard: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            header: Duration::from_secs(5),
-            body: Duration::from_secs(10),
+            header: Duration::from_secs(10),
+            body: Duration::from_secs(30),
             turn: Duration::from_secs(10),
             life: Duration::from_secs(600),
             grace: Duration::from_secs(10),
+            unheard: Duration::from_secs(2),
         }
     }
 }
@@ -356,8 +359,10 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStr
 
 /// Why a connection is over before its client ended it.
 enum Over {
-    /// The server stops, or the connection has lived long enough.
-    Time,
+    /// The server stops.
+    Stop,
+    /// It has lived long enough.
+    Age,
     /// It is a stream and takes nothing.
     Hung,
 }
@@ -374,7 +379,13 @@ async fn connection(
         let extensions = Request::extensions_mut(&mut request);
         extensions.insert(Peer(told.peer.ip().to_canonical()));
         extensions.insert(Arc::clone(&told));
-        router.call(request)
+        told.begins();
+        let (line, answer) = (Arc::clone(&told), router.call(request));
+        async move {
+            let answer = answer.await;
+            line.answered();
+            answer
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -395,11 +406,20 @@ async fn connection(
             line.cut();
             return;
         }
-        Err(Over::Time) => {
+        Err(over) => {
             served.as_mut().graceful_shutdown();
             let grace = if line.is_stream() { limits.grace.min(STREAM_GRACE) } else { limits.grace };
+            let unheard = async {
+                tokio::time::sleep(limits.unheard).await;
+                if !(matches!(over, Over::Stop) && line.is_receiving()) {
+                    std::future::pending::<()>().await;
+                }
+            };
             // Past the grace the connection is dropped with whatever it was doing.
-            tokio::time::timeout(grace, served).await.unwrap_or(Ok(()))
+            tokio::select! {
+                ended = tokio::time::timeout(grace, served) => ended.unwrap_or(Ok(())),
+                () = unheard => Ok(()),
+            }
         }
     };
     if let Err(fault) = ended {
@@ -420,8 +440,8 @@ async fn over(line: &Line, dash: &Dash, mut stopped: watch::Receiver<bool>, limi
         line.hung(Duration::from_secs(dash.options.settings.slow_disconnect_seconds)).await;
     };
     tokio::select! {
-        _ = stopped.wait_for(|stop| *stop) => Over::Time,
-        () = life => Over::Time,
+        _ = stopped.wait_for(|stop| *stop) => Over::Stop,
+        () = life => Over::Age,
         () = hung => Over::Hung,
     }
 }
@@ -465,7 +485,7 @@ mod tests {
 
     #[test]
     fn a_client_that_sends_nothing_or_half_is_cut_off() {
-        assert!(Limits::default().header <= Duration::from_secs(5), "silent clients give their places back soon");
+        assert!(Limits::default().header <= Duration::from_secs(10), "silent clients give their places back soon");
         let (_dir, _store, server) = served(Limits { header: SHORT, ..Limits::default() });
         for (name, text) in [
             ("nothing", ""),
@@ -516,6 +536,44 @@ mod tests {
     fn an_old_connection_is_closed() {
         let (_dir, _store, server) = served(Limits { life: SHORT, ..Limits::default() });
         assert_eq!(rest(connect(&server, "")), "");
+    }
+
+    #[test]
+    fn a_request_that_is_not_here_whole_does_not_hold_up_the_stop() {
+        let long = Duration::from_secs(600);
+        let limits = Limits { header: long, body: long, grace: long, unheard: SHORT, ..Limits::default() };
+        let (_dir, _store, server) = served(limits);
+        let whole = "GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        let post = "POST /api/emergency_stop HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{";
+        let half = "GET /health HTTP/1.1\r\nhost: loc";
+        let mut streams = [half, post, &format!("{whole}{half}")].map(|text| connect(&server, text));
+        streams[2].read_exact(&mut [0; 64]).expect("the first reply begins");
+        let (say, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            server.stop();
+            say.send(()).ok();
+        });
+        told.recv_timeout(Duration::from_secs(60)).expect("stopped long before the grace is over");
+        for stream in streams {
+            rest(stream);
+        }
+    }
+
+    #[test]
+    fn a_handler_at_work_keeps_its_grace_when_the_server_stops() {
+        let (_dir, store, server) = served(Limits { unheard: SHORT, ..Limits::default() });
+        // Whoever sends holds this lock during its call.
+        let held = store.exclusive(layout::PUSH_LOCK).expect("locked");
+        let head = "HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
+        let at_work =
+            connect(&server, &format!("POST /api/secrets/self_test/run?confirm=true {head}content-length: 0\r\n\r\n"));
+        assert!(rest(connect(&server, &format!("GET /health {head}\r\n"))).starts_with("HTTP/1.1 200"));
+        let half = connect(&server, "GET /health HTTP/1.1\r\n");
+        let stopping = std::thread::spawn(move || server.stop());
+        assert_eq!(rest(half), "", "cut off");
+        drop(held);
+        stopping.join().expect("stopped");
+        assert!(rest(at_work).starts_with("HTTP/1.1 200"));
     }
 
     #[test]

@@ -26,6 +26,13 @@ pub const MAX_TRACE: usize = 128;
 pub const MAX_DATA: usize = 16 << 10;
 /// Levels of `data`, itself included.
 pub const MAX_DEPTH: usize = 8;
+/// What only the server gives, and the names under which a client's own are kept.
+const CLIENTS: [(&str, &str); 4] = [
+    ("id", "client_id"),
+    ("ts", "client_ts"),
+    ("ts_iso", "client_ts_iso"),
+    ("contract_version", "client_contract_version"),
+];
 
 /// How much an event matters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -249,6 +256,12 @@ impl EventDraft {
         &self.kind
     }
 
+    /// A member of its data.
+    #[must_use]
+    pub fn member(&self, key: &str) -> Option<&Value> {
+        self.data.get(key)
+    }
+
     /// The draft as a request body: what [`EventDraft::parse`] reads back.
     #[must_use]
     pub fn to_json(&self) -> Value {
@@ -370,18 +383,31 @@ fn read_data(mut members: Map<String, Value>) -> Result<Map<String, Value>, Even
         Some(Value::Object(data)) => data,
         Some(_) => return Err(EventFault::new(EventCode::InvalidParam, "data must be an object")),
     };
-    // The server gives these itself; a client's clock is kept beside.
-    for own in ["id", "ts_iso", "contract_version"] {
-        members.remove(own);
-    }
-    if let Some(ts) = members.remove("ts") {
-        data.entry("client_ts").or_insert(ts);
+    // The server gives these itself; what a client says of them is kept beside.
+    for (own, kept) in CLIENTS {
+        if let Some(value) = members.remove(own).filter(|value| !value.is_null()) {
+            add(&mut data, (own, kept), value)?;
+        }
     }
     for (key, value) in members {
-        data.entry(key).or_insert(value);
+        add(&mut data, (&key, &key), value)?;
     }
     check_data(&data)?;
     Ok(data)
+}
+
+/// Nothing that a client says is lost without a word: two values of one name are refused.
+fn add(data: &mut Map<String, Value>, (key, name): (&str, &str), value: Value) -> Result<(), EventFault> {
+    match data.get(name) {
+        Some(known) if *known != value => {
+            let rule = format!("{key} stands beside data, where {name} has another value: give it once");
+            Err(EventFault::new(EventCode::InvalidParam, rule))
+        }
+        _ => {
+            data.insert(name.to_owned(), value);
+            Ok(())
+        }
+    }
 }
 
 fn check_data(data: &Map<String, Value>) -> Result<(), EventFault> {

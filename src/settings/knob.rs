@@ -43,7 +43,7 @@ pub enum Kind {
     /// An address and a port to listen on.
     Listener,
     /// A path below the workspace.
-    InWorkspace,
+    ObservationLog,
     /// Origins of web pages, separated by commas.
     Origins,
     /// Names of hosts, separated by commas.
@@ -127,7 +127,7 @@ impl fmt::Display for Kind {
             Self::Branch => f.write_str("the name of a branch"),
             Self::Remote => f.write_str("the name of a git remote, not its address"),
             Self::Listener => f.write_str("an address IP:PORT; other than loopback only with serve.remote"),
-            Self::InWorkspace => f.write_str("a path below the workspace, without .."),
+            Self::ObservationLog => f.write_str("a .jsonl file below metrics, logs or data"),
             Self::Origins => f.write_str("origins such as http://127.0.0.1:3000, separated by commas"),
             Self::Hosts => f.write_str("names of hosts without a port, separated by commas"),
             Self::Switch => f.write_str("true or false"),

@@ -107,13 +107,23 @@ fn rank(port: &str) -> Option<u16> {
     port.bytes().all(|b| b.is_ascii_digit()).then(|| port.parse().ok()).flatten()
 }
 
-/// A path below the workspace: plain parts, none of them hidden or upwards.
-pub(super) fn in_workspace(text: &str) -> Result<String, String> {
+/// Where an observation log may lie, and the beginnings of what the product itself keeps there. The log is written, put
+/// aside and swept under its name: it must be nobody else's.
+const LOG_PLACES: [&str; 3] = ["metrics/", "logs/", "data/"];
+const NOT_LOGS: [&str; 4] = ["metrics/spool", "metrics/kill_audit", "data/cache/", "data/tuning_runs/"];
+
+/// An observation log: a file of plain parts, none of them hidden or upwards, in a place for logs.
+pub(super) fn observation_log(text: &str) -> Result<String, String> {
     let is_plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains(['\\', ':', '\0']);
-    if text.split('/').all(is_plain) {
-        Ok(text.to_owned())
-    } else {
-        Err("must be a path below the workspace, such as metrics/live_obs.jsonl".to_owned())
+    let is_there = LOG_PLACES.iter().any(|place| text.starts_with(place)) && text.ends_with(".jsonl");
+    if !is_there || !text.split('/').all(is_plain) {
+        return Err("must be a .jsonl file below metrics, logs or data, such as metrics/live_obs.jsonl".to_owned());
+    }
+    // Some file systems do not tell large letters from small ones.
+    let small = text.to_lowercase();
+    match NOT_LOGS.iter().find(|own| small.starts_with(**own)) {
+        Some(own) => Err(format!("must not be a file of the product's own: none that begins with {own}")),
+        None => Ok(text.to_owned()),
     }
 }
 
@@ -282,16 +292,25 @@ mod tests {
     fn a_path_an_origin_and_a_host_are_plain() {
         for (text, ok) in [
             ("metrics/live_obs.jsonl", true),
-            ("a", true),
+            ("logs/a/b.jsonl", true),
+            ("data/obs.jsonl", true),
+            ("metrics/a.log", false),
+            ("a.jsonl", false),
+            ("state/a.jsonl", false),
+            ("daily_ops.toml", false),
+            ("metrics/spool.jsonl", false),
+            ("metrics/Spool_rejected.jsonl", false),
+            ("metrics/kill_audit.jsonl", false),
+            ("data/cache/a.jsonl", false),
             ("", false),
-            ("/etc/x", false),
-            ("a//b", false),
-            ("../x", false),
-            ("a/../x", false),
-            (".git/x", false),
-            ("C:x", false),
+            ("/metrics/x.jsonl", false),
+            ("metrics//b.jsonl", false),
+            ("../metrics/x.jsonl", false),
+            ("metrics/../state/x.jsonl", false),
+            ("metrics/.x.jsonl", false),
+            ("metrics/C:x.jsonl", false),
         ] {
-            assert_eq!(in_workspace(text).is_ok(), ok, "{text:?}");
+            assert_eq!(observation_log(text).is_ok(), ok, "{text:?}");
         }
         for (text, ok) in [
             ("http://localhost:3000", true),

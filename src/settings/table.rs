@@ -114,7 +114,7 @@ static KNOBS: &[Knob] = &[
         "Seconds after which a subscriber that takes nothing is cut off."),
     knob!(dashboard.sample_seconds, "OPS_SAMPLE_SEC", Kind::Count { min: 1, max: 3600 }, "5", Fault,
         "Seconds between two samples of the counters in the observation log."),
-    knob!(dashboard.log, "OPS_OBS_PATH", Kind::InWorkspace, "metrics/live_obs.jsonl", Fault,
+    knob!(dashboard.log, "OPS_OBS_PATH", Kind::ObservationLog, "metrics/live_obs.jsonl", Fault,
         "The observation log."),
     knob!(dashboard.log_max_bytes, "OPS_OBS_MAX_BYTES", Kind::Size { min: 4 << 10, max: 16 << 30 }, "64MiB", Fault,
         "The size at which the observation log is put aside and a new one begun."),

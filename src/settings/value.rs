@@ -108,8 +108,8 @@ impl Value for String {
             rules::web_url(text)
         } else if matches!(kind, Kind::Remote) {
             rules::remote(text)
-        } else if matches!(kind, Kind::InWorkspace) {
-            rules::in_workspace(text)
+        } else if matches!(kind, Kind::ObservationLog) {
+            rules::observation_log(text)
         } else {
             rules::branch(text)
         }

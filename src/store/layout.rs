@@ -314,6 +314,8 @@ pub const KILL_LOCK: &str = "state/locks/kill.lock";
 pub const KILL_AUDIT: &str = "metrics/kill_audit.jsonl";
 /// Events that could not be posted, for the server to take over.
 pub const EVENT_SPOOL: &str = "metrics/spool.jsonl";
+/// Lines of the spool that are no events, and why.
+pub const SPOOL_REJECTED: &str = "metrics/spool_rejected.jsonl";
 /// The operator token that the server makes when none is configured; mode 600.
 pub const OPS_TOKEN: &str = "state/ops_token";
 /// What demos and rehearsals of the dashboard leave; never deleted by the program.

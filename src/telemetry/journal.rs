@@ -75,6 +75,10 @@ impl Shared {
         change(&mut self.status.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
     fn status(&self) -> JournalStatus {
         *self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -167,7 +167,10 @@ fn what_a_producer_says_is_kept_to_the_byte() {
     let event = &reply["event"];
     assert_eq!((&event["message"], &event["source"]), (&json!(message), &json!("투자자")));
     assert_eq!((&event["severity"], &event["trace_id"]), (&json!("CRITICAL"), &json!("A-b.c:d_1")));
-    let data = json!({"한": [1, 2.5, null], "extra": {"k": true}, "client_ts": 1_700_000_000_000_i64});
+    let data = json!({
+        "한": [1, 2.5, null], "extra": {"k": true}, "client_ts": 1_700_000_000_000_i64, "client_id": 99,
+        "client_ts_iso": "x",
+    });
     assert_eq!((&event["data"], &event["id"]), (&data, &json!(1)));
     assert_eq!(get(&site, EVENTS)["events"][0], *event);
 }
@@ -277,4 +280,17 @@ fn more_than_20000_events_a_second_are_told_to_wait() {
     assert_eq!(hand_in(&site, &batch).status, 200, "25 ms bring 500 events");
     assert_eq!(hand_in(&site, &batch).status, 429);
     assert_eq!(get(&site, "/api/ops/metrics")["event_published"], 20_501);
+}
+
+#[test]
+fn a_post_that_is_made_again_is_accepted_and_published_once() {
+    let site = site();
+    let event = |id: &str| json!({"type": "stage_finished", "trace_id": "t-1", "spool_id": id});
+    let reply = hand_in(&site, &json!({"events": [event("a"), event("b")]})).json();
+    assert_eq!(json!([reply["accepted"], reply["first_id"], reply["last_id"]]), json!([2, 1, 2]));
+    let again = hand_in(&site, &json!({"events": [event("a"), event("b"), event("c"), event("c")]})).json();
+    assert_eq!(json!([again["accepted"], again["first_id"], again["last_id"]]), json!([4, 3, 3]));
+    let whole = hand_in(&site, &event("c")).json();
+    assert_eq!(json!([whole["accepted"], whole["first_id"], whole["trace_id"]]), json!([1, null, "t-1"]));
+    assert_eq!(get(&site, EVENTS)["last_id"], 3);
 }

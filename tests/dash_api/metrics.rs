@@ -31,7 +31,7 @@ fn is_count_or_null(value: &Value) -> bool {
 
 type Rule = (&'static str, fn(&Value) -> bool);
 
-const FIELDS: [Rule; 38] = [
+const FIELDS: [Rule; 40] = [
     ("contract_version", |value| value == "v1"),
     ("version", is_text),
     ("boot_id", |value| value.as_str().is_some_and(|text| text.len() == 16)),
@@ -58,6 +58,8 @@ const FIELDS: [Rule; 38] = [
     ("rejected_connections_total", is_count),
     ("obs_write_dropped_total", is_count),
     ("obs_bad_lines", is_count),
+    ("spool_events", is_count),
+    ("spool_bad_lines", is_count),
     ("last_event_id", is_count),
     ("last_event_ts_ms", is_count_or_null),
     ("last_obs_ts_ms", is_count_or_null),
@@ -253,7 +255,7 @@ fn value(page: &BTreeMap<String, Family>, name: &str, labels: &[(&str, &str)]) -
     found.unwrap_or_else(|| panic!("{name} {labels:?} is missing: {family:?}")).2
 }
 
-const NAMES: [(&str, &str, &[&str]); 20] = [
+const NAMES: [(&str, &str, &[&str]); 22] = [
     ("daily_ops_build_info", "gauge", &["commit", "version"]),
     ("daily_ops_bus_events_published_total", "counter", &[]),
     ("daily_ops_bus_events_consumed_total", "counter", &[]),
@@ -270,6 +272,8 @@ const NAMES: [(&str, &str, &[&str]); 20] = [
     ("daily_ops_live_obs_bytes_written_total", "counter", &[]),
     ("daily_ops_live_obs_rows_dropped_total", "counter", &[]),
     ("daily_ops_live_obs_last_row_timestamp_seconds", "gauge", &[]),
+    ("daily_ops_spool_events_total", "counter", &[]),
+    ("daily_ops_spool_bad_lines_total", "counter", &[]),
     ("daily_ops_health_status", "gauge", &["status"]),
     ("daily_ops_kill_switch_active", "gauge", &[]),
     ("daily_ops_http_requests_total", "counter", &["code", "method", "route"]),

@@ -105,3 +105,18 @@ fn a_server_for_other_machines_makes_no_token_by_itself() {
     assert_eq!(output.status.code(), Some(64), "{output:?}");
     assert!(!dir.path().join(layout::OPS_TOKEN).exists());
 }
+
+#[test]
+fn an_observation_log_in_the_place_of_a_file_of_ours_is_refused_by_name() {
+    let files = [layout::EVENT_SPOOL, layout::SPOOL_REJECTED, layout::KILL_AUDIT, layout::AUDIT, layout::RUN_CHAIN];
+    let others = ["daily_ops.toml", "state/emergency_stop.json", "logs/daily_ops.log", "live.jsonl"];
+    for file in files.into_iter().chain(others) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_daily_ops"));
+        command.arg("--root").arg(dir.path()).args(["serve", "--port", "0"]).env_clear().env("OPS_OBS_PATH", file);
+        let output = command.output().expect("ended");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(64) && told.contains("OPS_OBS_PATH"), "{file}: {output:?}");
+        assert!(!dir.path().join(file).exists(), "nothing is made");
+    }
+}

@@ -147,3 +147,24 @@ fn a_preflight_is_answered_for_listed_pages_alone() {
     assert_eq!(other.json()["code"], json!("METHOD_NOT_ALLOWED"));
     assert!(other.header("allow").is_some_and(|allow| allow.contains("POST")), "{}", other.head);
 }
+
+#[test]
+fn an_unknown_path_in_the_dashboards_places_is_refused_in_its_own_words() {
+    let site = site();
+    for path in ["/api/ops/nothing", "/api/ops", "/ops/nothing", "/events/x", "/metrics/x", "/api/ops/traces/a/b"] {
+        let answer = site.get(path);
+        let body = answer.json();
+        assert_eq!(
+            (answer.status, &body["code"], &body["contract_version"]),
+            (404, &"NOT_FOUND".into(), &"v1".into()),
+            "{path}"
+        );
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+    }
+    for path in ["/api/nothing", "/opsx", "/api/ops/summary/latest/"] {
+        let answer = site.get(path);
+        assert_eq!((answer.status, answer.json()), (404, serde_json::json!({"detail": "Not Found"})), "{path}");
+    }
+    let plain = site.get("/api/ops/health");
+    assert_eq!(plain.header("x-content-type-options"), Some("nosniff"), "every JSON reply says so");
+}

@@ -181,21 +181,41 @@ fn the_older_door_does_the_same_and_says_that_it_is_old() {
 }
 
 #[test]
+fn a_body_that_says_both_is_refused_at_both_doors() {
+    let site = site();
+    set(&site, json!({"is_on": true, "reason": "r"}));
+    for path in [SWITCH, "/api/ops/kill"] {
+        for body in [r#"{"kill":false,"is_on":true,"reason":"r"}"#, r#"{"is_on":false,"kill":null,"reason":"r"}"#] {
+            let answer = post(&site, path, body);
+            assert_eq!((answer.status, &answer.json()["code"]), (422, &json!("INVALID_PARAM")), "{path} {body}");
+        }
+    }
+    let seen = site.get(SWITCH).json();
+    assert_eq!((&seen["is_on"], &seen["version"]), (&json!(true), &json!(1)));
+    assert_eq!(set(&site, json!({"is_on": false, "reason": "r", "unknown": 1})).status, 200, "others are ignored");
+}
+
+#[test]
 fn the_emergency_stop_is_a_kill_switch_too() {
     let site = site();
     let admin = Actor::new("op", Role::Admin, "test");
     Gates::new(&site.store).set_stop(Stop::On, &admin, "halt", start()).expect("set");
     let state = site.get(SWITCH).json();
     assert_eq!(
-        (&state["is_on"], &state["effective_is_on"], &state["emergency_stop"]),
-        (&json!(false), &json!(true), &json!(true))
+        json!([state["is_on"], state["status"], state["latch_is_on"], state["latch_status"], state["emergency_stop"]]),
+        json!([true, "ON", false, "OFF", true]),
+        "{state}"
     );
+    assert_eq!(state["effective_is_on"], true);
     assert_eq!(site.get("/api/ops/risk-snapshot").json()["mode"], "KILL");
     assert_eq!(site.get("/api/v1/ops/state").json()["kill"]["reason"], "halt");
     // Switching off the kill switch does not touch the stop, and says that it still counts.
     set(&site, json!({"is_on": true, "reason": "r"}));
     let off = set(&site, json!({"is_on": false, "reason": "r"})).json();
-    assert_eq!((&off["is_on"], &off["effective_is_on"]), (&json!(false), &json!(true)));
+    assert_eq!(
+        json!([off["is_on"], off["status"], off["latch_is_on"], off["latch_status"], off["effective_is_on"]]),
+        json!([true, "ON", false, "OFF", true])
+    );
 }
 
 #[test]

@@ -43,9 +43,27 @@ fn health_follows_the_files_row_by_row() {
         let want = (status.to_owned(), reasons.iter().map(|r| (*r).to_owned()).collect::<Vec<_>>());
         assert_eq!(overall(&site), want);
     };
-    said("UNKNOWN", &["starting"]);
+    said("WARN", &["daily_run_missing", "bundle_missing", "starting"]);
     clock.advance(Duration::from_secs(6));
-    said("OK", &[]);
+    said("WARN", &["daily_run_missing", "bundle_missing"]);
+    site.store.write(layout::GATE, b"{").expect("written");
+    said("CRITICAL", &["safety_unreadable", "daily_run_missing", "bundle_missing"]);
+    site.store.remove(layout::GATE).expect("removed");
+    site.store.write(layout::SENDER, b"[]").expect("written");
+    said("CRITICAL", &["safety_unreadable", "daily_run_missing", "bundle_missing"]);
+    site.store.remove(layout::SENDER).expect("removed");
+    site.store.write(layout::RUN.latest, &record(&|r| r["exit_code"] = json!(0))).expect("written");
+    said("WARN", &["bundle_missing"]);
+    site.store.write(layout::BUNDLE.latest, b"{}").expect("written");
+    said("WARN", &["bundle_failed"]);
+    // The rows below speak of the rest.
+    site.store.remove(layout::BUNDLE.latest).expect("removed");
+    let said = |status: &str, reasons: &[&str]| {
+        let at = reasons.iter().position(|r| *r == "starting").unwrap_or(reasons.len());
+        let mut all = reasons.to_vec();
+        all.insert(at, "bundle_missing");
+        said(status, &all);
+    };
     set(&site, json!({"is_on": true, "reason": "r"}));
     said("WARN", &["kill_switch_on"]);
     for (code, want) in [
@@ -207,13 +225,13 @@ fn logs_are_shown_to_who_has_a_token_and_without_secrets() {
     let site = site();
     let bearer = format!("Bearer {TOKEN}");
     let get = |path: &str| site.call("GET", path, None, &[("authorization", &bearer)]);
-    assert_eq!(get("/api/ops/logs/stdout").json(), json!({"logs": [], "limit": 200}));
+    assert_eq!(get("/api/ops/logs/stdout").json(), json!({"logs": [], "limit": 200, "source": layout::RUN_LOG}));
     let lines: String = (1..=600).map(|n| format!("line {n}\n")).collect();
     site.store.write(layout::RUN_LOG, lines.as_bytes()).expect("written");
     let secret = format!("sent Authorization: Bearer {TOKEN} ok\n");
     site.store.write(layout::BACKEND_LOG, secret.as_bytes()).expect("written");
     let shown = get("/api/ops/logs/stdout?limit=2").json();
-    assert_eq!(shown, json!({"logs": ["line 599", "line 600"], "limit": 2}));
+    assert_eq!(shown, json!({"logs": ["line 599", "line 600"], "limit": 2, "source": layout::RUN_LOG}));
     assert_eq!(get("/api/ops/logs/stdout?lines=500").json()["logs"][0], "line 101");
     assert_eq!(get("/api/ops/logs/stderr").json()["logs"][0], "sent Authorization: Bearer *** ok");
     let tail = get("/log-tail?limit=1");

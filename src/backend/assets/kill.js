@@ -51,7 +51,9 @@ export class KillPanel {
   // Reads the state from the server; what was known before does not count when that fails.
   async read() {
     try {
-      this.state = await ask(PATH);
+      const state = await ask(PATH);
+      // The panel sets the latch, so it shows the latch; what counts beside it has its own line.
+      this.state = { ...state, is_on: state.latch_is_on ?? state.is_on, status: state.latch_status ?? state.status };
       this.unsure = false;
     } catch {
       this.unsure = true;
@@ -101,7 +103,7 @@ export class KillPanel {
     if (done === null) return;
     put(byId("killAudit"), done.audit_id ?? "—");
     const key = done.changed === false ? "kill.same" : "kill.done";
-    put(byId("killDoneText"), t(key, { status: done.status ?? (done.is_on ? "ON" : "OFF"), at: stamp(instant(done.ts)) }));
+    put(byId("killDoneText"), t(key, { status: done.latch_status ?? done.status ?? "?", at: stamp(instant(done.ts)) }));
     show(byId("killNotKept"), done.audit_persisted === false);
   }
 

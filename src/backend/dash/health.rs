@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Dash;
+use crate::contracts::bundle::BundleDecision;
+use crate::contracts::bundle::Validation;
 use crate::contracts::heartbeat::Beat;
 use crate::contracts::heartbeat::Heartbeat;
 use crate::contracts::kill::KillStatus;
@@ -34,7 +36,13 @@ pub(crate) struct Overall {
 #[derive(Clone, Debug)]
 struct Inputs {
     kill: KillReading,
+    /// Whether gate, sender or stop cannot be read.
+    is_safety_damaged: bool,
     core: Health,
+    /// What keeps the strategy bundle from being used.
+    bundle: Option<&'static str>,
+    /// Whether no daily run ever ended here.
+    has_no_run: bool,
     /// The exit code of the last daily run that ended.
     exit_code: Option<u8>,
     /// Whether the daily runs are silent or hang.
@@ -51,6 +59,7 @@ impl Inputs {
         let is_on = kill.state.is_on && kill.damage.is_none();
         let rows = [
             (kill.damage.is_some(), "CRITICAL", "kill_state_unreadable"),
+            (self.is_safety_damaged, "CRITICAL", "safety_unreadable"),
             (self.core == Health::Stopped, "CRITICAL", "emergency_stop"),
             (self.core == Health::Error, "CRITICAL", "core_error"),
             // An engine is not expected here yet: no row for a dead one.
@@ -59,6 +68,8 @@ impl Inputs {
             (self.core == Health::Warning, "WARN", "core_warning"),
             (self.exit_code == Some(2), "WARN", "daily_run_blocked"),
             (self.is_overdue, "WARN", "daily_run_overdue"),
+            (self.has_no_run, "WARN", "daily_run_missing"),
+            (self.bundle.is_some(), "WARN", self.bundle.unwrap_or_default()),
             (self.is_log_failing, "WARN", "obs_writer_failing"),
             (self.has_drops, "WARN", "drops_recent"),
             (kill.state.status == KillStatus::Armed, "WARN", "kill_switch_armed"),
@@ -75,9 +86,16 @@ impl Dash {
     pub(crate) fn overall(&self, ops: &Ops) -> Overall {
         let beat = ops.heartbeat();
         let exit_code = last_exit_code(ops, beat.heartbeat.as_ref());
+        let gates = Gates::new(ops.store());
+        let switches = gates.switches();
+        let damages = [switches.gate.damage(), switches.sender.damage(), switches.stop.damage()];
         let inputs = Inputs {
-            kill: Gates::new(ops.store()).kill_switch(),
+            kill: gates.kill_switch(),
+            is_safety_damaged: damages.iter().any(Option::is_some),
             core: ops.health().health,
+            bundle: bundle_reason(&ops.bundle().validation),
+            // Nobody knows how the runs go. A heartbeat that is too old or cannot be read has its own row.
+            has_no_run: beat.status != "DEGRADED" && exit_code.is_none(),
             exit_code,
             // A run that ended badly has its own row.
             is_overdue: beat.status == "DEGRADED" && !matches!(exit_code, Some(2 | 3)),
@@ -91,6 +109,16 @@ impl Dash {
     /// Whether a subscriber lost an event in the last minute.
     pub(crate) fn has_recent_drops(&self) -> bool {
         self.drops.is_rising(self.bus.clock().monotonic(), self.bus.counters().drop_count)
+    }
+}
+
+/// Why the strategy bundle cannot be acted on; `None` when it can.
+fn bundle_reason(found: &Validation) -> Option<&'static str> {
+    match found.decision {
+        BundleDecision::NoBundle => Some("bundle_missing"),
+        _ if found.is_usable() => None,
+        BundleDecision::Fail => Some("bundle_failed"),
+        BundleDecision::Pass | BundleDecision::Warn => Some("bundle_not_fresh"),
     }
 }
 
@@ -132,7 +160,10 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         Inputs {
             kill: Gates::new(&Store::new(dir.path())).kill_switch(),
+            is_safety_damaged: false,
             core: Health::Ok,
+            bundle: None,
+            has_no_run: false,
             exit_code: Some(0),
             is_overdue: false,
             is_log_failing: false,
@@ -156,10 +187,13 @@ mod tests {
     #[test]
     fn each_row_gives_its_word_and_its_reason() {
         type Edit = fn(&mut Inputs);
-        let rows: [(Edit, &str, &[&str]); 16] = [
+        let rows: [(Edit, &str, &[&str]); 19] = [
             (|_| (), "OK", &[]),
             (|i| i.exit_code = None, "OK", &[]),
             (damaged, "CRITICAL", &["kill_state_unreadable"]),
+            (|i| i.is_safety_damaged = true, "CRITICAL", &["safety_unreadable"]),
+            (|i| i.has_no_run = true, "WARN", &["daily_run_missing"]),
+            (|i| i.bundle = Some("bundle_missing"), "WARN", &["bundle_missing"]),
             (|i| i.core = Health::Stopped, "CRITICAL", &["emergency_stop"]),
             (|i| i.core = Health::Error, "CRITICAL", &["core_error"]),
             (|i| i.exit_code = Some(3), "CRITICAL", &["daily_run_failed"]),
@@ -196,6 +230,19 @@ mod tests {
             edit(&mut inputs);
             assert_eq!(inputs.judge(), Overall { status, reasons: reasons.to_vec() }, "row {number}");
         }
+    }
+
+    #[test]
+    fn a_bundle_that_cannot_be_acted_on_says_why() {
+        use crate::contracts::bundle::BundlePolicy;
+        use crate::contracts::bundle::validate;
+        let at = crate::time::Stamp::from("2026-11-21T12:00:00+09:00").instant().expect("a time");
+        let none = validate(None, &BundlePolicy::default(), at);
+        let usable = Validation { decision: BundleDecision::Warn, valid: true, stale: false, ..none.clone() };
+        let stale = Validation { stale: true, ..usable.clone() };
+        let failed = Validation { decision: BundleDecision::Fail, valid: false, ..usable.clone() };
+        let said = [&none, &usable, &stale, &failed].map(bundle_reason);
+        assert_eq!(said, [Some("bundle_missing"), None, Some("bundle_not_fresh"), Some("bundle_failed")]);
     }
 
     #[test]

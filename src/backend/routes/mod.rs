@@ -62,6 +62,7 @@ use super::dash::rate::Rate;
 use super::dash::refusal;
 use super::guard;
 use super::guard::Refusal;
+use super::line::Line;
 use super::query::Query;
 use super::reply::Fields;
 use super::reply::Reply;
@@ -383,13 +384,13 @@ fn no_row(app: &App, request: &Request, status: StatusCode, text: &'static str) 
         return response;
     }
     match named(app, request).and_then(|()| who(app, request)) {
-        Ok(_) if dash::is_known(request.uri().path()) => {
+        Ok(_) if dash::is_spoken_for(request.uri().path(), status) => {
             let is_hidden = dash::is_hidden(app, request.uri().path());
             let status = if is_hidden { StatusCode::NOT_FOUND } else { status };
             let code = if status == StatusCode::NOT_FOUND { "NOT_FOUND" } else { "METHOD_NOT_ALLOWED" };
             secured(refusal::refuse((status, code), text, None, app.now()).into_response())
         }
-        Ok(_) => Reply::detail(status, text).into_response(),
+        Ok(_) => secured(Reply::detail(status, text).into_response()),
         Err(refusal) => turned_away(app, None, refusal),
     }
 }
@@ -530,6 +531,9 @@ async fn read(app: &App, route: &Route, request: Request, actor: Actor) -> Resul
         Verb::Get => Bytes::new(),
         Verb::Post => collect(body, app, limit(app, route)).await?,
     };
+    if let Some(line) = parts.extensions.get::<Arc<Line>>() {
+        line.works();
+    }
     let tail = parts.uri.path().rsplit('/').next().unwrap_or_default().to_owned();
     Ok(Call { query: Query::parse(parts.uri.query()), headers: parts.headers, body, actor, tail })
 }

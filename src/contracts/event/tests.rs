@@ -53,16 +53,33 @@ fn a_draft_is_read_strictly_and_each_fault_has_its_code() {
 #[test]
 fn aliases_and_unknown_members_find_their_place() {
     let draft = EventDraft::parse(
-        json!({"event_type": "ORDER_REJECTED", "level": "warning", "ts": 1, "qty": 3, "data": {"qty": 4}, "id": 9}),
+        json!({"event_type": "ORDER_REJECTED", "level": "warning", "ts": 1, "qty": 4, "data": {"qty": 4}, "id": 9,
+            "ts_iso": null, "contract_version": "v0"}),
         TEST,
     );
     let event = draft.expect("read").accepted(7, at(), "t-1");
     assert_eq!((event.kind.as_str(), event.event_type.as_str()), ("ORDER_REJECTED", "ORDER_REJECTED"));
     assert_eq!((event.severity, event.source.as_str(), event.trace_id.as_str()), (Severity::Warn, "test", "t-1"));
-    assert_eq!(Value::Object(event.data), json!({"client_ts": 1, "qty": 4}), "data's own member wins");
+    let kept = json!({"client_ts": 1, "qty": 4, "client_id": 9, "client_contract_version": "v0"});
+    assert_eq!(Value::Object(event.data), kept, "nothing is lost");
     assert_eq!((event.id, event.ts_iso.as_str()), (7, "2026-11-21T09:05:00.123+09:00"));
     let both = EventDraft::parse(json!({"type": "a", "event_type": "b", "severity": "crit"}), TEST).expect("read");
     assert_eq!((both.kind(), both.severity), ("a", Severity::Critical));
+}
+
+#[test]
+fn two_values_of_one_name_are_refused_by_name() {
+    for (key, value) in [
+        ("qty", json!({"qty": 3, "data": {"qty": 4}})),
+        ("ts", json!({"ts": 1, "data": {"client_ts": 2}})),
+        ("id", json!({"id": 1, "data": {"client_id": "1"}})),
+        ("client_ts", json!({"ts": 1, "client_ts": 2})),
+    ] {
+        let fault = EventDraft::parse(value, TEST).expect_err(key);
+        assert_eq!(fault.code, EventCode::InvalidParam);
+        assert!(fault.message.starts_with(&format!("{key} stands beside data")), "{}", fault.message);
+    }
+    assert_eq!(code(json!({"ts": 2, "client_ts": 2, "data": {"client_ts": 2}})), "ok");
 }
 
 #[test]

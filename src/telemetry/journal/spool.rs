@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use chrono::TimeZone as _;
 use serde_json::Value;
+use serde_json::json;
 use sha2::Digest as _;
 use sha2::Sha256;
 use uuid::Uuid;
@@ -17,7 +18,11 @@ use uuid::Uuid;
 use super::recorder::Recorder;
 use crate::contracts::event::DraftDefaults;
 use crate::contracts::event::EventDraft;
+use crate::contracts::event::NO_TRACE;
+use crate::contracts::event::Severity;
+use crate::contracts::event::millis_stamp;
 use crate::contracts::event::new_trace;
+use crate::store::Durability;
 use crate::store::LastLine;
 use crate::store::Store;
 use crate::store::StoreFault;
@@ -40,6 +45,8 @@ const SEARCH: u64 = 32 << 20;
 const SEARCH_AFTER_CRASH: u64 = 256 << 20;
 /// A post and its spooling, and two clocks, are less far apart than this.
 const OVERLAP: chrono::TimeDelta = chrono::TimeDelta::hours(6);
+/// Bytes of lines that are no events.
+const REJECTED_ROOM: u64 = 4 << 20;
 const DEFAULTS: DraftDefaults = DraftDefaults { kind: "event", source: "unknown" };
 const KEY: &str = "spool_id";
 
@@ -79,6 +86,10 @@ impl Spool {
     }
 
     fn take_over(&mut self, recorder: &mut Recorder) -> Result<(), StoreFault> {
+        // Nothing of it may be taken for the spool, or what is written would be published for ever.
+        if is_spool(recorder.log_path()) {
+            return Ok(());
+        }
         loop {
             let taking = match self.taking.take() {
                 Some(taking) => taking,
@@ -89,7 +100,8 @@ impl Spool {
             };
             let taking = self.taking.insert(taking);
             while taking.publish_some(&self.store, recorder)? {
-                if !recorder.drain() {
+                // What is left is taken over at the next start.
+                if recorder.shared().is_stopping() || !recorder.drain() {
                     return Ok(());
                 }
             }
@@ -98,6 +110,9 @@ impl Spool {
             }
             self.store.remove(&taking.name)?;
             self.taking = None;
+            if recorder.shared().is_stopping() {
+                return Ok(());
+            }
         }
     }
 
@@ -150,8 +165,8 @@ impl Taking {
     /// Publishes the next lines; `false` when there is none left.
     fn publish_some(&mut self, store: &Store, recorder: &Recorder) -> Result<bool, StoreFault> {
         let Some(mut file) = store.line_file(&self.name, LastLine::Any)? else { return Ok(false) };
-        let mut drafts = Vec::new();
-        let (mut lines, mut bad) = (0, 0);
+        let (mut drafts, mut bad) = (Vec::new(), Vec::new());
+        let mut lines = 0;
         let mut next = self.at;
         let flow = file.forward(self.at, &mut |start, line| {
             if lines == BATCH {
@@ -160,9 +175,9 @@ impl Taking {
             lines += 1;
             next = start + line.len() as u64 + 1;
             match self.draft(start, line) {
-                Some(Some(draft)) => drafts.push(draft),
-                Some(None) => {}
-                None => bad += 1,
+                Ok(Some(draft)) => drafts.push(draft),
+                Ok(None) => {}
+                Err(why) => bad.push((why, String::from_utf8_lossy(line).into_owned())),
             }
             ControlFlow::Continue(())
         })?;
@@ -170,29 +185,59 @@ impl Taking {
         if !drafts.is_empty() {
             recorder.bus().publish(drafts, None);
         }
-        if bad > 0 {
-            tracing::warn!(lines = bad, file = self.name, "lines of the spool are no events and are left out");
-        }
         recorder.shared().change(|status| {
             status.spool_events += count;
-            status.spool_bad_lines += bad;
+            status.spool_bad_lines += bad.len() as u64;
         });
+        if !bad.is_empty() {
+            self.reject(store, recorder, &bad);
+        }
         self.at = next;
         Ok(flow.is_break())
     }
 
-    /// The event of a line: `None` when it is none, and none inside when it was published before.
-    fn draft(&mut self, start: u64, line: &[u8]) -> Option<Option<EventDraft>> {
-        let value: Value = serde_json::from_slice(line).ok()?;
+    /// Keeps lines that are no events as long as there is room for them, and tells of them.
+    fn reject(&self, store: &Store, recorder: &Recorder, bad: &[(String, String)]) {
+        let size = std::fs::metadata(store.path(layout::SPOOL_REJECTED)).map_or(0, |meta| meta.len());
+        let mut room = REJECTED_ROOM.saturating_sub(size);
+        let at = millis_stamp(recorder.bus().clock().now());
+        let mut rows = Vec::new();
+        for (why, line) in bad {
+            let row = json!({"ts_iso": at, "file": self.name, "why": why, "line": line}).to_string();
+            let Some(left) = room.checked_sub(row.len() as u64 + 1) else { break };
+            room = left;
+            rows.push(row);
+        }
+        let kept = match store.append_all(layout::SPOOL_REJECTED, &rows, Durability::Buffered) {
+            Ok(()) => rows.len(),
+            Err(fault) => {
+                tracing::error!(%fault, "lines of the spool that are no events cannot be kept");
+                0
+            }
+        };
+        let why = bad.first().map_or("", |(why, _)| why);
+        tracing::warn!(lines = bad.len(), kept, file = self.name, why, "lines of the spool are no events");
+        let message = format!("{} lines of the event spool are no events: {why}", bad.len());
+        let told = EventDraft::new("spool_rejected", "daily_ops", &message)
+            .severity(Severity::Warn)
+            .with("lines", bad.len())
+            .with("kept", kept)
+            .with("file", layout::SPOOL_REJECTED);
+        recorder.bus().publish(vec![told], Some(NO_TRACE));
+    }
+
+    /// The event of a line; none inside when it was published before.
+    fn draft(&mut self, start: u64, line: &[u8]) -> Result<Option<EventDraft>, String> {
+        let value: Value = serde_json::from_slice(line).map_err(|fault| fault.to_string())?;
         let given = value.get(KEY).and_then(Value::as_str).map(str::to_owned);
-        let draft = EventDraft::parse(value, DEFAULTS).ok()?;
+        let draft = EventDraft::parse(value, DEFAULTS).map_err(|fault| fault.to_string())?;
         let id = given.unwrap_or_else(|| made_up(&self.name, start, line));
         if !self.known.insert(number(&id)) {
-            return Some(None);
+            return Ok(None);
         }
         // Lines of a spool belong together only when they say so.
         let draft = if draft.trace_id().is_some() { draft } else { draft.trace(&new_trace()) };
-        Some(Some(draft.with(KEY, id)))
+        Ok(Some(draft.with(KEY, id)))
     }
 }
 
@@ -204,7 +249,14 @@ fn place() -> (&'static str, &'static str) {
 
 fn is_taken(name: &str) -> bool {
     let rest = name.strip_prefix(place().1).and_then(|rest| rest.strip_prefix('_'));
-    rest.is_some_and(|rest| rest.ends_with(".jsonl"))
+    rest.is_some_and(|rest| rest.ends_with(".jsonl")) && !layout::SPOOL_REJECTED.ends_with(&format!("/{name}"))
+}
+
+/// Whether a path of the workspace is the spool, a file of it that was taken, or what it left.
+fn is_spool(path: &str) -> bool {
+    let (directory, stem) = place();
+    let name = path.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/'));
+    name.is_some_and(|name| name.starts_with(stem))
 }
 
 /// A `spool_id` for a line without one: the same one whenever this line of this file is read.

@@ -17,6 +17,8 @@ use crate::contracts::event::MAX_NAME;
 use crate::contracts::event::is_trace;
 use crate::contracts::event::new_trace;
 use crate::contracts::event::trace_of_parent;
+use crate::contracts::kill::KillStatus;
+use crate::contracts::kill::KillSwitch;
 use crate::gates::Force;
 use crate::gates::KillFault;
 use crate::gates::KillOrder;
@@ -34,12 +36,17 @@ pub(super) fn kill_switch(app: &App, _call: &Call) -> Result<Reply, Reply> {
     Ok(kill_fields(app).ok())
 }
 
-/// The kill switch as it is written, and as it counts beside the emergency stop.
+/// The kill switch as it counts beside the emergency stop, and its own position as the latch's.
 pub(super) fn kill_fields(app: &App) -> Fields {
     let view = app.gates().kill_view();
+    let latch = &view.reading.state;
+    // Who reads only `is_on` must not take held orders for free ones.
+    let counts = KillSwitch { is_on: view.is_on(), status: view.status(), ..latch.clone() };
     Fields::new()
         .with("contract_version", CONTRACT_VERSION)
-        .spread(&view.reading.state)
+        .spread(&counts)
+        .with("latch_is_on", &latch.is_on)
+        .with("latch_status", &latch.status)
         .with("damage", &view.reading.damage)
         .with("effective_is_on", &view.is_on())
         .with("effective_status", &view.status())
@@ -48,17 +55,17 @@ pub(super) fn kill_fields(app: &App) -> Fields {
 }
 
 pub(super) fn set_kill_switch(app: &App, call: &Call) -> Result<Reply, Reply> {
-    set(app, call, "is_on")
+    set(app, call, ["is_on", "kill"])
 }
 
 pub(super) fn set_kill(app: &App, call: &Call) -> Result<Reply, Reply> {
-    set(app, call, "kill")
+    set(app, call, ["kill", "is_on"])
 }
 
-fn set(app: &App, call: &Call, switch: &str) -> Result<Reply, Reply> {
+fn set(app: &App, call: &Call, names: [&str; 2]) -> Result<Reply, Reply> {
     let asked = Asked { app, body: object(app, call)?, call };
     let trace_id = asked.trace_id()?;
-    let order = asked.order(switch, &trace_id)?;
+    let order = asked.order(names, &trace_id)?;
     // Before the switch is set: the observer must not tell of it a second time.
     app.dash.observer.leave_to_its_maker(&order.audit_id);
     let outcome = app.gates().set_kill_switch(&order, &call.actor, app.now());
@@ -68,19 +75,22 @@ fn set(app: &App, call: &Call, switch: &str) -> Result<Reply, Reply> {
     }
     let view = app.gates().kill_view();
     let state = &outcome.now.state;
+    let is_on = state.is_on || view.emergency_stop;
     let reply = Fields::new()
         .with("ok", &true)
         .with("contract_version", CONTRACT_VERSION)
         .with("audit_id", &order.audit_id)
-        .with("is_on", &state.is_on)
-        .with("status", &state.status)
+        .with("is_on", &is_on)
+        .with("status", if is_on { &KillStatus::On } else { &state.status })
+        .with("latch_is_on", &state.is_on)
+        .with("latch_status", &state.status)
         .with("changed", &outcome.changed)
         .with("reason", &order.reason)
         .with("trace_id", &trace_id)
         .with("ts", &app.now().timestamp_millis())
         .with("version", &state.version)
         .with("audit_persisted", &outcome.audit_persisted)
-        .with("effective_is_on", &view.is_on())
+        .with("effective_is_on", &is_on)
         .with("emergency_stop", &view.emergency_stop)
         .with("troubles", &outcome.troubles)
         .ok();
@@ -163,7 +173,12 @@ impl Asked<'_> {
         Ok(stated.or_else(parent).unwrap_or_else(new_trace))
     }
 
-    fn order(&self, switch: &str, trace_id: &str) -> Result<KillOrder, Reply> {
+    /// `switch` is this door's name for the position, `other` the other door's.
+    fn order(&self, [switch, other]: [&str; 2], trace_id: &str) -> Result<KillOrder, Reply> {
+        if self.body.get(other).is_some() {
+            let rule = format!("{other} cannot be given here: say {switch} alone");
+            return Err(self.no("INVALID_PARAM", &rule));
+        }
         let is_on = self.switch(switch)?;
         let is_on = is_on.ok_or_else(|| self.no("INVALID_PARAM", &format!("{switch} must be true or false")))?;
         let reason = self.reason()?;

@@ -1,5 +1,7 @@
 //! `/api/ops/test-event` and `/api/ops/events`: how events come in.
 
+use std::collections::HashSet;
+
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use axum::http::header;
@@ -22,6 +24,8 @@ use crate::contracts::event::is_trace;
 use crate::contracts::event::trace_of_parent;
 use crate::contracts::json::decode;
 
+/// What an event that may come twice is known by.
+const SPOOL_ID: &str = "spool_id";
 /// Events of one batch.
 const BATCH: usize = 500;
 const TEST: DraftDefaults = DraftDefaults { kind: "test-event", source: "test" };
@@ -65,15 +69,36 @@ pub(super) fn events(app: &App, call: &Call) -> Result<Reply, Reply> {
         let no = refuse((StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"), why, trace_id, app.now());
         return Err(no.with_header(header::RETRY_AFTER, "1"));
     }
-    let accepted = app.dash.bus.publish(drafts, trace_id);
+    let count = drafts.len();
+    // A batch of which every event is known still belongs to its trace.
+    let first = drafts.first().and_then(EventDraft::trace_id).map(str::to_owned);
+    let trace_id = trace_id
+        .map(str::to_owned)
+        .or_else(|| drafts.iter().all(|draft| draft.trace_id().is_some()).then_some(first)?);
+    let trace_id = trace_id.as_deref();
+    let accepted = app.dash.bus.publish(without_known(app, drafts), trace_id);
     let id = |frame: Option<&std::sync::Arc<crate::telemetry::Frame>>| frame.map(|frame| frame.event.id);
     let fields = Fields::new()
         .with("status", "ok")
-        .with("accepted", &accepted.frames.len())
+        .with("accepted", &count)
         .with("first_id", &id(accepted.frames.first()))
         .with("last_id", &id(accepted.frames.last()))
         .with("trace_id", &accepted.trace_id);
     Ok(fields.ok().with_header(TRACE_HEADER, &accepted.trace_id))
+}
+
+/// The drafts without those that the bus has under the same `spool_id`: a post whose answer was lost is made again.
+fn without_known(app: &App, mut drafts: Vec<EventDraft>) -> Vec<EventDraft> {
+    let own = |draft: &EventDraft| draft.member(SPOOL_ID).and_then(Value::as_str).map(str::to_owned);
+    let given: HashSet<String> = drafts.iter().filter_map(own).collect();
+    if given.is_empty() {
+        return drafts;
+    }
+    let recent = app.dash.bus.recent();
+    let ids = recent.iter().filter_map(|frame| frame.event.data.get(SPOOL_ID)?.as_str());
+    let mut known: HashSet<String> = ids.filter(|id| given.contains(*id)).map(str::to_owned).collect();
+    drafts.retain(|draft| own(draft).is_none_or(|id| known.insert(id)));
+    drafts
 }
 
 /// The drafts of a batch, all of them or none.

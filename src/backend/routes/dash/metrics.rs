@@ -45,6 +45,8 @@ pub(super) fn metrics(app: &App, call: &Call) -> Result<Reply, Reply> {
         .with("rejected_connections_total", &counters.rejected_connections_total)
         .with("obs_write_dropped_total", &counters.obs_write_dropped_total)
         .with("obs_bad_lines", &journal.bad_lines)
+        .with("spool_events", &journal.spool_events)
+        .with("spool_bad_lines", &journal.spool_bad_lines)
         .with("last_event_id", &counters.last_event_id)
         .with("last_event_ts_ms", &counters.last_event_ts_ms)
         .with("last_obs_ts_ms", &journal.last_row_ms)

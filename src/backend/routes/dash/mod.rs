@@ -30,10 +30,14 @@ use axum::response::Response;
 
 use super::App;
 use super::Call;
+use super::ROUTES;
 use super::Route;
 use super::named;
 use super::secured;
 use crate::backend::reply::Reply;
+
+/// Below these an unknown path is the dashboard's to refuse; elsewhere the reference's form stays.
+const PLACES: [&str; 4] = ["/api/ops", "/ops", "/events", "/metrics"];
 
 /// Whether a path belongs to the dashboard, whatever its method.
 pub(super) fn is_known(path: &str) -> bool {
@@ -41,6 +45,14 @@ pub(super) fn is_known(path: &str) -> bool {
         Some(start) => path.starts_with(start),
         None => route.path == path,
     })
+}
+
+/// Whether the dashboard answers for a path that no row answers: its own, and any unknown one in its places that does not
+/// lie below an address of the operations API.
+pub(super) fn is_spoken_for(path: &str, status: StatusCode) -> bool {
+    let is_below = |place: &str| path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let is_theirs = || ROUTES.iter().any(|route| is_below(route.path.trim_end_matches("/{id}")));
+    is_known(path) || (status == StatusCode::NOT_FOUND && PLACES.into_iter().any(is_below) && !is_theirs())
 }
 
 /// Whether a path exists for rehearsals only, and this server is not for them.

@@ -87,6 +87,10 @@ fn journal(page: &mut Exposition, counters: &Counters, journal: &JournalStatus) 
     page.single("daily_ops_live_obs_bytes_written_total", Counter, help, journal.bytes_written);
     let help = "Rows that the observation log never got.";
     page.single("daily_ops_live_obs_rows_dropped_total", Counter, help, counters.obs_write_dropped_total);
+    let help = "Events that were taken over from the spool.";
+    page.single("daily_ops_spool_events_total", Counter, help, journal.spool_events);
+    let help = "Lines of the spool that were no events.";
+    page.single("daily_ops_spool_bad_lines_total", Counter, help, journal.spool_bad_lines);
     let help = "When the newest row of the observation log was written; 0 before the first.";
     let last = journal.last_row_ms.and_then(|ms| u64::try_from(ms).ok()).unwrap_or(0);
     page.single(

@@ -35,6 +35,8 @@ const USUAL_LINES: u64 = 200;
 /// Rows of the list of runs.
 const RUNS: RangeInclusive<u64> = 1..=500;
 const USUAL_RUNS: u64 = 30;
+/// The engine's state when there is none: not idle, which only a living one could be.
+const NOT_CONNECTED: &str = "NOT_CONNECTED";
 
 /// The head that every reply of these views has.
 fn views(app: &App) -> Fields {
@@ -78,7 +80,7 @@ pub(super) fn overview(app: &App, _call: &Call) -> Result<Reply, Reply> {
         .with("guardrail", &guardrail)
         .with("bundle", &bundle(app))
         .with("publish", &publish)
-        .with("engine", &json!({"task_state": "IDLE", "alive": false}))
+        .with("engine", &json!({"task_state": NOT_CONNECTED, "alive": false, "connected": false}))
         .with("error", &None::<&str>)
         .ok())
 }
@@ -195,7 +197,7 @@ fn state(app: &App) -> Fields {
         .with(
             "engine",
             &json!({
-                "pid": null, "alive": false, "cmdline_hint": null, "task_state": "IDLE",
+                "pid": null, "alive": false, "cmdline_hint": null, "task_state": NOT_CONNECTED, "connected": false,
                 "health_status": engine_health(app).0,
             }),
         )
@@ -238,7 +240,8 @@ fn runtime(app: &App) -> Fields {
         .with("last_health_ok", &None::<&str>)
         .with("restart_count", &0)
         .with("flap_detected", &false)
-        .with("task_state", "IDLE")
+        .with("task_state", NOT_CONNECTED)
+        .with("connected", &false)
         .with("critical_reasons", &critical_reasons)
         .with("timestamp", &millis_stamp(app.now()))
 }
@@ -253,7 +256,12 @@ pub(super) fn runtime_health_wrapped(app: &App, _call: &Call) -> Result<Reply, R
 
 pub(super) fn positions(app: &App, _call: &Call) -> Result<Reply, Reply> {
     let none: [Value; 0] = [];
-    Ok(views(app).with("positions", &none).with("as_of_ms", &None::<i64>).with("stale", &true).ok())
+    Ok(views(app)
+        .with("positions", &none)
+        .with("as_of_ms", &None::<i64>)
+        .with("stale", &true)
+        .with("connected", &false)
+        .ok())
 }
 
 fn log(app: &App, call: &Call, file: &str) -> Result<(Vec<String>, u64), Reply> {
@@ -266,12 +274,12 @@ fn log(app: &App, call: &Call, file: &str) -> Result<(Vec<String>, u64), Reply> 
 
 pub(super) fn stdout(app: &App, call: &Call) -> Result<Reply, Reply> {
     let (lines, limit) = log(app, call, layout::RUN_LOG)?;
-    Ok(Fields::new().with("logs", &lines).with("limit", &limit).ok())
+    Ok(Fields::new().with("logs", &lines).with("limit", &limit).with("source", layout::RUN_LOG).ok())
 }
 
 pub(super) fn stderr(app: &App, call: &Call) -> Result<Reply, Reply> {
     let (lines, limit) = log(app, call, layout::BACKEND_LOG)?;
-    Ok(Fields::new().with("logs", &lines).with("limit", &limit).ok())
+    Ok(Fields::new().with("logs", &lines).with("limit", &limit).with("source", layout::BACKEND_LOG).ok())
 }
 
 pub(super) fn log_tail(app: &App, call: &Call) -> Result<Reply, Reply> {

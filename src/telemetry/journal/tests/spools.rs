@@ -10,11 +10,17 @@ fn spool(site: &Site, lines: &[&str]) {
 }
 
 fn messages(site: &Site) -> Vec<String> {
-    site.rows(LOG).iter().map(|row| row["message"].as_str().expect("a text").to_owned()).collect()
+    let is_theirs = |row: &&Value| row["type"] != "spool_rejected";
+    site.rows(LOG).iter().filter(is_theirs).map(|row| row["message"].as_str().expect("a text").to_owned()).collect()
 }
 
 fn left(site: &Site) -> usize {
-    site.store.file_names("metrics").expect("listed").iter().filter(|name| name.starts_with("spool")).count()
+    site.store
+        .file_names("metrics")
+        .expect("listed")
+        .iter()
+        .filter(|name| name.starts_with("spool") && !name.contains("rejected"))
+        .count()
 }
 
 impl Keeper {
@@ -57,6 +63,12 @@ fn a_spool_is_taken_over_with_its_sources_traces_and_times() {
     assert!(traces[1] != traces[2] && is_trace(traces[1]), "lines belong together only when they say so");
     let status = keeper.status();
     assert_eq!((status.spool_events, status.spool_bad_lines), (3, 3));
+    let kept = site.rows(layout::SPOOL_REJECTED);
+    let lines: Vec<_> = kept.iter().map(|row| row["line"].as_str().expect("a text")).collect();
+    assert_eq!(lines, ["no event", r#"{"severity":"LOUD"}"#, r#"["b"]"#], "what was no event is kept");
+    assert!(kept.iter().all(|row| row["why"].is_string() && row["ts_iso"].is_string()), "{kept:?}");
+    let told = rows.iter().find(|row| row["type"] == "spool_rejected").expect("told");
+    assert_eq!((&told["severity"], &told["data"]["lines"]), (&"WARN".into(), &3.into()));
     spool(&site, &[r#"{"message":"e"}"#]);
     keeper.spool.turn(&mut keeper.recorder);
     assert_eq!(left(&site), 1, "not before five seconds are over");
@@ -132,4 +144,51 @@ fn a_spool_stays_while_the_disk_fails() {
     keeper.turn();
     keeper.take(&site);
     assert_eq!((left(&site), messages(&site)), (0, vec!["a".to_owned()]));
+}
+
+#[test]
+fn lines_that_are_no_events_are_kept_as_long_as_there_is_room() {
+    let site = Site::new();
+    site.store.write(layout::SPOOL_REJECTED, &vec![b'\n'; (4 << 20) - 200]).expect("written");
+    let long = "x".repeat(500);
+    spool(&site, &["short", &long, "late"]);
+    let mut keeper = site.keeper();
+    keeper.take(&site);
+    let text = site.text(layout::SPOOL_REJECTED);
+    assert!(text.len() <= 4 << 20 && text.contains("\"short\"") && !text.contains(&long));
+    assert_eq!((keeper.status().spool_bad_lines, left(&site)), (3, 0));
+    assert_eq!(site.rows(LOG)[0]["data"]["kept"], 1);
+    keeper.take(&site);
+    assert!(site.store.path(layout::SPOOL_REJECTED).exists(), "it is not taken for a spool");
+}
+
+#[test]
+fn a_log_in_the_place_of_the_spool_is_never_taken_over() {
+    for log in [layout::EVENT_SPOOL, "metrics/spool_20261121_115900_0badcafe.jsonl"] {
+        let mut site = Site::new();
+        site.settings.log = log.to_owned();
+        let mut keeper = site.keeper();
+        for _ in 0..3 {
+            keeper.publish(1);
+            keeper.turn();
+            keeper.take(&site);
+        }
+        keeper.turn();
+        assert_eq!((keeper.bus.ids().last, site.rows(log).len()), (3, 3), "{log}");
+    }
+}
+
+#[test]
+fn a_stop_leaves_the_rest_of_a_spool_for_the_next_start() {
+    let site = Site::new();
+    let lines: Vec<String> = (0..1200).map(|n| format!("{{\"message\":\"{n}\"}}")).collect();
+    site.store.append_all(layout::EVENT_SPOOL, &lines, Durability::Buffered).expect("written");
+    let mut keeper = site.keeper();
+    keeper.recorder.shared().stopping.store(true, Ordering::Release);
+    keeper.take(&site);
+    keeper.turn();
+    assert_eq!((messages(&site).len(), left(&site)), (500, 1));
+    drop(keeper);
+    site.keeper().take(&site);
+    assert_eq!((messages(&site).len(), left(&site)), (1200, 0), "whole and once");
 }
