@@ -288,14 +288,9 @@ fn told(served: &Served, trace: &str) -> Vec<Value> {
 
 /// What the run itself said; that a publish was seen is said by the server.
 fn of_the_run(events: &[Value]) -> Vec<Value> {
-<<<<<<< HEAD
     let is_own = |event: &&Value| {
         event["type"].as_str().is_some_and(|kind| kind.starts_with("run_") || kind.starts_with("stage_"))
     };
-=======
-    // `publish_seen` is the server's own word.
-    let is_own = |event: &&Value| event["source"] == "daily_ops" && event["type"] != "publish_seen";
->>>>>>> fx_host
     events.iter().filter(is_own).cloned().collect()
 }
 
