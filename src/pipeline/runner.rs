@@ -406,6 +406,7 @@ impl Run<'_> {
                 self.warn(RunCode::Panicked, "in the last look".to_owned());
             }
             self.conclude();
+            self.events.precede_acts();
             if self.acts()
                 && self.site.outside.messages
                 && catch_unwind(AssertUnwindSafe(|| announce(&mut self))).is_err()

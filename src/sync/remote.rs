@@ -128,9 +128,14 @@ impl Changed {
 /// Opens exactly this directory; a repository around it is another one.
 pub(super) fn open(root: &Path) -> Result<Repository, GitFault> {
     let shown = root.display();
+    let none = || GitFault::new(GitDetail::NotARepo, format!("{shown} is no git work tree"));
+    // The file system is asked first: before its first answer the library reads every root certificate of the machine.
+    if [".git", "HEAD"].iter().all(|name| matches!(root.join(name).try_exists(), Ok(false))) {
+        return Err(none());
+    }
     let repo = Repository::open(root).map_err(|e| {
         if e.code() == ErrorCode::NotFound {
-            GitFault::new(GitDetail::NotARepo, format!("{shown} is no git work tree"))
+            none()
         } else if e.code() == ErrorCode::Owner {
             let how = "make it yours, or name it in safe.directory of your own git configuration";
             GitFault::new(GitDetail::Unknown, format!("{shown} belongs to another user: {how}"))

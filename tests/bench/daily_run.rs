@@ -109,6 +109,18 @@ fn replies() -> HashMap<&'static str, String> {
     ])
 }
 
+/// How many events a post has; reads what its head promises.
+fn posted(stream: &mut TcpStream, request: &str) -> usize {
+    let (head, begun) = request.split_once("\r\n\r\n").unwrap_or((request, ""));
+    let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+    let mut body = begun.as_bytes().to_vec();
+    let have = body.len();
+    body.resize(length.unwrap_or(have), 0);
+    stream.read_exact(body.get_mut(have..).unwrap_or_default()).expect("a whole body");
+    let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+    body["events"].as_array().map_or(0, Vec::len)
+}
+
 fn answer(mut stream: TcpStream, replies: &HashMap<&'static str, String>) {
     stream.set_nodelay(true).expect("set");
     let mut head = Vec::new();
@@ -121,7 +133,10 @@ fn answer(mut stream: TcpStream, replies: &HashMap<&'static str, String>) {
     }
     let text = String::from_utf8_lossy(&head);
     let path = text.split_whitespace().nth(1).unwrap_or_default().split('?').next().unwrap_or_default().to_owned();
-    let body = replies.get(path.as_str()).cloned().unwrap_or_default();
+    let body = match path.as_str() {
+        "/api/ops/events" => json!({"status": "ok", "accepted": posted(&mut stream, &text)}).to_string(),
+        path => replies.get(path).cloned().unwrap_or_default(),
+    };
     let status = if body.is_empty() { "404 Not Found" } else { "200 OK" };
     let reply = format!(
         "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",

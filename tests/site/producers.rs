@@ -183,6 +183,20 @@ fn whatever_the_server_makes_of_events_the_run_is_the_same_and_what_is_not_taken
 }
 
 #[test]
+fn a_stage_s_start_is_delivered_before_the_stage_lets_the_server_act() {
+    let (host, fake) = (Host::new(), takes());
+    let ran = host.daily(&fake, &[]);
+    host.proves("fine", &ran, 0, "OK");
+    let requests = fake.requests();
+    for (path, stage) in [(site::REGENERATE, 3), (site::RUN_CYCLE, 4)] {
+        let acts = requests.iter().position(|(asked, _)| asked == path).expect("asked");
+        let start = format!("stage {stage}/5");
+        let told = requests.iter().position(|(asked, body)| asked == site::EVENTS && body.contains(&start));
+        assert!(told.is_some_and(|told| told < acts), "{path}: {requests:?}");
+    }
+}
+
+#[test]
 fn a_server_that_hangs_costs_the_run_no_more_than_the_wait_at_its_end() {
     let (host, fake) = (Host::new(), Fake::new());
     fake.on(site::EVENTS, &[Reply::Taken, Reply::Hang]);
@@ -311,6 +325,15 @@ fn from_the_publish_to_the_last_stage_everything_is_one_trace_on_the_server() {
     let kinds: Vec<_> = events.iter().filter_map(|event| event["type"].as_str()).collect();
     for kind in ["publish_seen", "ops_summary_regenerated", "live_cycle_finished", "push_finished"] {
         assert_eq!(kinds.iter().filter(|found| **found == kind).count(), 1, "{kind}: {kinds:?}");
+    }
+    let order = |name: &str| names(&events).iter().position(|found| found == name);
+    for (before, act, after) in [
+        ("stage_started 3", "ops_summary_regenerated", "stage_finished 3"),
+        ("stage_started 4", "live_cycle_finished", "stage_finished 4"),
+        ("stage_finished 5", "push_finished", "run_finished"),
+    ] {
+        let found = [order(before), order(act), order(after)];
+        assert!(found.is_sorted(), "{act} stands where it happened: {:?}", names(&events));
     }
     let cycle = events.iter().find(|event| event["type"] == "live_cycle_finished").expect("an event");
     let data = &cycle["data"];

@@ -1,9 +1,10 @@
 //! What a run tells the event bus while it goes on: that it started, each stage's start and end, and its own end.
 //!
 //! The bus lives in the server, another process. A thread of its own posts the events, so the run never waits for it
-//! but at its very end, and there no longer than [`PATIENCE`]. What the server does not take is put into the spool,
-//! which the server empties; after the first such failure everything else of the run goes there too, so that the order
-//! stays. Whatever happens here, the record, the warnings and the exit code are the same.
+//! but at two places: for at most [`BEFORE_ACTING`] before it asks the server to act, so that a stage's start has a lower
+//! id than what the stage did, and for at most [`PATIENCE`] at its very end. What the server does not take is put into the
+//! spool, which the server empties; after the first such failure everything else of the run goes there too, so that the
+//! order stays. Whatever happens here, the record, the warnings and the exit code are the same.
 //!
 //! All events of a run carry one trace: the id of the publish that the run works on, which is known when stage 1 has
 //! pulled. What happened before that is held back until then; `ts` says when it was.
@@ -36,6 +37,9 @@ use post::Poster;
 const SOURCE: &str = "daily_ops";
 /// How long the end of a run waits for its events.
 pub(super) const PATIENCE: Duration = Duration::from_millis(2500);
+/// How long the run waits for the events so far before it asks the server to act. A loopback post takes a millisecond;
+/// a server that needs longer gets the request all the same, and only the order of ids suffers.
+const BEFORE_ACTING: Duration = Duration::from_millis(250);
 
 /// Where the events of a run go.
 #[derive(Clone, Debug, Default)]
@@ -97,6 +101,16 @@ impl<'a> Events<'a> {
     pub(super) fn stage_started(&mut self, record: &RunRecord, name: StageName) {
         let text = format!("stage {}/5 {} started", name.number(), name.title());
         self.say(of_stage("stage_started", &text, (record, name)));
+        if matches!(name, StageName::Summary | StageName::LiveCycle) {
+            self.precede_acts();
+        }
+    }
+
+    /// What follows lets the server act: what was said so far is delivered first, if that is a matter of moments.
+    pub(super) fn precede_acts(&self) {
+        if let Some(poster) = &self.poster {
+            poster.drain(BEFORE_ACTING);
+        }
     }
 
     /// From the end of the first stage on, the trace is known.

@@ -50,7 +50,7 @@ struct Queue {
     waiting: Vec<String>,
     /// Posted or spooled at this moment.
     under_way: Vec<String>,
-    /// The run is at its end: nothing more is gathered.
+    /// The run waits: nothing more is gathered.
     hurried: bool,
     /// The run has gone on without the thread.
     closed: bool,
@@ -105,13 +105,22 @@ impl Poster {
         self.shared.news.notify_all();
     }
 
+    /// Waits until the server has what was sent so far, at most `patience`; not at all when it has failed before.
+    pub(super) fn drain(&self, patience: Duration) {
+        if self.has_thread {
+            self.hurry();
+            let busy = |queue: &mut Queue| queue.is_busy() && !queue.spool_only;
+            let waited = self.shared.news.wait_timeout_while(self.shared.lock(), patience, busy);
+            waited.unwrap_or_else(PoisonError::into_inner).0.hurried = false;
+        }
+    }
+
     /// Waits until nothing is left or `patience` is over. What is left then is spooled.
     pub(super) fn close(self, patience: Duration) -> Told {
         self.hurry();
-        let busy = |queue: &mut Queue| !(queue.waiting.is_empty() && queue.under_way.is_empty());
         let queue = self.shared.lock();
         let mut queue = if self.has_thread {
-            let waited = self.shared.news.wait_timeout_while(queue, patience, busy);
+            let waited = self.shared.news.wait_timeout_while(queue, patience, |queue| queue.is_busy());
             waited.unwrap_or_else(PoisonError::into_inner).0
         } else {
             queue
@@ -127,6 +136,12 @@ impl Poster {
         drop(queue);
         self.shared.news.notify_all();
         told
+    }
+}
+
+impl Queue {
+    fn is_busy(&self) -> bool {
+        !(self.waiting.is_empty() && self.under_way.is_empty())
     }
 }
 
