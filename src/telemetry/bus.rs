@@ -95,6 +95,8 @@ pub struct Bus {
     boot_id: String,
     limits: BusLimits,
     started: (KstTime, Duration),
+    /// The newest id of those who served before.
+    born_after: u64,
     /// Held while ids are given, so that they are given in the order in which events are kept.
     publisher: Mutex<()>,
     hot: RwLock<Hot>,
@@ -148,6 +150,17 @@ pub struct IdRange {
     pub last: u64,
 }
 
+/// Events as they are read without the log.
+#[derive(Clone, Debug)]
+pub struct AtHand {
+    /// Oldest first. What is older is in the log, unless it never came there.
+    pub frames: Vec<Arc<Frame>>,
+    /// The newest id.
+    pub last_id: u64,
+    /// Whether this process gave an event that id; else it is only known that nobody gave a higher one.
+    pub is_last_given: bool,
+}
+
 impl Bus {
     /// An empty bus, or one that goes on after `earlier` events, whose ids rise, and after `last_id`.
     pub fn new(clock: Arc<dyn Clock>, limits: BusLimits, earlier: Vec<Event>, last_id: u64) -> Arc<Self> {
@@ -162,6 +175,7 @@ impl Bus {
             boot_id: uuid::Uuid::new_v4().simple().to_string()[..16].to_owned(),
             limits,
             started,
+            born_after: last_id,
             publisher: Mutex::default(),
             hot: RwLock::new(hot),
             wake: OnceLock::new(),
@@ -200,6 +214,8 @@ impl Bus {
         if let (Some(note), Some(newest)) = (self.note.get(), frames.last()) {
             note(newest.event.id);
         }
+        // First, so that no reader of the past finds an event neither here nor in the ring nor in the log.
+        self.feed.offer(&frames);
         let offered = {
             let mut hot = self.hot.write().unwrap_or_else(PoisonError::into_inner);
             hot.ring.extend(frames.iter().cloned());
@@ -209,7 +225,6 @@ impl Bus {
             hot.seats.len()
         };
         self.counts.published(&frames, at);
-        self.feed.offer(&frames);
         drop(order);
         if let Some(wake) = self.wake.get() {
             wake();
@@ -272,6 +287,22 @@ impl Bus {
         let hot = self.hot();
         let skip = hot.ring.len().saturating_sub(self.limits.replay);
         hot.ring.iter().skip(skip).cloned().collect()
+    }
+
+    /// All events that need not be looked for in the log: those that it does not have yet, and the newest.
+    #[must_use]
+    pub fn at_hand(&self) -> AtHand {
+        let (newest, last_id) = {
+            let hot = self.hot();
+            let skip = hot.ring.len().saturating_sub(self.limits.replay);
+            (hot.ring.iter().skip(skip).cloned().collect::<Vec<_>>(), hot.last_id)
+        };
+        // In this order: what left the ring before was offered before that, and what is not waiting any more is written.
+        let end = newest.first().map_or(last_id + 1, |frame| frame.event.id);
+        let mut frames = self.feed.unwritten();
+        frames.truncate(frames.partition_point(|frame| frame.event.id < end));
+        frames.extend(newest);
+        AtHand { frames, last_id, is_last_given: last_id > self.born_after }
     }
 
     /// Everything that is counted, at one moment.

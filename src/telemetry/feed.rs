@@ -1,4 +1,6 @@
-//! What waits for the observation log: bounded, so that a slow disk costs rows and never a publish.
+//! What the observation log does not have yet: bounded, so that a slow disk costs rows and never a publish.
+//!
+//! An event stays here until its row is written, so that whoever reads the past finds it in one of the two places.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,14 +22,29 @@ const ROOM: usize = 10_000;
 /// Events on their way to the observation log.
 #[derive(Debug, Default)]
 pub struct Feed {
-    waiting: Mutex<VecDeque<Arc<Frame>>>,
+    queue: Mutex<Queue>,
     news: Condvar,
     /// Without a log nothing is kept for it.
     is_open: AtomicBool,
-    /// Events offered, taken, and given up.
-    offered: AtomicU64,
+    /// Events that the log's writer took, and those that were given up.
     taken: AtomicU64,
     dropped: AtomicU64,
+    /// The most that ever waited.
+    depth_max: AtomicU64,
+}
+
+/// Events without a row.
+#[derive(Debug, Default)]
+struct Queue {
+    /// First those that the writer has in hand, then those that wait for it.
+    frames: VecDeque<Arc<Frame>>,
+    in_hand: usize,
+}
+
+impl Queue {
+    fn waiting(&self) -> usize {
+        self.frames.len() - self.in_hand
+    }
 }
 
 impl Feed {
@@ -37,39 +54,54 @@ impl Feed {
     }
 
     pub(super) fn offer(&self, frames: &[Arc<Frame>]) {
-        let count = u64::try_from(frames.len()).unwrap_or(u64::MAX);
-        add(&self.offered, count);
         if !self.is_open.load(Ordering::Acquire) {
-            add(&self.taken, count);
+            add(&self.taken, count(frames.len()));
             return;
         }
-        let mut waiting = self.lock();
-        let room = ROOM.saturating_sub(waiting.len());
-        waiting.extend(frames.iter().take(room).cloned());
-        drop(waiting);
-        let lost = u64::try_from(frames.len().saturating_sub(room)).unwrap_or(u64::MAX);
-        add(&self.dropped, lost);
-        // What was given up is not pending either.
-        add(&self.taken, lost);
+        let mut queue = self.lock();
+        let room = ROOM.saturating_sub(queue.waiting());
+        queue.frames.extend(frames.iter().take(room).cloned());
+        let depth = queue.waiting();
+        drop(queue);
+        self.depth_max.fetch_max(count(depth), Ordering::Relaxed);
+        add(&self.dropped, count(frames.len().saturating_sub(room)));
         self.news.notify_one();
     }
 
-    /// What waits, at most `most`; waits for news so long when there is nothing.
+    /// What waits, at most `most`; waits for news so long when there is nothing. It stays here until it is written.
     #[must_use]
     pub fn take(&self, most: usize, patience: Duration) -> Vec<Arc<Frame>> {
-        let waiting = self.lock();
-        let (mut waiting, _) = self
+        let queue = self.lock();
+        let (mut queue, _) = self
             .news
-            .wait_timeout_while(waiting, patience, |waiting| waiting.is_empty())
+            .wait_timeout_while(queue, patience, |queue| queue.waiting() == 0)
             .unwrap_or_else(PoisonError::into_inner);
-        let count = waiting.len().min(most);
-        let frames: Vec<_> = waiting.drain(..count).collect();
-        drop(waiting);
-        add(&self.taken, u64::try_from(count).unwrap_or(u64::MAX));
+        let end = queue.in_hand + queue.waiting().min(most);
+        let frames: Vec<_> = queue.frames.range(queue.in_hand..end).cloned().collect();
+        queue.in_hand = end;
+        drop(queue);
+        add(&self.taken, count(frames.len()));
         frames
     }
 
-    /// Events that were taken or given up since the start.
+    /// Says that the log has everything that was taken, up to this id.
+    pub(super) fn written(&self, id: u64) {
+        let mut queue = self.lock();
+        let end = queue.frames.partition_point(|frame| frame.event.id <= id).min(queue.in_hand);
+        let done: Vec<_> = queue.frames.drain(..end).collect();
+        queue.in_hand -= end;
+        // Publishing must not wait until so many events are freed.
+        drop(queue);
+        drop(done);
+    }
+
+    /// Everything that the log does not have and will get, oldest first.
+    #[must_use]
+    pub fn unwritten(&self) -> Vec<Arc<Frame>> {
+        self.lock().frames.iter().cloned().collect()
+    }
+
+    /// Events that the log's writer took since the start.
     #[must_use]
     pub fn consumed(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
@@ -81,7 +113,17 @@ impl Feed {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Frame>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The most events that waited for the log's writer at once.
+    #[must_use]
+    pub fn depth_max_seen(&self) -> u64 {
+        self.depth_max.load(Ordering::Relaxed)
     }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn count(frames: usize) -> u64 {
+    u64::try_from(frames).unwrap_or(u64::MAX)
 }

@@ -22,9 +22,9 @@ const MINUTE: usize = 60;
 pub struct Counters {
     /// Events accepted.
     pub published: u64,
-    /// Of those, offered to every subscriber and taken by the observation log.
+    /// Of those, offered to every subscriber and taken by the writer of the observation log.
     pub consumed: u64,
-    /// The highest difference of the two so far.
+    /// The most events that waited for that writer so far.
     pub depth_max_seen: u64,
     /// Events that subscribers lost, all together.
     pub drop_count: u64,
@@ -69,10 +69,10 @@ impl Counters {
         self.subscribers_sse + self.subscribers_ws + self.subscribers_hung
     }
 
-    /// Events that were accepted and are not consumed yet.
+    /// Events that were accepted and are neither consumed nor given up.
     #[must_use]
     pub fn pending(&self) -> u64 {
-        self.published.saturating_sub(self.consumed)
+        self.published.saturating_sub(self.consumed).saturating_sub(self.obs_write_dropped_total)
     }
 }
 
@@ -90,7 +90,6 @@ impl Default for Seconds {
 #[derive(Debug, Default)]
 pub(super) struct BusCounts {
     published: AtomicU64,
-    depth_max_seen: AtomicU64,
     deliveries: [AtomicU64; 2],
     ws_messages: AtomicU64,
     slow_disconnects: AtomicU64,
@@ -142,10 +141,9 @@ impl BusCounts {
     pub(super) fn read(&self, now: Duration, feed: &Feed) -> Counters {
         let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         // Read before the other, so that the difference is never below zero.
-        let consumed = feed.consumed();
+        let (consumed, dropped) = (feed.consumed(), feed.dropped());
         let published = value(&self.published);
         let consumed = consumed.min(published);
-        self.depth_max_seen.fetch_max(published - consumed, Ordering::Relaxed);
         let since = now.as_secs().saturating_sub(MINUTE as u64 - 1);
         let seconds = self.seconds.lock().unwrap_or_else(PoisonError::into_inner);
         let published_last_minute = seconds
@@ -157,13 +155,13 @@ impl BusCounts {
         Counters {
             published,
             consumed,
-            depth_max_seen: value(&self.depth_max_seen),
+            depth_max_seen: feed.depth_max_seen(),
             deliveries_sse_total: value(&self.deliveries[0]),
             deliveries_ws_total: value(&self.deliveries[1]),
             ws_messages_total: value(&self.ws_messages),
             slow_disconnects_total: value(&self.slow_disconnects),
             rejected_connections_total: value(&self.rejected),
-            obs_write_dropped_total: feed.dropped(),
+            obs_write_dropped_total: dropped,
             by_severity: std::array::from_fn(|at| value(&self.by_severity[at])),
             delivery_buckets: std::array::from_fn(|at| value(&self.delivery_buckets[at])),
             delivery_sum_us: value(&self.delivery_sum_us),

@@ -15,6 +15,7 @@ pub use archive::MAX_ID;
 pub use archive::Row;
 pub use archive::Seen;
 pub use bus::Accepted;
+pub use bus::AtHand;
 pub use bus::Bus;
 pub use bus::BusLimits;
 pub use bus::Frame;

@@ -6,6 +6,8 @@
 #[expect(dead_code, reason = "every test here has a site of its own")]
 mod client;
 mod dev;
+#[path = "../../src/telemetry/journal/tests/disk.rs"]
+mod disk;
 mod ingest;
 mod metrics;
 mod past;

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::BEARER;
 use crate::client::Site;
+use crate::disk::Disk;
 use crate::get;
 use crate::ids;
 use crate::publish;
@@ -83,6 +84,79 @@ fn a_reader_that_pages_through_everything_meets_every_event_once() {
         assert_eq!((page["has_more"] == true, &page["oldest_id"]), (back.len() < 3000, &json!(1)), "{before}");
     }
     assert_eq!(back, (1..=3000).rev().collect::<Vec<u64>>());
+}
+
+/// Pages through everything and gives the ids, with what was said to be missing on the way.
+fn paged(site: &Site, limit: usize) -> (Vec<u64>, Vec<Value>) {
+    let (mut seen, mut missing) = (Vec::new(), Vec::new());
+    loop {
+        let after = seen.last().copied().unwrap_or(0);
+        let page = get(site, &format!("/api/ops/events?after={after}&limit={limit}"));
+        seen.extend(ids(&page["events"]));
+        missing.extend(page["missing"].as_array().expect("a list").iter().cloned());
+        if page["has_more"] == false {
+            return (seen, missing);
+        }
+        assert!(page["count"] != 0, "{page}");
+    }
+}
+
+#[test]
+fn an_event_is_read_back_at_once_though_the_bus_keeps_none() {
+    let site = site_in(tempfile::tempdir().expect("a directory"), Arc::new(SystemClock::new()), |dash| {
+        dash.journal = Keeping::Log;
+        dash.settings.replay = 0;
+    });
+    for id in 1..=20 {
+        test_event(&site, &json!({"trace_id": format!("t-{id}")}));
+        let page = get(&site, &format!("/api/ops/events?after={}", id - 1));
+        assert_eq!((ids(&page["events"]), &page["last_id"]), (vec![id], &json!(id)), "{page}");
+        assert_eq!(get(&site, &format!("/api/ops/traces/t-{id}"))["count"], 1);
+    }
+    publish(&site, &many(1200));
+    assert_eq!(paged(&site, 170), ((1..=1220).collect(), Vec::new()));
+}
+
+#[test]
+fn what_waits_for_a_full_disk_is_read_and_what_is_lost_is_said() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let Some(disk) = Disk::new(&dir.path().join("metrics")) else { return };
+    let site = site_in(dir, Arc::new(SystemClock::new()), |dash| dash.journal = Keeping::Log);
+    publish(&site, &many(20));
+    until(&site, "/api/ops/metrics", |metrics| metrics["event_pending"] == 0);
+    disk.fill();
+    publish(&site, &many(2980));
+    let failing = |metrics: &Value| metrics["health_reasons"].to_string().contains("obs_writer_failing");
+    until(&site, "/api/ops/metrics", failing);
+    assert_eq!(get(&site, "/api/ops/metrics")["obs_write_dropped_total"], 0);
+    let newest = get(&site, "/api/ops/events?limit=1000");
+    assert_eq!(
+        (newest["count"].clone(), &newest["has_more"], &newest["last_id"]),
+        (json!(1000), &json!(true), &json!(3000))
+    );
+    let hidden = get(&site, "/api/ops/events?after=20&limit=1000");
+    assert_eq!(ids(&hidden["events"]), (21..=1020).collect::<Vec<u64>>(), "{}", hidden["missing"]);
+    let traces = get(&site, "/api/ops/traces");
+    let counted: u64 =
+        traces["items"].as_array().expect("a list").iter().filter_map(|item| item["count"].as_u64()).sum();
+    assert!(counted >= 2980, "{counted}");
+    // More than the feed holds: the last ones never get a row.
+    publish(&site, &many(12_000));
+    let metrics = get(&site, "/api/ops/metrics");
+    let lost = metrics["obs_write_dropped_total"].as_u64().expect("a number");
+    assert!((1000..12_000).contains(&lost), "{lost}");
+    let consumed = metrics["event_consumed"].as_u64().expect("a number");
+    assert_eq!(consumed + lost + metrics["event_pending"].as_u64().expect("a number"), 15_000, "{metrics}");
+    // The bus still keeps the newest thousand.
+    let hole = json!({"from_id": 15_001 - lost, "to_id": 14_000, "missed": lost - 1000});
+    let told = |missing: &[Value]| missing.iter().filter(|given| **given == hole).count();
+    let export = get(&site, "/api/ops/export?limit=10000&after=5000");
+    assert_eq!(told(export["missing"].as_array().expect("a list")), 1, "{}", export["missing"]);
+    for path in ["/api/ops/traces", "/api/ops/history?hours=168", "/api/ops/alerts?limit=500"] {
+        let list = get(&site, path);
+        assert!(list["missing"].is_array(), "{path}: {list}");
+    }
+    drop(disk);
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! Events that were published, as they are read back: from the bus what it keeps, from the observation log what is older.
+//! Events that were published, as they are read back: from the bus what it keeps or the log does not have
+//! yet, from the observation log what is older.
 //! Readers pay for what they ask: the bus only hands out references, and the log is read up to a limit, which is told.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Serialize;
 use serde::Serializer;
@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::Dash;
 use crate::contracts::event::Event;
 use crate::telemetry::Archive;
+use crate::telemetry::AtHand;
 use crate::telemetry::EventFilter;
 use crate::telemetry::Frame;
 use crate::telemetry::Row;
@@ -23,10 +24,10 @@ const BYTES: usize = 32 << 20;
 const LOG_BYTES: u64 = 32 << 20;
 /// Bytes of the log that are read for rows that are no events.
 const ROW_BYTES: u64 = 4 << 20;
-/// What was published so long ago is in the log, unless it never comes there.
-const WRITTEN: Duration = Duration::from_secs(3);
 /// The wall clock may have been set back; rows so much older than asked end a search all the same.
 const SLACK_MS: i64 = 3_600_000;
+/// Holes that a reply lists one by one.
+const HOLES: usize = 100;
 /// A row that says what subscribers lost.
 const DROPS: &str = "backpressure-drop";
 
@@ -78,6 +79,26 @@ pub(crate) struct Found {
     pub(crate) has_more: bool,
     /// The last id that was looked at, from which a reader goes on.
     pub(crate) scanned_id: Option<u64>,
+    /// Ids in between that no event can be shown for.
+    pub(crate) missing: Vec<Hole>,
+}
+
+/// Ids that were asked for and have no event, neither on the bus nor in the log: given up while the disk failed, lost with
+/// a process that was killed, or never given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Hole {
+    pub(crate) from_id: u64,
+    pub(crate) to_id: u64,
+    pub(crate) missed: u64,
+}
+
+/// How far a search came.
+#[derive(Clone, Debug)]
+pub(crate) struct Visited {
+    /// Whether everything was shown that there is.
+    pub(crate) is_all: bool,
+    pub(crate) scanned_id: Option<u64>,
+    pub(crate) missing: Vec<Hole>,
 }
 
 /// The counters at one moment.
@@ -100,11 +121,16 @@ pub(crate) struct DropRow {
 /// Somebody who is shown events: says when to stop.
 type See<'s> = dyn FnMut(Record) -> ControlFlow<()> + 's;
 
-/// A search: what is asked for, who is shown it, and how far it came.
+/// A search: what is asked for, who is shown it, how far it came, and what was missing on the way.
 struct Search<'s> {
     filter: &'s EventFilter,
     see: &'s mut See<'s>,
     scanned: Option<u64>,
+    /// The id next to the one that comes now, in whatever direction; `None` when it is not known what came before.
+    neighbor: Option<u64>,
+    missing: Vec<Hole>,
+    /// What is older than asked for was left out, whatever its id.
+    is_cut_by_time: bool,
 }
 
 impl Search<'_> {
@@ -112,7 +138,7 @@ impl Search<'_> {
         if self.filter.matches(&frame.event) {
             (self.see)(Record::Live(Arc::clone(frame)))?;
         }
-        self.scanned = Some(frame.event.id);
+        self.passed(frame.event.id);
         ControlFlow::Continue(())
     }
 
@@ -126,79 +152,96 @@ impl Search<'_> {
         {
             (self.see)(Record::Kept(Box::new(event), row.line.len()))?;
         }
-        self.scanned = Some(id);
+        self.passed(id);
         ControlFlow::Continue(())
+    }
+
+    fn passed(&mut self, id: u64) {
+        self.bounded_by(id);
+        self.scanned = Some(id);
+    }
+
+    /// Notes what is missing between the last id and this one, as far as it was asked for.
+    fn bounded_by(&mut self, id: u64) {
+        let Some(other) = self.neighbor.replace(id) else { return };
+        let from_id = id.min(other).max(self.filter.after.unwrap_or(0)).saturating_add(1);
+        let to_id = id.max(other).min(self.filter.before.unwrap_or(u64::MAX)).saturating_sub(1);
+        if from_id > to_id {
+            return;
+        }
+        let missed = to_id - from_id + 1;
+        let is_full = self.missing.len() == HOLES;
+        match self.missing.last_mut() {
+            // What is more than anybody reads is told as one.
+            Some(last) if is_full => {
+                last.from_id = last.from_id.min(from_id);
+                last.to_id = last.to_id.max(to_id);
+                last.missed += missed;
+            }
+            _ => self.missing.push(Hole { from_id, to_id, missed }),
+        }
     }
 }
 
 impl Dash {
-    /// Shows events that pass a filter, one after the other, until it is told to stop. Says whether all were shown, and
-    /// how far it looked.
-    pub(crate) fn visit<'s>(
-        &'s self,
-        filter: &'s EventFilter,
-        order: Order,
-        see: &'s mut See<'s>,
-    ) -> (bool, Option<u64>) {
-        let recent = self.bus.recent();
-        let mut search = Search { filter, see, scanned: None };
-        let done = match order {
+    /// Shows events that pass a filter, one after the other, until it is told to stop.
+    pub(crate) fn visit<'s>(&'s self, filter: &'s EventFilter, order: Order, see: &'s mut See<'s>) -> Visited {
+        let AtHand { frames, last_id, is_last_given } = self.bus.at_hand();
+        // What lies below all that there is was never asked for by a reader who begins at 0.
+        let bottom = filter.after.filter(|after| *after > 0);
+        let newest = is_last_given.then_some(last_id + 1);
+        let top = filter.before.filter(|before| *before <= last_id).or(newest);
+        let neighbor = if order == Order::OldestFirst { bottom } else { top };
+        let mut search = Search { filter, see, scanned: None, neighbor, missing: Vec::new(), is_cut_by_time: false };
+        let (done, end) = match order {
             Order::NewestFirst => {
-                let done = recent.iter().rev().try_for_each(|frame| search.frame(frame));
-                if done.is_continue() { self.older(&recent, &mut search) } else { done }
+                let done = frames.iter().rev().try_for_each(|frame| search.frame(frame));
+                (if done.is_continue() { self.older(&frames, &mut search) } else { done }, bottom)
             }
             Order::OldestFirst => {
-                let done = self.older_forward(&recent, &mut search);
-                if done.is_continue() { recent.iter().try_for_each(|frame| search.frame(frame)) } else { done }
+                let done = self.older_forward(&frames, &mut search);
+                (if done.is_continue() { frames.iter().try_for_each(|frame| search.frame(frame)) } else { done }, top)
             }
         };
-        (done.is_continue(), search.scanned)
+        if let (ControlFlow::Continue(()), false, Some(end)) = (done, search.is_cut_by_time, end) {
+            search.bounded_by(end);
+        }
+        Visited { is_all: done.is_continue(), scanned_id: search.scanned, missing: search.missing }
     }
 
-    /// The log below what the bus keeps, newest first. Break: not everything was looked at.
-    fn older(&self, recent: &[Arc<Frame>], search: &mut Search<'_>) -> ControlFlow<()> {
-        let Some((archive, seam)) = self.log_below(recent, search.filter) else { return ControlFlow::Continue(()) };
+    /// The log below what is at hand, newest first. Break: not everything was looked at.
+    fn older(&self, at_hand: &[Arc<Frame>], search: &mut Search<'_>) -> ControlFlow<()> {
+        let Some((archive, seam)) = self.log_below(at_hand, search.filter) else { return ControlFlow::Continue(()) };
         let (after, since) = (search.filter.after.unwrap_or(0), search.filter.since_ms);
         let start = seam.min(search.filter.before.unwrap_or(u64::MAX));
-        let (mut is_first, mut is_end, mut is_cut) = (true, false, false);
+        let mut is_end = false;
         let seen = archive.newest_before(start, LOG_BYTES, |row| {
-            if let Some(id) = row.id {
-                is_cut = std::mem::take(&mut is_first) && start == seam && is_hole(id, seam, recent, self);
-                is_end = id <= after || since.is_some_and(|since| row.ts < since.saturating_sub(SLACK_MS));
-                if is_cut || is_end {
+            if row.id.is_some() {
+                search.is_cut_by_time = since.is_some_and(|since| row.ts < since.saturating_sub(SLACK_MS));
+                is_end = search.is_cut_by_time || row.id.is_some_and(|id| id <= after);
+                if is_end {
                     return ControlFlow::Break(());
                 }
             }
             search.row(row)
         });
-        // A log without any event below may not have got its first ones yet.
-        let is_late = is_first && start == seam && is_hole(after, seam, recent, self);
         match seen {
-            Ok(seen) if (seen.is_complete && !is_late) || is_end => ControlFlow::Continue(()),
+            Ok(seen) if seen.is_complete || is_end => ControlFlow::Continue(()),
             Ok(_) => ControlFlow::Break(()),
             Err(fault) => unreadable(&fault),
         }
     }
 
-    /// The log below what the bus keeps, oldest first.
-    fn older_forward(&self, recent: &[Arc<Frame>], search: &mut Search<'_>) -> ControlFlow<()> {
-        let Some((archive, seam)) = self.log_below(recent, search.filter) else { return ControlFlow::Continue(()) };
+    /// The log below what is at hand, oldest first.
+    fn older_forward(&self, at_hand: &[Arc<Frame>], search: &mut Search<'_>) -> ControlFlow<()> {
+        let Some((archive, seam)) = self.log_below(at_hand, search.filter) else { return ControlFlow::Continue(()) };
         let end = seam.min(search.filter.before.unwrap_or(u64::MAX));
-        let (mut last, mut is_end) = (None, false);
+        let mut is_end = false;
         let seen = archive.oldest_after(search.filter.after.unwrap_or(0), LOG_BYTES, |row| {
-            if row.id.is_some_and(|id| id >= end) {
-                is_end = true;
-                return ControlFlow::Break(());
-            }
-            last = row.id.or(last);
-            search.row(row)
+            is_end = row.id.is_some_and(|id| id >= end);
+            if is_end { ControlFlow::Break(()) } else { search.row(row) }
         });
         match seen {
-            // What lies between the log and the bus is on its way to the log; a reader that went on would miss it.
-            Ok(seen) if (seen.is_complete || is_end) && end == seam => {
-                let last = last.or(search.filter.after).unwrap_or(0);
-                if is_hole(last, seam, recent, self) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            }
             Ok(seen) if seen.is_complete || is_end => ControlFlow::Continue(()),
             Ok(_) => ControlFlow::Break(()),
             Err(fault) => unreadable(&fault),
@@ -206,8 +249,8 @@ impl Dash {
     }
 
     /// The log, and the first id that need not be read from it; `None` when nothing is wanted from there.
-    fn log_below(&self, recent: &[Arc<Frame>], filter: &EventFilter) -> Option<(Archive, u64)> {
-        let seam = recent.first().map_or(u64::MAX, |frame| frame.event.id);
+    fn log_below(&self, at_hand: &[Arc<Frame>], filter: &EventFilter) -> Option<(Archive, u64)> {
+        let seam = at_hand.first().map_or(u64::MAX, |frame| frame.event.id);
         let is_wanted = filter.after.is_none_or(|after| after.saturating_add(1) < seam) && seam > 1;
         self.archive().filter(|_| is_wanted).map(|archive| (archive, seam))
     }
@@ -237,8 +280,8 @@ impl Dash {
             records.push(record);
             ControlFlow::Continue(())
         };
-        let (is_all, scanned_id) = self.visit(filter, order, &mut see);
-        Found { records, has_more: !is_all, scanned_id }
+        let Visited { is_all, scanned_id, missing } = self.visit(filter, order, &mut see);
+        Found { records, has_more: !is_all, scanned_id, missing }
     }
 
     /// The oldest id that can be asked for.
@@ -251,7 +294,8 @@ impl Dash {
                 if oldest.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
         }
-        let kept = self.bus.ids().oldest;
+        let kept = self.bus.at_hand();
+        let kept = kept.frames.first().map_or(kept.last_id + 1, |frame| frame.event.id);
         oldest.map_or(kept, |oldest| oldest.min(kept))
     }
 
@@ -305,13 +349,6 @@ impl Dash {
         }
         rows
     }
-}
-
-/// Whether events between the log and the bus may still be on their way to the log.
-fn is_hole(below: u64, seam: u64, recent: &[Arc<Frame>], dash: &Dash) -> bool {
-    let Some(first) = recent.first() else { return false };
-    let age = dash.bus.clock().monotonic().saturating_sub(first.at);
-    below.saturating_add(1) < seam && age < WRITTEN
 }
 
 fn unreadable(fault: &dyn std::fmt::Display) -> ControlFlow<()> {

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use chrono::DateTime;
 use chrono::Days;
 use chrono::NaiveDate;
@@ -14,6 +13,7 @@ use super::Shared;
 use super::opening::Opened;
 use super::rows::Moment;
 use super::rows::OwnRows;
+use super::rows::Pending;
 use crate::store::LineLog;
 use crate::store::Mark;
 use crate::store::RunLock;
@@ -47,8 +47,8 @@ pub(super) struct Recorder {
     log: Option<LineLog>,
     /// The day of the rows in the current file.
     day: NaiveDate,
-    /// Rows that are not written yet, with their times.
-    pending: VecDeque<(Bytes, i64)>,
+    /// Rows that are not written yet.
+    pending: VecDeque<Pending>,
     own: OwnRows,
     /// When the next flush of the disk is due; `None` when it has everything.
     sync_at: Option<Duration>,
@@ -167,7 +167,11 @@ impl Recorder {
     }
 
     fn keep(&mut self, frames: &[Arc<Frame>]) {
-        self.pending.extend(frames.iter().map(|frame| (frame.line.clone(), frame.event.ts)));
+        self.pending.extend(frames.iter().map(|frame| Pending {
+            line: frame.line.clone(),
+            ts: frame.event.ts,
+            id: Some(frame.event.id),
+        }));
     }
 
     fn write(&mut self) {
@@ -209,7 +213,7 @@ impl Recorder {
         if self.log.as_ref().is_none_or(|log| !log.is_there()) {
             self.reopen()?;
         }
-        let Some((first, ts)) = self.pending.front().map(|(line, ts)| (line.len() as u64 + 1, *ts)) else {
+        let Some((first, ts)) = self.pending.front().map(|row| (row.line.len() as u64 + 1, row.ts)) else {
             return Ok(());
         };
         let filled = self.log.as_ref().map_or(0, LineLog::bytes);
@@ -223,7 +227,7 @@ impl Recorder {
         let Some(log) = &mut self.log else { return Ok(()) };
         let mut room = self.settings.max_bytes.saturating_sub(log.bytes());
         let mut batch = Vec::new();
-        for (line, ts) in &self.pending {
+        for Pending { line, ts, .. } in &self.pending {
             let length = line.len() as u64 + 1;
             let fits = length <= room && day_of(*ts) <= self.day && batch.len() < WRITE;
             // One row is always written, whatever its length.
@@ -242,13 +246,14 @@ impl Recorder {
     /// Forgets the rows that stand in these bytes.
     fn written(&mut self, bytes: usize) {
         let mut left = bytes;
-        let mut newest = None;
-        while let Some((line, ts)) = self.pending.front()
-            && left > line.len()
-        {
-            left -= line.len() + 1;
-            newest = Some(*ts);
-            self.pending.pop_front();
+        let (mut newest, mut id) = (None, None);
+        while let Some(row) = self.pending.pop_front_if(|row| left > row.line.len()) {
+            left -= row.line.len() + 1;
+            newest = Some(row.ts);
+            id = row.id.or(id);
+        }
+        if let Some(id) = id {
+            self.bus.feed().written(id);
         }
         if bytes == 0 {
             return;

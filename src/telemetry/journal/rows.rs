@@ -19,6 +19,16 @@ const DROP: &str = "backpressure-drop";
 /// The shortest time between two rows about losses.
 const DROP_EVERY: Duration = Duration::from_secs(5);
 
+/// A row on its way to the disk.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) line: Bytes,
+    /// In milliseconds since 1970.
+    pub(super) ts: i64,
+    /// The event's id; `None` in the rows of this module.
+    pub(super) id: Option<u64>,
+}
+
 #[derive(Serialize)]
 struct SampleRow {
     ts: i64,
@@ -82,7 +92,7 @@ impl OwnRows {
     }
 
     /// The rows that are due now.
-    pub(super) fn due(&mut self, bus: &Bus, moment: Moment) -> Vec<(Bytes, i64)> {
+    pub(super) fn due(&mut self, bus: &Bus, moment: Moment) -> Vec<Pending> {
         let now = bus.clock().monotonic();
         let counters = bus.counters();
         let mut rows = Vec::new();
@@ -99,7 +109,7 @@ impl OwnRows {
         rows
     }
 
-    fn drop_row(&mut self, bus: &Bus, total: u64) -> Option<(Bytes, i64)> {
+    fn drop_row(&mut self, bus: &Bus, total: u64) -> Option<Pending> {
         let now = bus.clock().now();
         let views = bus.subscribers();
         let more = |id: u64, dropped: u64| dropped - self.lost.get(&id).copied().unwrap_or(0).min(dropped);
@@ -120,10 +130,10 @@ impl OwnRows {
         };
         self.told = total;
         self.lost = views.iter().map(|view| (view.id, view.dropped)).collect();
-        line(&row).map(|line| (line, row.ts))
+        pending(&row, row.ts)
     }
 
-    fn sample(&self, bus: &Bus, counters: &Counters) -> Option<(Bytes, i64)> {
+    fn sample(&self, bus: &Bus, counters: &Counters) -> Option<Pending> {
         let now = bus.clock().now();
         let row = SampleRow {
             ts: now.timestamp_millis(),
@@ -142,11 +152,11 @@ impl OwnRows {
             ledger_peak_pnl: None,
             ledger_worst_dd: None,
         };
-        line(&row).map(|line| (line, row.ts))
+        pending(&row, row.ts)
     }
 }
 
-fn line(row: &impl Serialize) -> Option<Bytes> {
+fn pending(row: &impl Serialize, ts: i64) -> Option<Pending> {
     // Rows of numbers and constants can always be written.
-    serde_json::to_vec(row).ok().map(Bytes::from)
+    serde_json::to_vec(row).ok().map(|line| Pending { line: Bytes::from(line), ts, id: None })
 }

@@ -154,7 +154,7 @@ impl Spool {
             }
             ControlFlow::Continue(())
         })?;
-        for frame in recorder.bus().recent() {
+        for frame in recorder.bus().at_hand().frames {
             known.extend(frame.event.data.get(KEY).and_then(Value::as_str).map(number));
         }
         Ok(known)

@@ -15,6 +15,7 @@ use crate::time::SimClock;
 use crate::time::Stamp;
 use serde_json::Value;
 
+mod disk;
 mod disks;
 mod restarts;
 mod spools;

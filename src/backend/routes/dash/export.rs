@@ -45,6 +45,7 @@ pub(super) fn export(app: &App, call: &Call) -> Result<Reply, Reply> {
         .with("first_id", &id(found.records.first()))
         .with("last_id", &id(found.records.last()))
         .with("truncated", &found.has_more)
+        .with("missing", &found.missing)
         .with("filters", &filter)
         .with("server", &server)
         .with("events", &found.records)

@@ -94,8 +94,8 @@ fn without_known(app: &App, mut drafts: Vec<EventDraft>) -> Vec<EventDraft> {
     if given.is_empty() {
         return drafts;
     }
-    let recent = app.dash.bus.recent();
-    let ids = recent.iter().filter_map(|frame| frame.event.data.get(SPOOL_ID)?.as_str());
+    let at_hand = app.dash.bus.at_hand();
+    let ids = at_hand.frames.iter().filter_map(|frame| frame.event.data.get(SPOOL_ID)?.as_str());
     let mut known: HashSet<String> = ids.filter(|id| given.contains(*id)).map(str::to_owned).collect();
     drafts.retain(|draft| own(draft).is_none_or(|id| known.insert(id)));
     drafts

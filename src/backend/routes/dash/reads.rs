@@ -37,7 +37,8 @@ pub(super) fn events(app: &App, call: &Call) -> Result<Reply, Reply> {
         .with("oldest_id", &oldest_id)
         .with("last_id", &last_id)
         .with("has_more", &found.has_more)
-        .with("scanned_id", &found.scanned_id);
+        .with("scanned_id", &found.scanned_id)
+        .with("missing", &found.missing);
     Ok(fields.ok())
 }
 
@@ -54,6 +55,7 @@ pub(super) fn history(app: &App, call: &Call) -> Result<Reply, Reply> {
         .with("events", &found.records)
         .with("count", &found.records.len())
         .with("has_more", &found.has_more)
+        .with("missing", &found.missing)
         .with("points", &points)
         .with("points_truncated", &points_truncated);
     Ok(fields.ok())
@@ -68,7 +70,8 @@ pub(super) fn alerts(app: &App, call: &Call) -> Result<Reply, Reply> {
         .with("alerts", &found.records)
         .with("limit", &limit)
         .with("count", &found.records.len())
-        .with("has_more", &found.has_more);
+        .with("has_more", &found.has_more)
+        .with("missing", &found.missing);
     Ok(fields.ok())
 }
 
@@ -132,7 +135,8 @@ pub(super) fn runtime_events(app: &App, call: &Call) -> Result<Reply, Reply> {
         .with("contract_version", CONTRACT_VERSION)
         .with("events", &events)
         .with("count", &events.len())
-        .with("has_more", &has_more);
+        .with("has_more", &has_more)
+        .with("missing", &found.missing);
     Ok(fields.ok())
 }
 
@@ -189,7 +193,7 @@ fn risk_list(app: &App, call: &Call, names: &[&'static str]) -> Result<Reply, Re
     let items: Vec<_> = found.records.iter().map(|record| RiskItem::of(record.event())).collect();
     let fields = Fields::new().with("contract_version", CONTRACT_VERSION).with("count", &items.len());
     let fields = names.iter().fold(fields, |fields, name| fields.with(name, &items));
-    Ok(fields.with("has_more", &found.has_more).ok())
+    Ok(fields.with("has_more", &found.has_more).with("missing", &found.missing).ok())
 }
 
 /// Why it happened: as the data says, else as the message does.

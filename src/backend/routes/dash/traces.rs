@@ -12,6 +12,7 @@ use super::Call;
 use crate::backend::dash::params::Params;
 use crate::backend::dash::past::Order;
 use crate::backend::dash::past::Record;
+use crate::backend::dash::past::Visited;
 use crate::backend::dash::refusal::refuse;
 use crate::backend::query::segment;
 use crate::backend::reply::Fields;
@@ -79,24 +80,25 @@ pub(super) fn list(app: &App, call: &Call) -> Result<Reply, Reply> {
     let since_ms = params.instant("since_ms")?;
     // A trace counts whole: type and time say which traces are shown, not which of their events are counted.
     let filter = EventFilter { q: params.trace("q")?, ..EventFilter::default() };
-    let (groups, is_all) = grouped(app, &filter);
+    let (groups, visited) = grouped(app, &filter);
     let wanted = |group: &Group| {
         (kinds.is_empty() || kinds.iter().any(|kind| group.types.contains(*kind)))
             && since_ms.is_none_or(|since| group.last_ts >= since)
     };
     let mut items: Vec<Group> = groups.into_iter().filter(wanted).collect();
-    let has_more = items.len() > limit || !is_all;
+    let has_more = items.len() > limit || !visited.is_all;
     items.truncate(limit);
     let fields = Fields::new()
         .with("contract_version", CONTRACT_VERSION)
         .with("items", &items)
         .with("count", &items.len())
-        .with("has_more", &has_more);
+        .with("has_more", &has_more)
+        .with("missing", &visited.missing);
     Ok(fields.ok())
 }
 
-/// The groups, the one with the newest event first, and whether every event is in them.
-fn grouped(app: &App, filter: &EventFilter) -> (Vec<Group>, bool) {
+/// The groups, the one with the newest event first, and how far was looked for them.
+fn grouped(app: &App, filter: &EventFilter) -> (Vec<Group>, Visited) {
     let (mut groups, mut places) = (Vec::<Group>::new(), HashMap::new());
     let mut see = |record: Record| {
         let event = record.event();
@@ -112,8 +114,8 @@ fn grouped(app: &App, filter: &EventFilter) -> (Vec<Group>, bool) {
         }
         ControlFlow::Continue(())
     };
-    let (is_all, _) = app.dash.visit(filter, Order::NewestFirst, &mut see);
-    (groups, is_all)
+    let visited = app.dash.visit(filter, Order::NewestFirst, &mut see);
+    (groups, visited)
 }
 
 pub(super) fn one(app: &App, call: &Call) -> Result<Reply, Reply> {
@@ -138,6 +140,7 @@ pub(super) fn one(app: &App, call: &Call) -> Result<Reply, Reply> {
         .with("last_ts", &last.event().ts)
         .with("count", &found.records.len())
         .with("events", &found.records)
-        .with("truncated", &found.has_more);
+        .with("truncated", &found.has_more)
+        .with("missing", &found.missing);
     Ok(fields.ok())
 }

@@ -1,38 +1,7 @@
 //! A disk that is full for a while. Needs the right to mount, and is left out where that is missing.
 
-use std::path::Path;
-use std::path::PathBuf;
-use std::process::Command;
-
+use super::disk::Disk;
 use super::*;
-
-/// A small disk of its own, taken away with the test.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn new(at: &Path) -> Option<Self> {
-        std::fs::create_dir_all(at).expect("a directory");
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(at).output();
-        let is_mounted = mount.is_ok_and(|done| done.status.success());
-        is_mounted.then(|| Self(at.to_owned()))
-    }
-
-    fn fill(&self) {
-        let mut file = std::fs::File::create(self.0.join("ballast")).expect("a file");
-        while file.write_all(&[1; 512]).is_ok() {}
-    }
-
-    fn make_room(&self) {
-        std::fs::remove_file(self.0.join("ballast")).expect("removed");
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // What is left mounted goes with the machine's own cleaning.
-        Command::new("umount").arg("-l").arg(&self.0).status().ok();
-    }
-}
 
 #[test]
 fn a_full_disk_is_told_waited_out_and_leaves_no_half_line() {
