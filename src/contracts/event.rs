@@ -218,6 +218,13 @@ impl EventDraft {
         self
     }
 
+    /// With one short member of `data` that the server needs itself, also when `data` grows beyond its limit by it.
+    #[must_use]
+    pub fn labeled(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.data.insert(key.to_owned(), value.into());
+        self
+    }
+
     /// Reads a draft that another program wrote.
     ///
     /// # Errors

@@ -237,7 +237,7 @@ impl Taking {
         }
         // Lines of a spool belong together only when they say so.
         let draft = if draft.trace_id().is_some() { draft } else { draft.trace(&new_trace()) };
-        Ok(Some(draft.with(KEY, id)))
+        Ok(Some(draft.labeled(KEY, id)))
     }
 }
 

@@ -122,6 +122,21 @@ fn no_moment_to_die_loses_or_doubles_an_event() {
 }
 
 #[test]
+fn an_event_as_large_as_allowed_is_known_again_too() {
+    let site = Site::new();
+    let text = format!("{{\"message\":\"large\",\"data\":{{\"t\":\"{}\"}}}}\n", "x".repeat((16 << 10) - 8));
+    let taken = "metrics/spool_20261121_115900_0badcafe.jsonl";
+    for _ in 0..2 {
+        // Written, but killed before the file was deleted.
+        site.store.write(taken, text.as_bytes()).expect("written");
+        let mut keeper = site.keeper();
+        keeper.take(&site);
+        assert_eq!((messages(&site), left(&site)), (vec!["large".to_owned()], 0));
+        assert!(site.rows(LOG)[0]["data"]["spool_id"].is_string());
+    }
+}
+
+#[test]
 fn a_post_whose_answer_never_came_is_not_published_again() {
     let site = Site::new();
     let mut keeper = site.keeper();
