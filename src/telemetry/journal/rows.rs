@@ -59,7 +59,9 @@ struct DropRow {
     severity: Severity,
     source: &'static str,
     trace_id: &'static str,
+    /// What all subscribers lost since the start.
     drop_count: u64,
+    /// What the subscriber below lost since the last row; without one, what all lost.
     dropped_since_last: u64,
     /// Who lost most since the last row; null when it is gone.
     subscriber_id: Option<u64>,
@@ -113,8 +115,8 @@ impl OwnRows {
         let now = bus.clock().now();
         let views = bus.subscribers();
         let more = |id: u64, dropped: u64| dropped - self.lost.get(&id).copied().unwrap_or(0).min(dropped);
-        let worst = views.iter().max_by_key(|view| more(view.id, view.dropped));
-        let worst = worst.filter(|view| more(view.id, view.dropped) > 0);
+        let worst = views.iter().map(|view| (more(view.id, view.dropped), view)).max_by_key(|(lost, _)| *lost);
+        let worst = worst.filter(|(lost, _)| *lost > 0);
         let row = DropRow {
             ts: now.timestamp_millis(),
             ts_iso: millis_stamp(now),
@@ -123,9 +125,9 @@ impl OwnRows {
             source: "ops_bus",
             trace_id: NO_TRACE,
             drop_count: total,
-            dropped_since_last: total.saturating_sub(self.told),
-            subscriber_id: worst.map(|view| view.id),
-            transport: worst.map(|view| view.transport),
+            dropped_since_last: worst.map_or(total.saturating_sub(self.told), |(lost, _)| lost),
+            subscriber_id: worst.map(|(_, view)| view.id),
+            transport: worst.map(|(_, view)| view.transport),
             queue_maxsize: bus.limits().queue,
         };
         self.told = total;
