@@ -226,9 +226,11 @@ impl Store {
 
 impl Mark {
     /// Notes a larger number.
-    pub fn set(&self, number: u64) {
-        // A disk that does not even take this has long been told of by the log beside it.
-        put(&self.file, format!("{number:020}").as_bytes()).ok();
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn set(&self, number: u64) -> io::Result<()> {
+        put(&self.file, format!("{number:020}").as_bytes())
     }
 
     /// Notes the last number.
@@ -328,7 +330,7 @@ mod tests {
         let (_dir, store) = place();
         assert_eq!(store.read_mark("m").expect("read"), MarkFound::Missing);
         let mark = store.mark("m", 3).expect("made");
-        mark.set(4711);
+        mark.set(4711).expect("noted");
         let boot = lock::boot_id();
         assert_eq!(store.read_mark("m").expect("read"), MarkFound::Number(4711, true), "boot {boot}");
         drop(mark);

@@ -1,6 +1,6 @@
 //! The bus: accepts events, keeps the newest ones, and hands each subscriber what it has not seen yet.
 //!
-//! Publishing never waits for a subscriber. Nobody has a queue of copies: a subscriber is a place in the one list of
+//! Publishing waits neither for a subscriber nor for a disk. Nobody has a queue of copies: a subscriber is a place in the one list of
 //! events, and its queue is what lies between that place and the newest event, [`BusLimits::queue`] events at most. When
 //! more pile up, the oldest of them are lost for this subscriber alone. That is counted at once, and it is told where the
 //! hole is before it sees the next event. So for each subscriber: received + missed = published since it came.
@@ -86,9 +86,6 @@ pub struct Accepted {
 /// Called after each publish.
 type Wake = Box<dyn Fn() + Send + Sync>;
 
-/// Told of the newest id before anybody sees it.
-type Note = Box<dyn Fn(u64) + Send + Sync>;
-
 /// The one bus of a process.
 pub struct Bus {
     pub(super) clock: Arc<dyn Clock>,
@@ -101,7 +98,6 @@ pub struct Bus {
     publisher: Mutex<()>,
     hot: RwLock<Hot>,
     wake: OnceLock<Wake>,
-    note: OnceLock<Note>,
     feed: Feed,
     pub(super) counts: BusCounts,
 }
@@ -179,7 +175,6 @@ impl Bus {
             publisher: Mutex::default(),
             hot: RwLock::new(hot),
             wake: OnceLock::new(),
-            note: OnceLock::new(),
             feed: Feed::default(),
             counts: BusCounts::default(),
         })
@@ -189,12 +184,6 @@ impl Bus {
     pub fn on_publish(&self, wake: impl Fn() + Send + Sync + 'static) {
         // A second hook would mean two servers on one bus, which nobody builds.
         self.wake.set(Box::new(wake)).ok();
-    }
-
-    /// Sets what is told of the newest id before an event with it can be seen; the first call counts.
-    pub fn on_ids(&self, note: impl Fn(u64) + Send + Sync + 'static) {
-        // One process keeps one log.
-        self.note.set(Box::new(note)).ok();
     }
 
     /// Accepts events, all in one go. Drafts without a trace share `trace`, or one that is made up.
@@ -211,9 +200,6 @@ impl Bus {
         let next = self.hot().last_id + 1;
         let frames: Vec<_> =
             (next..).zip(drafts).map(|(id, draft)| Frame::new(draft.accepted(id, now, &trace_id), at)).collect();
-        if let (Some(note), Some(newest)) = (self.note.get(), frames.last()) {
-            note(newest.event.id);
-        }
         // First, so that no reader of the past finds an event neither here nor in the ring nor in the log.
         self.feed.offer(&frames);
         let offered = {

@@ -39,11 +39,30 @@ struct Queue {
     /// First those that the writer has in hand, then those that wait for it.
     frames: VecDeque<Arc<Frame>>,
     in_hand: usize,
+    /// What was given up since that was last told.
+    lost: Option<Lost>,
+}
+
+/// Events that the log never gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// The first of them.
+    pub from_id: u64,
+    /// The last one; not each in between need be lost.
+    pub to_id: u64,
+    /// How many.
+    pub rows: u64,
 }
 
 impl Queue {
     fn waiting(&self) -> usize {
         self.frames.len() - self.in_hand
+    }
+
+    fn give_up(&mut self, frames: &[Arc<Frame>]) {
+        let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return };
+        let (from_id, rows) = self.lost.map_or((first.event.id, 0), |lost| (lost.from_id, lost.rows));
+        self.lost = Some(Lost { from_id, to_id: last.event.id, rows: rows + count(frames.len()) });
     }
 }
 
@@ -59,12 +78,13 @@ impl Feed {
             return;
         }
         let mut queue = self.lock();
-        let room = ROOM.saturating_sub(queue.waiting());
-        queue.frames.extend(frames.iter().take(room).cloned());
+        let room = ROOM.saturating_sub(queue.waiting()).min(frames.len());
+        queue.frames.extend(frames[..room].iter().cloned());
+        queue.give_up(&frames[room..]);
         let depth = queue.waiting();
         drop(queue);
         self.depth_max.fetch_max(count(depth), Ordering::Relaxed);
-        add(&self.dropped, count(frames.len().saturating_sub(room)));
+        add(&self.dropped, count(frames.len() - room));
         self.news.notify_one();
     }
 
@@ -99,6 +119,18 @@ impl Feed {
     #[must_use]
     pub fn unwritten(&self) -> Vec<Arc<Frame>> {
         self.lock().frames.iter().cloned().collect()
+    }
+
+    /// Whether events were given up and nobody told of it yet.
+    #[must_use]
+    pub fn has_losses(&self) -> bool {
+        self.lock().lost.is_some()
+    }
+
+    /// What was given up since the last call, when the writer comes after again: fewer than `few` events wait for it.
+    pub(super) fn losses_to_tell(&self, few: usize) -> Option<Lost> {
+        let mut queue = self.lock();
+        if queue.waiting() < few { queue.lost.take() } else { None }
     }
 
     /// Events that the log's writer took since the start.

@@ -30,6 +30,8 @@ pub(super) use rows::SAMPLE;
 
 /// How long the thread waits for events before it looks at the clock.
 const TICK: Duration = Duration::from_millis(100);
+/// A disk that takes longer over one step than this stands still.
+const STALLED: Duration = Duration::from_secs(4);
 
 /// How the log is kept.
 #[derive(Clone, Debug)]
@@ -49,10 +51,12 @@ pub struct JournalSettings {
 /// How the observation log is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JournalStatus {
-    /// Whether the last write failed, or nobody writes.
+    /// Whether the last write failed or does not end, or nobody writes.
     pub is_failing: bool,
     /// Lines that could not be read at the start.
     pub bad_lines: u64,
+    /// When it was last told that rows had been given up, on the clock that never jumps.
+    pub losses_told_at: Option<Duration>,
     /// When the newest row was written, in milliseconds since 1970.
     pub last_row_ms: Option<i64>,
     /// Bytes written by this process.
@@ -67,6 +71,8 @@ pub struct JournalStatus {
 #[derive(Debug, Default)]
 struct Shared {
     status: Mutex<JournalStatus>,
+    /// Since when it has been busy with the disk; `None` while it waits for events.
+    busy_since: Mutex<Option<Duration>>,
     stopping: AtomicBool,
 }
 
@@ -79,14 +85,31 @@ impl Shared {
         self.stopping.load(Ordering::Acquire)
     }
 
+    /// Says that a step with the disk begins, or that none is under way.
+    fn note_work(&self, since: Option<Duration>) {
+        *self.busy_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    fn is_stalled(&self, now: Duration) -> bool {
+        let since = *self.busy_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| now.saturating_sub(since) >= STALLED)
+    }
+
     fn status(&self) -> JournalStatus {
         *self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How it is doing at a moment, also when the thread itself cannot say.
+    fn status_at(&self, now: Duration) -> JournalStatus {
+        let status = self.status();
+        JournalStatus { is_failing: status.is_failing || self.is_stalled(now), ..status }
     }
 }
 
 /// A log that is being kept. Dropping it stops it.
 #[derive(Debug)]
 pub struct Journal {
+    bus: Arc<Bus>,
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -105,18 +128,20 @@ impl Journal {
             while !told.stopping.load(Ordering::Acquire) {
                 recorder.turn(TICK);
                 spool.turn(&mut recorder);
+                told.note_work(None);
             }
             recorder.finish();
+            told.note_work(None);
         };
         let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(run)?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+        Ok(Self { bus: Arc::clone(bus), shared, thread: Mutex::new(Some(thread)) })
     }
 
     /// How it is doing.
     #[must_use]
     pub fn status(&self) -> JournalStatus {
         let ended = self.thread().as_ref().is_some_and(JoinHandle::is_finished);
-        let status = self.shared.status();
+        let status = self.shared.status_at(self.bus.clock().monotonic());
         JournalStatus { is_failing: status.is_failing || ended, ..status }
     }
 

@@ -14,6 +14,9 @@ use super::opening::Opened;
 use super::rows::Moment;
 use super::rows::OwnRows;
 use super::rows::Pending;
+use crate::contracts::event::EventDraft;
+use crate::contracts::event::NO_TRACE;
+use crate::contracts::event::Severity;
 use crate::store::LineLog;
 use crate::store::Mark;
 use crate::store::RunLock;
@@ -21,6 +24,7 @@ use crate::store::Store;
 use crate::store::StoreFault;
 use crate::telemetry::Bus;
 use crate::telemetry::Frame;
+use crate::telemetry::feed::Lost;
 use crate::telemetry::names::LogNames;
 use crate::time::kst;
 use crate::time::parse_file_stamp;
@@ -33,6 +37,10 @@ const LINGER: Duration = Duration::from_millis(5);
 const SYNC_EVERY: Duration = Duration::from_secs(5);
 /// How long a disk that failed is left alone.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Ids that may be given before the next number is noted, renewed when half of them are left.
+const RESERVE: u64 = 1_000_000;
+/// The shortest time between two words about rows that were given up.
+const TELL_EVERY: Duration = Duration::from_secs(5);
 /// Days after which a file that was put aside is removed.
 const KEEP_DAYS: u64 = 30;
 
@@ -55,7 +63,12 @@ pub(super) struct Recorder {
     /// Until when a failing disk, and a file that cannot be put aside, are left alone.
     retry_at: Option<Duration>,
     rotate_at: Duration,
-    mark: Option<Arc<Mark>>,
+    /// Before when nothing is said about rows that were given up.
+    tell_at: Duration,
+    mark: Option<Mark>,
+    /// No higher id may be given without a note; 0 when none could be made.
+    reserved: u64,
+    is_mark_failing: bool,
     _lock: RunLock,
 }
 
@@ -63,11 +76,6 @@ impl Recorder {
     pub(super) fn new(bus: Arc<Bus>, store: Store, opened: Opened, shared: Arc<Shared>) -> Self {
         let Opened { settings, names, bad_lines, last_row_ms, log, mark, lock, .. } = opened;
         let now = bus.clock().monotonic();
-        let mark = mark.map(Arc::new);
-        if let Some(mark) = &mark {
-            let mark = Arc::clone(mark);
-            bus.on_ids(move |newest| mark.set(newest));
-        }
         let today = bus.clock().now().with_timezone(&kst()).date_naive();
         let is_failing = log.is_none();
         let has_rows = log.as_ref().is_some_and(|log| log.bytes() > 0);
@@ -76,8 +84,7 @@ impl Recorder {
             status.last_row_ms = last_row_ms;
             status.is_failing = is_failing;
         });
-        bus.feed().open();
-        let recorder = Self {
+        let mut recorder = Self {
             own: OwnRows::new(settings.sample, now),
             day: last_row_ms.filter(|_| has_rows).map_or(today, day_of),
             bus,
@@ -90,9 +97,14 @@ impl Recorder {
             sync_at: None,
             retry_at: is_failing.then_some(now),
             rotate_at: now,
+            tell_at: now,
             mark,
+            reserved: 0,
+            is_mark_failing: false,
             _lock: lock,
         };
+        recorder.reserve();
+        recorder.bus.feed().open();
         recorder.sweep();
         recorder
     }
@@ -132,6 +144,54 @@ impl Recorder {
         }
         self.write();
         self.sync_when_due();
+        self.tell_losses();
+        self.shared.note_work(None);
+    }
+
+    /// Notes how far ids may be given, well ahead of need: publishing never waits for the disk.
+    fn reserve(&mut self) {
+        let newest = self.bus.ids().last;
+        let Some(mark) = &self.mark else { return };
+        if self.reserved.saturating_sub(newest) > RESERVE / 2 {
+            return;
+        }
+        let noted = mark.set(newest + RESERVE);
+        if noted.is_ok() {
+            self.reserved = newest + RESERVE;
+        }
+        if let Err(fault) = &noted
+            && !self.is_mark_failing
+        {
+            tracing::error!(%fault, "it cannot be noted which ids are given: after a kill they may be given again");
+        }
+        if self.is_mark_failing != noted.is_err() {
+            self.is_mark_failing = noted.is_err();
+            self.tell_state();
+        }
+    }
+
+    /// Says which rows were given up, once the writer is well and comes after again.
+    fn tell_losses(&mut self) {
+        let now = self.bus.clock().monotonic();
+        if self.is_failing() || now < self.tell_at {
+            return;
+        }
+        let Some(Lost { from_id, to_id, rows }) = self.bus.feed().losses_to_tell(TAKE) else { return };
+        self.tell_at = now + TELL_EVERY;
+        self.shared.change(|status| status.losses_told_at = Some(now));
+        tracing::warn!(rows, from_id, to_id, "the observation log lacks rows: it could not take them in time");
+        let message = format!("the observation log lacks {rows} events, the first is {from_id} and the last {to_id}");
+        let told = EventDraft::new("obs_rows_lost", "daily_ops", &message)
+            .severity(Severity::Warn)
+            .with("from_id", from_id)
+            .with("to_id", to_id)
+            .with("rows", rows);
+        self.bus.publish(vec![told], Some(NO_TRACE));
+    }
+
+    fn tell_state(&self) {
+        let is_failing = self.retry_at.is_some() || self.is_mark_failing;
+        self.shared.change(|status| status.is_failing = is_failing);
     }
 
     /// Writes everything that was published so far; `false` when the disk fails.
@@ -150,6 +210,9 @@ impl Recorder {
     pub(super) fn finish(&mut self) {
         let now = self.bus.clock().monotonic();
         self.retry_at = self.retry_at.map(|_| now);
+        self.drain();
+        self.tell_at = now;
+        self.tell_losses();
         self.drain();
         let own = self.own.due(&self.bus, Moment::Ending);
         self.pending.extend(own);
@@ -176,6 +239,8 @@ impl Recorder {
 
     fn write(&mut self) {
         let now = self.bus.clock().monotonic();
+        self.shared.note_work(Some(now));
+        self.reserve();
         if self.retry_at.is_some_and(|at| now < at) {
             return;
         }
@@ -186,7 +251,7 @@ impl Recorder {
         match outcome {
             Ok(()) if self.retry_at.is_some() => {
                 self.retry_at = None;
-                self.shared.change(|status| status.is_failing = false);
+                self.tell_state();
                 tracing::info!("the observation log is written again");
             }
             Ok(()) => {}
@@ -199,7 +264,7 @@ impl Recorder {
             tracing::error!(%fault, "the observation log is not written");
         }
         self.retry_at = Some(self.bus.clock().monotonic() + RETRY_AFTER);
-        self.shared.change(|status| status.is_failing = true);
+        self.tell_state();
     }
 
     fn reopen(&mut self) -> Result<(), StoreFault> {
@@ -319,11 +384,18 @@ impl Recorder {
         }
     }
 
+    /// Whether nothing that was written waits for a flush.
+    #[cfg(test)]
+    pub(super) fn is_flushed(&self) -> bool {
+        self.sync_at.is_none()
+    }
+
     /// Waits until the disk has every row that was written; `false` when it does not take them.
     pub(super) fn sync(&mut self) -> bool {
         if self.sync_at.is_none() {
             return true;
         }
+        self.shared.note_work(Some(self.bus.clock().monotonic()));
         match self.log.as_ref().map_or(Ok(()), LineLog::sync) {
             Ok(()) => {
                 self.sync_at = None;

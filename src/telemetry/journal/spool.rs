@@ -80,6 +80,7 @@ impl Spool {
             return;
         }
         self.due = Some(now + EVERY);
+        recorder.shared().note_work(Some(now));
         if let Err(fault) = self.take_over(recorder) {
             tracing::warn!(%fault, "the spool of events cannot be taken over now");
         }
@@ -146,6 +147,8 @@ impl Spool {
         let finder = memchr::memmem::Finder::new(KEY);
         let archive = Archive::new(self.store.clone(), recorder.log_path());
         archive.newest(reach, |row: &Row<'_>| {
+            // A long search is no disk that stands still.
+            recorder.shared().note_work(Some(recorder.bus().clock().monotonic()));
             if row.ts < since {
                 return ControlFlow::Break(());
             }

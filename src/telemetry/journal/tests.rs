@@ -162,6 +162,40 @@ fn b04_the_last_row_about_losses_says_what_the_metrics_say() {
 }
 
 #[test]
+fn a_row_about_losses_gives_the_one_it_names_its_own_and_everybody_s_beside() {
+    let site = Site::new();
+    let mut keeper = site.keeper();
+    let early = keeper.bus.subscribe(Transport::Hung, "test", None).expect("a place");
+    keeper.publish(3);
+    let late = keeper.bus.subscribe(Transport::Hung, "test", None).expect("a place");
+    keeper.publish(12);
+    keeper.turn();
+    let row = site.rows(LOG).pop().expect("a row");
+    assert_eq!((&row["subscriber_id"], &row["dropped_since_last"]), (&early.number().into(), &10.into()));
+    assert_eq!(row["drop_count"], 17, "{row}");
+    drop(early);
+    keeper.publish(4);
+    site.clock.advance(Duration::from_secs(5));
+    keeper.turn();
+    let row = site.rows(LOG).pop().expect("a row");
+    assert_eq!((&row["subscriber_id"], &row["dropped_since_last"]), (&late.number().into(), &4.into()));
+    assert_eq!(row["drop_count"], 21, "{row}");
+}
+
+#[test]
+fn a_step_that_does_not_end_is_a_failure_after_four_seconds() {
+    let shared = Shared::default();
+    let at = Duration::from_secs;
+    assert!(!shared.status_at(at(1000)).is_failing, "it waits for events");
+    shared.note_work(Some(at(1000)));
+    assert!(!shared.status_at(at(1003)).is_failing && shared.status_at(at(1004)).is_failing);
+    shared.note_work(Some(at(1004)));
+    assert!(!shared.status_at(at(1004)).is_failing, "the next step");
+    shared.note_work(None);
+    assert!(!shared.status_at(at(2000)).is_failing);
+}
+
+#[test]
 fn a_loss_of_one_who_is_gone_is_told_without_a_name() {
     let site = Site::new();
     let mut keeper = site.keeper();
@@ -214,6 +248,7 @@ fn the_first_row_after_midnight_in_korea_begins_a_file() {
     keeper.turn();
     assert_eq!(site.rotated(), ["metrics/live_obs_20261122_000000.jsonl"]);
     assert_eq!((site.rows(&site.rotated()[0]).len(), site.rows(LOG).len()), (3, 1));
+    keeper.recorder.finish();
     drop(keeper);
     site.clock.advance(Duration::from_secs(86_400));
     let mut keeper = site.keeper();

@@ -51,6 +51,12 @@ impl Disk {
     pub(crate) fn thaw(&self) -> bool {
         works(Command::new("fsfreeze").arg("-u").arg(&self.at))
     }
+
+    /// Whether a text is on the disk and not only in memory.
+    pub(crate) fn holds(&self, text: &str) -> bool {
+        let bytes = self.image.as_ref().map(|image| std::fs::read(image.path()).expect("readable"));
+        bytes.is_some_and(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes()))
+    }
 }
 
 impl Drop for Disk {
