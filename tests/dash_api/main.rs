@@ -7,6 +7,7 @@
 mod client;
 mod dev;
 #[path = "../../src/telemetry/journal/tests/disk.rs"]
+#[expect(dead_code, reason = "some of it is for the log's own tests")]
 mod disk;
 mod ingest;
 mod metrics;

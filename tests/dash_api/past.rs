@@ -156,7 +156,46 @@ fn what_waits_for_a_full_disk_is_read_and_what_is_lost_is_said() {
         let list = get(&site, path);
         assert!(list["missing"].is_array(), "{path}: {list}");
     }
+    // Room again, and more than before: the rows go to the disk below.
     drop(disk);
+    let found = until(&site, "/api/ops/events?type=obs_rows_lost", |page| page["count"] == 1);
+    let told = &found["events"][0]["data"];
+    assert_eq!((&told["rows"], &told["from_id"]), (&json!(lost), &hole["from_id"]), "{found}");
+    let metrics = get(&site, "/api/ops/metrics");
+    assert!(metrics["health_reasons"].to_string().contains("obs_rows_lost"), "{metrics}");
+    let (seen, missing) = paged(&site, 1000);
+    assert!(seen.len() > 11_000 && missing.len() == 1, "{} {missing:?}", seen.len());
+    assert_eq!(missing[0]["from_id"], hole["from_id"]);
+}
+
+#[test]
+fn a_log_whose_disk_stands_still_holds_up_nobody() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let Some(disk) = Disk::freezing(&dir.path().join("obs")) else { return };
+    let site = site_in(dir, Arc::new(SystemClock::new()), |dash| {
+        dash.journal = Keeping::Log;
+        dash.settings.log = "obs/live_obs.jsonl".to_owned();
+    });
+    // Thawed before the server waits for its log, whatever happens.
+    let disk = disk;
+    let log_of = |site: &Site| get(site, "/health")["components"]["OBSERVATION_LOG"]["status"].clone();
+    assert_eq!(log_of(&site), "UP");
+    disk.freeze();
+    for id in 1..=30 {
+        assert_eq!(test_event(&site, &json!({}))["event"]["id"], id);
+    }
+    let order = json!({"is_on": true, "reason": "the disk stands still"}).to_string();
+    let answer = site.call("POST", "/api/control/kill-switch", Some(&order), &[BEARER]);
+    assert_eq!((answer.status, &answer.json()["audit_persisted"]), (200, &json!(true)), "{}", answer.text);
+    until(&site, "/api/ops/health", |health| health["data"]["dashboard"]["obs_writer"] == "FAILING");
+    assert_eq!(log_of(&site), "DEGRADED");
+    let page = get(&site, "/api/ops/events?after=0");
+    assert_eq!((ids(&page["events"])[..30].to_vec(), &page["has_more"]), ((1..=30).collect(), &json!(false)));
+    assert!(disk.thaw());
+    until(&site, "/api/ops/health", |health| health["data"]["dashboard"]["obs_writer"] == "OK");
+    assert_eq!(log_of(&site), "UP");
+    until(&site, "/api/ops/metrics", |metrics| metrics["event_pending"] == 0);
+    site.server.stop();
 }
 
 #[test]
@@ -250,7 +289,7 @@ fn what_subscribers_lost_stands_among_the_runtime_events() {
     let list = until(&site, "/api/ops/runtime-events", |list| told(list).is_some());
     let row = told(&list).expect("it is there");
     assert_eq!((&row["level"], &row["trace_id"]), (&json!("WARN"), &json!("no-trace")));
-    assert_eq!(row["reason"], "subscribers lost 7 events, 7 since the server started");
+    assert_eq!(row["reason"], "subscriber 1 lost 7 events, all lost 7 since the server started");
     let times: Vec<_> = list["events"].as_array().expect("a list").iter().map(|event| event["ts"].as_i64()).collect();
     assert!(times.iter().rev().is_sorted(), "{list}");
 }

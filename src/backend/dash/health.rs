@@ -48,6 +48,8 @@ struct Inputs {
     /// Whether the daily runs are silent or hang.
     is_overdue: bool,
     is_log_failing: bool,
+    /// Whether events got no row in the last minute, or before it and that is not told yet.
+    has_lost_rows: bool,
     has_drops: bool,
     is_starting: bool,
 }
@@ -71,6 +73,7 @@ impl Inputs {
             (self.has_no_run, "WARN", "daily_run_missing"),
             (self.bundle.is_some(), "WARN", self.bundle.unwrap_or_default()),
             (self.is_log_failing, "WARN", "obs_writer_failing"),
+            (self.has_lost_rows, "WARN", "obs_rows_lost"),
             (self.has_drops, "WARN", "drops_recent"),
             (kill.state.status == KillStatus::Armed, "WARN", "kill_switch_armed"),
             (self.is_starting, "UNKNOWN", "starting"),
@@ -100,10 +103,18 @@ impl Dash {
             // A run that ended badly has its own row.
             is_overdue: beat.status == "DEGRADED" && !matches!(exit_code, Some(2 | 3)),
             is_log_failing: self.journal_status().is_failing,
+            has_lost_rows: self.has_lost_rows(),
             has_drops: self.has_recent_drops(),
             is_starting: self.bus.uptime() < STARTING,
         };
         inputs.judge()
+    }
+
+    /// Whether the observation log lacks events of the last minute, or of any time when nobody has been told yet.
+    fn has_lost_rows(&self) -> bool {
+        let now = self.bus.clock().monotonic();
+        let told_at = self.journal_status().losses_told_at;
+        self.bus.feed().has_losses() || told_at.is_some_and(|at| now.saturating_sub(at) < RECENT)
     }
 
     /// Whether a subscriber lost an event in the last minute.
@@ -167,6 +178,7 @@ mod tests {
             exit_code: Some(0),
             is_overdue: false,
             is_log_failing: false,
+            has_lost_rows: false,
             has_drops: false,
             is_starting: false,
         }
@@ -187,7 +199,7 @@ mod tests {
     #[test]
     fn each_row_gives_its_word_and_its_reason() {
         type Edit = fn(&mut Inputs);
-        let rows: [(Edit, &str, &[&str]); 19] = [
+        let rows: [(Edit, &str, &[&str]); 20] = [
             (|_| (), "OK", &[]),
             (|i| i.exit_code = None, "OK", &[]),
             (damaged, "CRITICAL", &["kill_state_unreadable"]),
@@ -202,6 +214,7 @@ mod tests {
             (|i| i.exit_code = Some(2), "WARN", &["daily_run_blocked"]),
             (|i| i.is_overdue = true, "WARN", &["daily_run_overdue"]),
             (|i| i.is_log_failing = true, "WARN", &["obs_writer_failing"]),
+            (|i| i.has_lost_rows = true, "WARN", &["obs_rows_lost"]),
             (|i| i.has_drops = true, "WARN", &["drops_recent"]),
             (|i| i.kill.state.status = KillStatus::Armed, "WARN", &["kill_switch_armed"]),
             (|i| i.is_starting = true, "UNKNOWN", &["starting"]),

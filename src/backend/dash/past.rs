@@ -371,5 +371,7 @@ fn drop_row(row: &Row<'_>) -> Option<DropRow> {
     let value: Value = serde_json::from_str(row.line).ok()?;
     let count = |name: &str| value.get(name).and_then(Value::as_u64).unwrap_or_default();
     let (lost, all) = (count("dropped_since_last"), count("drop_count"));
-    Some(DropRow { ts: row.ts, reason: format!("subscribers lost {lost} events, {all} since the server started") })
+    let who = value.get("subscriber_id").and_then(Value::as_u64);
+    let who = who.map_or_else(|| "subscribers".to_owned(), |id| format!("subscriber {id}"));
+    Some(DropRow { ts: row.ts, reason: format!("{who} lost {lost} events, all lost {all} since the server started") })
 }

@@ -57,13 +57,16 @@ pub(super) fn health(app: &App, _call: &Call) -> Result<Reply, Reply> {
     let beat = app.ops.heartbeat();
     // Before the first run nothing has been promised; after it, silence counts.
     let runs = if beat.status == "DEGRADED" { Level::Degraded } else { Level::Up };
-    let worst = disk.max(store).max(runs);
+    // Without its log the server goes on, but what happens is nowhere on disk.
+    let log = if app.dash.journal_status().is_failing { Level::Degraded } else { Level::Up };
+    let worst = disk.max(store).max(runs).max(log);
     let one = |level: Level| Fields::new().with("status", &level);
     let components = Fields::new()
         .with("BACKEND", &one(Level::Up).nested())
         .with("DISK", &one(disk).with("free_share", &free.map(|share| (share * 1e4).round() / 1e4)).nested())
         .with("STORE", &one(store).nested())
-        .with("HEARTBEAT", &heartbeat(&beat).nested());
+        .with("HEARTBEAT", &heartbeat(&beat).nested())
+        .with("OBSERVATION_LOG", &one(log).nested());
     let status = if worst == Level::Down { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     Ok(Fields::new()
         .with("status", &worst)
