@@ -169,6 +169,30 @@ fn what_waits_for_a_full_disk_is_read_and_what_is_lost_is_said() {
 }
 
 #[test]
+fn a_log_that_cannot_be_written_shows_in_every_health_and_hides_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let log = dir.path().join("metrics/live_obs.jsonl");
+    std::fs::create_dir_all(&log).expect("made");
+    let site = site_in(dir, Arc::new(SystemClock::new()), |dash| dash.journal = Keeping::Log);
+    let health = get(&site, "/health");
+    assert_eq!(
+        (&health["status"], &health["components"]["OBSERVATION_LOG"]["status"]),
+        (&json!("DEGRADED"), &json!("DEGRADED"))
+    );
+    assert_eq!(get(&site, "/api/ops/health")["data"]["dashboard"]["obs_writer"], "FAILING");
+    publish(&site, &many(3));
+    let page = get(&site, "/api/ops/events");
+    let given = ids(&page["events"]);
+    // A log that cannot be read may hold more.
+    assert_eq!((given.len(), &page["has_more"], &page["missing"]), (3, &json!(true), &json!([])), "{page}");
+    std::fs::remove_dir(&log).expect("removed");
+    until(&site, "/health", |health| health["components"]["OBSERVATION_LOG"]["status"] == "UP");
+    until(&site, "/api/ops/metrics", |metrics| metrics["event_pending"] == 0);
+    let page = get(&site, "/api/ops/events");
+    assert_eq!((ids(&page["events"]), &page["has_more"]), (given, &json!(false)));
+}
+
+#[test]
 fn a_log_whose_disk_stands_still_holds_up_nobody() {
     let dir = tempfile::tempdir().expect("a directory");
     let Some(disk) = Disk::freezing(&dir.path().join("obs")) else { return };
