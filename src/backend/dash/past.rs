@@ -124,9 +124,10 @@ type See<'s> = dyn FnMut(Record) -> ControlFlow<()> + 's;
 /// A search: what is asked for, who is shown it, how far it came, and what was missing on the way.
 struct Search<'s> {
     filter: &'s EventFilter,
+    order: Order,
     see: &'s mut See<'s>,
     scanned: Option<u64>,
-    /// The id next to the one that comes now, in whatever direction; `None` when it is not known what came before.
+    /// The id that came before the next one; `None` when it is not known.
     neighbor: Option<u64>,
     missing: Vec<Hole>,
     /// What is older than asked for was left out, whatever its id.
@@ -164,8 +165,10 @@ impl Search<'_> {
     /// Notes what is missing between the last id and this one, as far as it was asked for.
     fn bounded_by(&mut self, id: u64) {
         let Some(other) = self.neighbor.replace(id) else { return };
-        let from_id = id.min(other).max(self.filter.after.unwrap_or(0)).saturating_add(1);
-        let to_id = id.max(other).min(self.filter.before.unwrap_or(u64::MAX)).saturating_sub(1);
+        // The log may be ahead of what was at hand a moment before: an id in the wrong direction bounds nothing.
+        let (low, high) = if self.order == Order::OldestFirst { (other, id) } else { (id, other) };
+        let from_id = low.max(self.filter.after.unwrap_or(0)).saturating_add(1);
+        let to_id = high.min(self.filter.before.unwrap_or(u64::MAX)).saturating_sub(1);
         if from_id > to_id {
             return;
         }
@@ -192,7 +195,8 @@ impl Dash {
         let newest = is_last_given.then_some(last_id + 1);
         let top = filter.before.filter(|before| *before <= last_id).or(newest);
         let neighbor = if order == Order::OldestFirst { bottom } else { top };
-        let mut search = Search { filter, see, scanned: None, neighbor, missing: Vec::new(), is_cut_by_time: false };
+        let mut search =
+            Search { filter, order, see, scanned: None, neighbor, missing: Vec::new(), is_cut_by_time: false };
         let (done, end) = match order {
             Order::NewestFirst => {
                 let done = frames.iter().rev().try_for_each(|frame| search.frame(frame));

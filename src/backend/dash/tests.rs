@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::contracts::event::EventDraft;
+use crate::telemetry::EventFilter;
 use crate::time::SimClock;
 use crate::time::SystemClock;
 
@@ -55,6 +56,38 @@ fn a_second_server_of_a_workspace_says_so_and_touches_neither_the_log_nor_its_id
     let next = dash(&store);
     assert_eq!(publish(&next, 1), [101], "the log is free again");
     assert_eq!(next.bus.recent().len(), 101);
+}
+
+#[test]
+fn a_reader_beside_the_writer_of_the_log_never_meets_a_hole() {
+    const EVENTS: u64 = 10_000;
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut options = DashOptions { journal: Keeping::Log, ..DashOptions::default() };
+    options.settings.replay = 0;
+    let clock = Arc::new(SystemClock::new());
+    let dash = Dash::new(clock, &Store::new(dir.path()), options, watch::channel(false).1);
+    let writer = Arc::clone(&dash);
+    let thread = std::thread::spawn(move || {
+        for _ in 0..EVENTS / 50 {
+            while writer.bus.counters().pending() > 5000 {
+                std::thread::yield_now();
+            }
+            publish(&writer, 50);
+        }
+    });
+    let mut seen = 0;
+    while seen < EVENTS {
+        let filter = EventFilter { after: Some(seen), ..EventFilter::default() };
+        let found = dash.find(&filter, 1000, past::Order::OldestFirst);
+        for record in &found.records {
+            seen += 1;
+            assert_eq!(record.event().id, seen);
+        }
+        assert!(found.missing.is_empty(), "{:?} after {seen}", found.missing);
+    }
+    thread.join().expect("no panic");
+    let found = dash.find(&EventFilter::default(), usize::MAX, past::Order::NewestFirst);
+    assert_eq!((found.records.len() as u64, found.has_more, found.missing), (EVENTS, false, Vec::new()));
 }
 
 #[test]
