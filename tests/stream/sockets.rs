@@ -2,13 +2,17 @@
 
 use std::io::Write as _;
 use std::net::TcpStream;
+use std::time::Duration;
 
 use crate::reader::Host;
 use crate::reader::Ledger;
 use crate::reader::PATIENCE;
 use crate::reader::until;
+use daily_ops::time::Clock as _;
+use daily_ops::time::SystemClock;
 use serde_json::Value;
 use serde_json::json;
+use tungstenite::Error;
 use tungstenite::Message;
 use tungstenite::WebSocket;
 use tungstenite::client::IntoClientRequest as _;
@@ -135,6 +139,27 @@ fn a_client_that_closes_or_vanishes_gives_its_place_free() {
     rude.get_mut().write_all(b"GET / HTTP/1.1\r\n\r\n").expect("sent");
     assert_eq!(farewell(&mut rude), CloseCode::Protocol);
     gone(&host);
+}
+
+#[test]
+fn a_client_that_answers_no_ping_is_cut_off_and_one_that_answers_stays() {
+    let (ping, pong) = (Duration::from_millis(200), Duration::from_secs(1));
+    let host = Host::with_options(1, |dash| (dash.ping_every, dash.pong_within) = (ping, pong));
+    let clock = SystemClock::new();
+    let mut silent = dial(&host, "/api/ws/events");
+    let mut lively = dial(&host, "/api/ws/events");
+    // Who reads answers: the pong leaves with the next read.
+    let mut pings = 0;
+    while pings < 3 {
+        pings += u32::from(matches!(lively.read().expect("the stream goes on"), Message::Ping(_)));
+    }
+    until("the silent one is counted out", || host.bus().counters().subscribers_ws == 1);
+    assert!(clock.monotonic() >= ping + pong, "it had its time");
+    let end = std::iter::repeat_with(|| silent.read()).find_map(Result::err).expect("an end");
+    assert!(matches!(end, Error::Io(_) | Error::Protocol(_)), "no farewell to one that does not listen: {end}");
+    host.publish(1, 0);
+    let id = std::iter::repeat_with(|| say(&mut lively)).find_map(|said| said["id"].as_u64());
+    assert_eq!((id, host.bus().counters().subscribers_ws), (Some(1), 1));
 }
 
 #[test]
