@@ -75,9 +75,12 @@ fn a05_both_addresses_carry_hello_and_each_event_once_as_a_text_message() {
             (&json!("ws_heartbeat"), &json!("info"), &json!("heartbeat"), &json!(last + 3))
         );
         assert!(beat["ts"].is_i64(), "{beat}");
-        let counters = host.bus().counters();
-        assert_eq!(counters.subscribers_ws, 1);
-        assert!(counters.ws_messages_total >= 5 && counters.deliveries_ws_total >= 3, "{counters:?}");
+        assert_eq!(host.bus().counters().subscribers_ws, 1);
+        // A message is counted when it was sent, which may be after it was read.
+        until("all are counted", || {
+            let counters = host.bus().counters();
+            counters.ws_messages_total >= 5 && counters.deliveries_ws_total >= 3
+        });
         client.close(None).expect("sent");
         gone(&host);
     }
@@ -113,7 +116,8 @@ fn what_a_client_says_is_ignored_unless_it_is_too_much() {
     for length in [4097, 1 << 20] {
         let mut client = dial(&host, "/api/ws/events");
         say(&mut client);
-        client.send(Message::text("x".repeat(length))).expect("sent");
+        // The server may hang up before it was all sent; what it said is there to be read.
+        client.send(Message::text("x".repeat(length))).ok();
         assert_eq!(farewell(&mut client), CloseCode::Size, "{length}");
     }
     until("only the first is left", || host.bus().counters().subscribers() == 1);
