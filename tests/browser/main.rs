@@ -9,6 +9,7 @@
 #[expect(dead_code, reason = "some helpers are for the other test crates")]
 mod client;
 mod harness;
+mod hidden;
 mod hostile;
 mod kill;
 mod lab;

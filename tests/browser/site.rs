@@ -83,6 +83,14 @@ impl Site {
         page
     }
 
+    /// A page whose clock and whose visibility are the test's.
+    pub(crate) fn timed(&self, browser: &Browser) -> Page {
+        let mut page = browser.page().expect("a page");
+        let clock = include_str!("clock.js");
+        page.command("Page.addScriptToEvaluateOnNewDocument", &json!({"source": clock})).expect("added");
+        page
+    }
+
     pub(crate) fn show(&self, page: &mut Page, address: &str) {
         page.open(&format!("{}{address}", self.door.url())).expect("opened");
         page.wait_until(LIVE, SOON).expect("live");

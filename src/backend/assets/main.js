@@ -18,6 +18,8 @@ import { Timeline } from "./timeline.js";
 const METRICS_EVERY = 1500;
 const VIEWS_EVERY = 5000;
 const FIRST = 200;
+// How long after a read of the history that failed it is read again.
+const HISTORY_AGAIN = 5000;
 const MOST = 1000;
 // How much of the past a filter asks for, and how long an answer from the log may take.
 const SEARCHED = 500;
@@ -33,6 +35,10 @@ const cards = new Cards();
 const views = { overview: null, overviewFailed: false, state: null, positions: null, risks: null, failed: new Set() };
 let lastEventAt = null;
 let historyMissing = true;
+let historyReads = 0;
+let historyTimer = null;
+// The stream began after this id and was asked for nothing earlier: all up to it is the history's to bring.
+let beganAfter = null;
 
 const timeline = new Timeline(buffer, loadGap, findPast);
 const downgrade = new Downgrade();
@@ -68,7 +74,12 @@ function greeted(hello) {
   if (hello.replay?.reset === true) forget();
   else recognize(hello.boot_id);
   // Nothing was asked for, so nothing is replayed: what comes after this id and is lost later must be noticed.
-  if (hello.replay?.requested_after === null && Number.isSafeInteger(hello.last_id)) heardId = Math.max(heardId ?? 0, hello.last_id);
+  if (hello.replay?.requested_after === null && Number.isSafeInteger(hello.last_id)) {
+    heardId = Math.max(heardId ?? 0, hello.last_id);
+    beganAfter = hello.last_id;
+    // A history that was read before the stream began may end before it.
+    historyMissing = true;
+  }
   if (historyMissing) loadHistory();
   timeline.searchAgain();
 }
@@ -77,6 +88,7 @@ function forget() {
   inbox.clear();
   buffer.clear();
   heardId = 0;
+  beganAfter = null;
   timeline.renew();
 }
 
@@ -99,15 +111,24 @@ async function recognize(now) {
   }
 }
 
+// Reads the newest events, or those before the stream's first, until it has them. Only the last read that began counts.
 async function loadHistory() {
+  historyReads += 1;
+  const read = historyReads;
+  const began = beganAfter;
+  clearTimeout(historyTimer);
   try {
-    const page = await ask(`/api/ops/events?limit=${FIRST}`);
+    const page = await ask(`/api/ops/events?limit=${FIRST}${began === null ? "" : `&before=${began + 1}`}`);
+    if (read !== historyReads) return;
     historyMissing = false;
     for (const event of [...page.events].sort((a, b) => a.id - b.id)) take(event, false);
-    if (Number.isSafeInteger(page.last_id)) buffer.lastId = Math.max(buffer.lastId, page.last_id);
+    if (began === null && Number.isSafeInteger(page.last_id)) buffer.lastId = Math.max(buffer.lastId, page.last_id);
   } catch {
+    if (read !== historyReads) return;
     historyMissing = true;
+    historyTimer = setTimeout(loadHistory, HISTORY_AGAIN);
   }
+  show(byId("historyNote"), historyMissing);
   timeline.drawSoon();
 }
 

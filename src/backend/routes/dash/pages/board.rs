@@ -125,6 +125,7 @@ fn timeline(lang: Lang) -> Markup {
                 button #latestBtn type="button" hidden { "↑ " (word(lang, "latest")) " " span.num #latestNews {} }
             }
             (toolbar(lang))
+            p #historyNote.note.warn role="status" data-i18n="history.failed" hidden { (say(lang, "history.failed")) }
             div #events role="log" aria-live="polite" aria-label=(say(lang, "events")) data-i18n-label="events" {
                 p #eventsSummary.sr {}
                 div #eventScroll tabindex="0" aria-live="off" role="group" aria-label=(say(lang, "events")) data-i18n-label="events" {
