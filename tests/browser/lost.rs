@@ -6,6 +6,8 @@ use daily_ops::time::SystemClock;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::canned::Canned;
+use crate::canned::Reply;
 use crate::lab;
 use crate::lab::SOON;
 use crate::site::LIVE;
@@ -198,5 +200,75 @@ fn a_network_that_came_back_gets_a_new_connection_also_when_the_old_one_looks_al
     page.now("later(2000)");
     page.sees("window.opened === 3");
     page.sees(LIVE);
+    page.is_content();
+}
+
+#[test]
+fn a_stream_that_opened_and_said_nothing_is_connecting_and_not_live() {
+    let Some(browser) = lab::browser() else { return };
+    let site = Site::new();
+    for reply in [Reply::Streams, Reply::IsSilent] {
+        let canned = Canned::before(site.address());
+        site.door.open(canned.address());
+        canned.set("GET /events", reply);
+        let mut page = browser.page().expect("a page");
+        // What the indicator said, one after the other.
+        let watch = "document.addEventListener('DOMContentLoaded', () => { const node = document.querySelector('#sseStatus');
+            window.said = [node.dataset.state]; new MutationObserver(() => said.push(`${node.dataset.state} ${node.innerText}`))
+              .observe(node, {attributes: true, attributeFilter: ['data-state']}); });";
+        page.command("Page.addScriptToEvaluateOnNewDocument", &json!({"source": watch})).expect("added");
+        page.open(&site.door.url()).expect("opened");
+        page.sees("document.querySelector('#sseText').innerText === '연결 중'");
+        let ages =
+            "[document.querySelector('#lastHeartbeat').innerText, document.querySelector('#dataChanged').innerText]";
+        assert_eq!(page.now(ages), json!(["—", "—"]));
+        page.sees("document.querySelector('#sseStatus').dataset.state === 'reconnecting'");
+        assert_eq!(page.now("said.some(word => word.includes('live'))"), false, "{}", page.now("said"));
+        canned.unset("GET /events");
+        page.sees("document.querySelector('#sseStatus').dataset.state === 'live'");
+        page.is_content_but_for_lost_requests();
+    }
+}
+
+#[test]
+fn a_lost_stream_is_tried_again_after_one_two_four_and_eight_seconds_a_fifth_more_or_less() {
+    let Some(browser) = lab::browser() else { return };
+    let site = Site::new();
+    let mut page = site.open(browser, "/");
+    let waits = "import('/static/stream.js').then(({backoff}) => [1, 2, 3, 4, 5, 50].map(n => [0, 0.5, 1].map(chance => backoff(n, chance))))";
+    let want = json!([
+        [800, 1000, 1200],
+        [1600, 2000, 2400],
+        [3200, 4000, 4800],
+        [6400, 8000, 9600],
+        [6400, 8000, 9600],
+        [6400, 8000, 9600]
+    ]);
+    assert_eq!(page.now(waits), want);
+    page.is_content();
+}
+
+#[test]
+fn a_tab_that_nobody_looks_at_gives_its_stream_back_and_goes_on_where_it_was() {
+    let Some(browser) = lab::browser() else { return };
+    let site = Site::new();
+    let mut page = browser.page().expect("a page");
+    // A tab that the test sends to the back, and a minute that is short.
+    let fed = "{ let away = false; Object.defineProperty(document, 'hidden', {get: () => away});
+        window.look = seen => { away = !seen; document.dispatchEvent(new Event('visibilitychange')); };
+        const real = window.setTimeout; window.setTimeout = (work, ms, ...more) => real(work, ms === 60000 ? 100 : ms, ...more); }";
+    page.command("Page.addScriptToEvaluateOnNewDocument", &json!({"source": fed})).expect("added");
+    site.show(&mut page, "/#flat=1");
+    let streams = |want: u32| {
+        lab::until("the streams", || (site.get("/api/ops/metrics").json()["subscribers"] == want).then_some(()))
+    };
+    streams(1);
+    page.now("look(false)");
+    streams(0);
+    site.publish(json!({"message": "while nobody looked"}));
+    page.now("look(true)");
+    page.sees(LIVE);
+    page.sees("document.querySelector('#events .message')?.innerText === 'while nobody looked'");
+    streams(1);
     page.is_content();
 }
