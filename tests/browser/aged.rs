@@ -77,7 +77,7 @@ fn what_was_read_more_than_ten_seconds_ago_is_not_shown_as_current() {
     site.show(&mut page, "/");
     page.sees("document.querySelector('#enginePid').innerText === '4242' && document.querySelector('#health').dataset.stale === 'false'");
     page.sees(&format!("{STATUS} === 'OFF'"));
-    page.now("look(false), later(9000)");
+    page.now("look(false), later(3000)");
     for (panel, text, ..) in PANELS {
         assert_eq!(page.now(&age_of(panel, text)), "[\"false\",\"\",false]", "{panel}");
     }
