@@ -71,15 +71,21 @@ pub(crate) fn serve(pages: &'static [(&'static str, &'static str, &'static str)]
     format!("http://{address}")
 }
 
-fn answer(mut stream: TcpStream, pages: &[(&str, &str, &str)]) {
+/// The head of a request, and what came with it; none when nobody asks.
+pub(crate) fn head(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut request = Vec::new();
     let mut chunk = [0; 4096];
     while !request.windows(4).any(|four| four == b"\r\n\r\n") {
         match stream.read(&mut chunk) {
             Ok(read) if read > 0 => request.extend_from_slice(&chunk[..read]),
-            _ => return,
+            _ => return None,
         }
     }
+    Some(request)
+}
+
+fn answer(mut stream: TcpStream, pages: &[(&str, &str, &str)]) {
+    let Some(request) = head(&mut stream) else { return };
     let request = String::from_utf8_lossy(&request).into_owned();
     let path = request.split(' ').nth(1).unwrap_or("/");
     let page = pages.iter().find(|page| page.0 == path);
@@ -101,28 +107,17 @@ pub(crate) struct Door {
     is_held: Arc<AtomicBool>,
 }
 
-/// What a request meets that the door does not let through.
-#[derive(Clone, Copy)]
-pub(crate) enum Denial {
-    /// An answer that says that the server failed.
-    Failed,
-    /// Its connection breaks off.
-    Cut,
-}
-
 struct State {
     /// Where the server is; none while the door is shut.
     open_to: Option<SocketAddr>,
     running: Vec<TcpStream>,
-    /// How a request begins that is not let through, and what it meets.
-    denied: Option<(&'static str, Denial)>,
 }
 
 impl Door {
     pub(crate) fn new(to: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
         let address = listener.local_addr().expect("an address");
-        let state = State { open_to: Some(to), running: Vec::new(), denied: None };
+        let state = State { open_to: Some(to), running: Vec::new() };
         let door = Self { address, state: Arc::new(Mutex::new(state)), is_held: Arc::default() };
         let keeper = door.clone();
         std::thread::spawn(move || {
@@ -149,20 +144,6 @@ impl Door {
         self.state.lock().expect("whole").open_to = Some(to);
     }
 
-    /// From now on, requests that begin so are not let through; the others are.
-    pub(crate) fn deny(&self, begin: &'static str, how: Denial) {
-        self.state.lock().expect("whole").denied = Some((begin, how));
-    }
-
-    pub(crate) fn allow_all(&self) {
-        self.state.lock().expect("whole").denied = None;
-    }
-
-    fn denies(&self, request: &[u8]) -> Option<Denial> {
-        let denied = self.state.lock().expect("whole").denied;
-        denied.filter(|(begin, _)| request.starts_with(begin.as_bytes())).map(|(_, how)| how)
-    }
-
     pub(crate) fn hold(&self) {
         self.is_held.store(true, Ordering::SeqCst);
     }
@@ -176,29 +157,21 @@ impl Door {
         let Some(server) = state.open_to.and_then(|to| TcpStream::connect(to).ok()) else { return };
         for (from, to) in [(&visitor, &server), (&server, &visitor)] {
             let (from, to) = (from.try_clone().expect("cloned"), to.try_clone().expect("cloned"));
-            let door = self.clone();
-            std::thread::spawn(move || pass(from, to, &door));
+            let is_held = Arc::clone(&self.is_held);
+            std::thread::spawn(move || pass(from, to, &is_held));
         }
         state.running.push(visitor);
         state.running.push(server);
     }
 }
 
-const FAILED: &[u8] = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-
-fn pass(mut from: TcpStream, mut to: TcpStream, door: &Door) {
+/// Carries bytes one way until an end, and stands still while it is held.
+pub(crate) fn pass(mut from: TcpStream, mut to: TcpStream, is_held: &AtomicBool) {
     let clock = SystemClock::new();
     let mut bytes = vec![0; 1 << 16];
     while let Ok(read @ 1..) = from.read(&mut bytes) {
-        while door.is_held.load(Ordering::SeqCst) {
+        while is_held.load(Ordering::SeqCst) {
             clock.wait(Duration::from_millis(10));
-        }
-        if let Some(how) = door.denies(&bytes[..read]) {
-            if let Denial::Failed = how {
-                from.write_all(FAILED).ok();
-            }
-            from.shutdown(Shutdown::Both).ok();
-            break;
         }
         if to.write_all(&bytes[..read]).is_err() {
             break;

@@ -3,8 +3,8 @@
 import { byId, mark, put, show } from "./dom.js";
 import { count, isNumber } from "./format.js";
 import { age, ago, known, t } from "./i18n.js";
+import { OLD } from "./net.js";
 
-const STALE_AFTER = 10000;
 const WINDOW = 60000;
 // Between two samples.
 const SLACK = 5000;
@@ -54,7 +54,7 @@ export class Cards {
   }
 
   stale() {
-    return this.at === null || this.failed || Date.now() - this.at > STALE_AFTER;
+    return this.at === null || this.failed || Date.now() - this.at > OLD;
   }
 
   draw() {

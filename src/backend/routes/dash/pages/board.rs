@@ -87,12 +87,18 @@ fn cards(lang: Lang) -> Markup {
     }
 }
 
+/// The word of a part that shows old values.
+fn stale(lang: Lang, id: &'static str) -> Markup {
+    html! { span id=(id) class="badge warn" data-i18n="positions.stale" hidden { (say(lang, "positions.stale")) } }
+}
+
 fn day(lang: Lang) -> Markup {
     html! {
-        section.panel.day {
+        section.panel.day #day data-stale="true" {
             h2.sr { (word(lang, "day")) }
+            (stale(lang, "dayStale"))
             div.run {
-                section.tile #run data-tone="none" data-stale="true" {
+                section.tile #run data-tone="none" {
                     h3 { (word(lang, "run")) a #runLink href="/ops/runs" data-i18n="run.open" hidden { (say(lang, "run.open")) } }
                     p.value data-part="value" { "—" }
                     p.quiet data-part="note" {}
@@ -101,7 +107,7 @@ fn day(lang: Lang) -> Markup {
             }
             div.tiles {
                 @for id in ["gate", "sender", "stop", "bundle", "due"] {
-                    section.tile id=(id) data-tone="none" data-stale="true" {
+                    section.tile id=(id) data-tone="none" {
                         h3 { (word(lang, id)) }
                         p.value data-part="value" { "—" }
                         p.quiet data-part="note" {}
@@ -215,7 +221,7 @@ fn kill_dialog(lang: Lang) -> Markup {
 fn engine(lang: Lang) -> Markup {
     html! {
         section.panel #engine data-state="unknown" {
-            div.head { h2 { (word(lang, "engine")) } span #engineState.quiet { (say(lang, "engine.unknown")) } }
+            div.head { h2 { (word(lang, "engine")) } span #engineState.quiet { (say(lang, "engine.unknown")) } (stale(lang, "engineStale")) }
             p #engineFreeze.note role="status" hidden {}
             dl.facts {
                 @for (key, id) in [
@@ -247,7 +253,7 @@ fn positions(lang: Lang) -> Markup {
             div.head {
                 h2 { (word(lang, "positions")) }
                 span #positionsAsof.num.quiet {}
-                span #positionsStale.badge.warn data-i18n="positions.stale" hidden { (say(lang, "positions.stale")) }
+                (stale(lang, "positionsStale"))
             }
             p #positionsEmpty.empty { (say(lang, "waiting")) }
             div.scroll #positionsTable tabindex="0" role="group" aria-label=(say(lang, "positions")) data-i18n-label="positions" hidden {
@@ -261,7 +267,7 @@ fn risks(lang: Lang) -> Markup {
     let keys = ["risks.time", "risks.level", "risks.type", "risks.reason", "risks.trace"];
     html! {
         section.panel #risks {
-            div.head { h2 { (word(lang, "risks")) } }
+            div.head { h2 { (word(lang, "risks")) } (stale(lang, "risksStale")) }
             p #risksEmpty.empty { (say(lang, "waiting")) }
             div.scroll #risksTable tabindex="0" role="group" aria-label=(say(lang, "risks")) data-i18n-label="risks" hidden {
                 table aria-label=(say(lang, "risks")) data-i18n-label="risks" { (columns(lang, &keys, &[0])) tbody #riskRows {} }
