@@ -33,6 +33,7 @@ use super::App;
 use super::frames::Desk;
 use super::frames::WRITE;
 use super::frames::join;
+use super::frames::period;
 use crate::backend::dash::refusal::refuse;
 use crate::backend::line::Line;
 use crate::backend::line::STREAM_GRACE;
@@ -293,10 +294,6 @@ impl<'a> Writer<'a> {
             () = &mut self.pulse => false,
         }
     }
-}
-
-fn period(desk: &Desk) -> Duration {
-    Duration::from_secs(desk.app.dash.options.settings.heartbeat_seconds)
 }
 
 fn control<T: Serialize>(kind: &'static str, members: T) -> Message {
