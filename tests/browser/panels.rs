@@ -46,7 +46,7 @@ fn each_card_has_its_value_its_words_and_its_tone() {
     let kill = |status: Value| json!([{"kill_switch_status": status}]);
     for (id, answers, tone, words) in [
         ("health", health("OK", json!([])), "ok", "OK | 이상 없음"),
-        ("health", health("WARN", json!(["kill_switch_armed", "drops_recent"])), "warn", "WARN | 킬 스위치 준비 +1"),
+        ("health", health("WARN", json!(["kill_switch_armed", "drops_recent"])), "warn", "WARN | 킬 스위치 준비"),
         ("health", health("CRITICAL", json!(["engine_dead"])), "bad", "CRITICAL | 엔진 중단"),
         ("health", health("UNKNOWN", json!(["starting"])), "none", "UNKNOWN | 시작 중"),
         ("health", json!([{}]), "none", "UNKNOWN | 사유 없음"),
@@ -71,6 +71,20 @@ fn each_card_has_its_value_its_words_and_its_tone() {
     ] {
         let (seen, text, _) = card(&mut page, id, &answers);
         assert!(seen == tone && text.contains(&format!("| {words}")), "{id} {answers}: {seen} {text:?}");
+    }
+    let reasons =
+        "[document.querySelector('#healthMore').checkVisibility(), document.querySelector('#healthCount').innerText,
+        [...document.querySelectorAll('#healthReasons li')].map(line => line.innerText)]";
+    for (said, want) in [
+        (json!(["engine_dead"]), json!([false, "0", []])),
+        (
+            json!(["engine_dead", "drops_recent", "of_tomorrow"]),
+            json!([true, "2", ["최근 누락 발생", "of_tomorrow"]]),
+        ),
+    ] {
+        card(&mut page, "health", &health("CRITICAL", said.clone()));
+        page.now("document.querySelector('#healthMore').open = true");
+        assert_eq!(page.now(reasons), want, "{said}");
     }
     assert_eq!(card(&mut page, "subs", &subs(7)).2, "SSE 6 · WebSocket 1");
     page.is_content();

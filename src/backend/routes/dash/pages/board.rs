@@ -69,6 +69,17 @@ fn card(lang: Lang, id: &'static str, english: Option<&str>) -> Markup {
             h3 { (word(lang, id)) @if let Some(english) = english { small.alt lang="en" { (english) } } }
             p.value.num data-part="value" { "—" }
             p.quiet data-part="note" { (say(lang, "waiting")) }
+            @if id == "health" { (more_reasons(lang)) }
+        }
+    }
+}
+
+/// The reasons after the first one, for everybody: a tooltip is for a mouse alone.
+fn more_reasons(lang: Lang) -> Markup {
+    html! {
+        details #healthMore.quiet hidden {
+            summary { (word(lang, "health.more")) " " span.num #healthCount {} }
+            ul #healthReasons {}
         }
     }
 }
