@@ -47,6 +47,10 @@ impl Audience for Hall<'_> {
             self.0.line(line);
         }
     }
+
+    fn alarm(&mut self, line: &str) {
+        self.0.remark(line);
+    }
 }
 
 pub(super) fn demo(context: &Context, args: &DashboardDemoArgs, output: &Output) -> Result<u8, Failure> {

@@ -73,8 +73,8 @@ fn a_fresh_workspace_is_demonstrated_and_examined_by_what_the_runbook_says() {
     let (checks, end) = lines.split_at(lines.len() - 2);
     let (manual, passed): (Vec<&str>, Vec<&str>) = checks.iter().partition(|line| line.starts_with("MANUAL "));
     assert!(passed.iter().all(|line| line.starts_with("PASS ")), "{text}");
-    assert_eq!((manual.len(), end[1]), (6, &*format!("{} passed, 0 failed", passed.len())));
-    assert_eq!(end[0], format!("6 manual: {}", VISIBLE.join(", ")));
+    assert_eq!((manual.len(), end[1]), (7, &*format!("{} passed, 0 failed", passed.len())));
+    assert_eq!(end[0], format!("7 manual: {}, k.browser", VISIBLE.join(", ")));
     assert!(checks.iter().any(|line| line.starts_with("PASS pre9 Kim confirms")), "{text}");
     assert!(!text.contains("no new order") && text.contains("no order could be tried"), "{text}");
     let root = fresh.dir.path().join("x");

@@ -253,16 +253,16 @@ fn the_pictures_are_taken_in_a_real_browser() {
     };
     let theater = Theater::new();
     let mut demo = theater.demo(theater.address());
-    demo.pictures = Pictures::Taken(program);
+    (demo.pictures, demo.kill) = (Pictures::Taken(program), KillPart::Shown);
     let (outcome, heard) = play(&demo);
     assert_eq!((outcome.exit_code, failed(&outcome)), (0, vec![]), "{:#?}", heard.checks);
     assert_eq!((&outcome.manual_required, &outcome.manual), (&Vec::new(), &Vec::new()));
     let passed = |id: &str| outcome.checks.iter().any(|check| check.id == id && check.result == Mark::Pass);
-    assert!(VISIBLE.into_iter().chain(["s6.picture"]).all(passed), "{:#?}", heard.checks);
+    assert!(VISIBLE.into_iter().chain(["s6.picture", "k.browser"]).all(passed), "{:#?}", heard.checks);
     let saved = files(&folder(&outcome).join("09_export/browser")).pop().expect("the file that the browser saved");
     assert_eq!(json(&saved)["events"], json(&folder(&outcome).join("06_trace.json"))["events"]);
     let pictures = files(&folder(&outcome).join("screenshots"));
-    assert_eq!(pictures.len(), 6);
+    assert_eq!(pictures.len(), 7);
     for picture in pictures {
         let bytes = std::fs::read(&picture).expect("read");
         assert!(bytes.starts_with(b"\x89PNG\r\n\x1a\n"), "{}", picture.display());

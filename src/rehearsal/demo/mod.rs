@@ -124,6 +124,10 @@ pub trait Audience {
     fn say(&mut self, line: &str);
     /// The line of a check.
     fn check(&mut self, line: &str);
+    /// A line that nobody may miss.
+    fn alarm(&mut self, line: &str) {
+        self.say(line);
+    }
 }
 
 /// How a check ended.

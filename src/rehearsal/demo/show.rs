@@ -111,6 +111,13 @@ impl<'a> Show<'a> {
         self.log("demo.log", line);
     }
 
+    /// A line that nobody may miss, also where little is said.
+    pub(super) fn alarm(&mut self, line: &str) {
+        let line = self.redaction.text(line);
+        self.audience.alarm(&line);
+        self.log("demo.log", line);
+    }
+
     pub(super) fn tell(&mut self, said: Said) {
         self.say(said.to(self.demo.lang));
     }
