@@ -116,6 +116,20 @@ fn an_event_that_is_not_logged_blocks_the_demo() {
 }
 
 #[test]
+fn a_second_server_blocks_the_demo_and_is_named() {
+    let theater = Theater::new();
+    let second = theater.second();
+    let mut demo = theater.demo(second.address());
+    demo.patience.event = std::time::Duration::from_secs(3);
+    demo.patience.answer = std::time::Duration::from_secs(3);
+    let (outcome, _) = play(&demo);
+    let check = outcome.checks.iter().find(|check| check.id == "pre6").expect("pre6");
+    assert_eq!(check.result, Mark::Fail, "{check:?}");
+    assert!(check.detail.contains("keeps the observation log of this workspace"), "{check:?}");
+    assert!(check.remedy.as_deref().is_some_and(|remedy| remedy.contains("stop the server that keeps the log")));
+}
+
+#[test]
 fn a_folder_that_cannot_be_made_blocks_the_demo() {
     let theater = Theater::new();
     theater.store.write("a-file", b"in the way").expect("written");

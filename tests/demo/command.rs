@@ -104,6 +104,53 @@ fn a_server_that_was_bound_elsewhere_is_found_with_its_address() {
     let first = &found["diagnoses"][0];
     assert_eq!(first["verdict"], "BOUND_ELSEWHERE");
     assert!(first["remedy"][0].as_str().is_some_and(|step| step.contains(&fresh.url)), "{first}");
+    let output = fresh.run(&["demo", "dashboard", "--speed", "fast", "--base-url", &format!("http://{}", nowhere())]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains(&format!("--base-url {}", fresh.url)) && !told.contains("`daily_ops serve`"), "{told}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn beside_a_foreign_program_our_own_server_is_named_and_no_second_one_is_started() {
+    let fresh = Fresh::new();
+    let foreign = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
+    let address = foreign.local_addr().expect("an address");
+    std::thread::spawn(move || foreign.incoming().flatten().for_each(drop));
+    let output = fresh.run(&["check", "dashboard", "--json", "--base-url", &format!("http://{address}")]);
+    let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let first = &found["diagnoses"][0];
+    assert_eq!(first["verdict"], "FOREIGN_PROCESS", "{first}");
+    let steps: Vec<_> = first["remedy"].as_array().expect("steps").iter().filter_map(Value::as_str).collect();
+    assert!(steps[0].contains(&format!("--base-url {}", fresh.url)), "{steps:?}");
+    assert!(steps[1].contains("ps -o pid,user,args") && !steps[1].contains("kill"), "{steps:?}");
+    assert!(steps[2].contains(&format!("kill {}", std::process::id())), "{steps:?}");
+    assert!(!steps.iter().any(|step| step.contains("OPS_BIND")), "{steps:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_of_another_workspace_is_named_with_its_root() {
+    let fresh = Fresh::new();
+    let other = tempfile::tempdir().expect("a directory");
+    let words = ["check", "dashboard", "--json", "--base-url", &fresh.url, "--token-file"];
+    let token = fresh.dir.path().join("x/state/ops_token");
+    let output = Command::new(env!("CARGO_BIN_EXE_daily_ops"))
+        .args(words)
+        .arg(token)
+        .current_dir(other.path())
+        .env_remove("DAILY_OPS_ROOT")
+        .env("OPS_LANG", "en")
+        .output()
+        .expect("started");
+    let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let shown = &found["diagnoses"][1];
+    assert_eq!(shown["verdict"], "OTHER_WORKSPACE", "{shown}");
+    for root in [fresh.dir.path().join("x"), other.path().to_owned()] {
+        let root = root.canonicalize().expect("a path").display().to_string();
+        assert!(shown["text"].as_str().is_some_and(|text| text.contains(&root)), "{shown}");
+    }
+    assert!(shown["say"].as_str().is_some_and(|say| say.contains("another workspace")), "{shown}");
 }
 
 #[test]

@@ -98,7 +98,8 @@ fn a_port_without_a_listener_is_told_from_a_hung_one_and_a_foreign_one() {
             let found = look(&theater, address, lang);
             assert_eq!((found.exit_code, verdicts(&found)), (2, vec![want, "NOT_LOOKED_AT", "NOT_LOOKED_AT"]));
             let steps = found.diagnoses[0].remedy.join("\n");
-            assert!(steps.contains(remedy), "{steps}");
+            assert!(steps.contains(remedy) && !steps.contains(" ; kill"), "{steps}");
+            assert!(!found.diagnoses.iter().any(|diagnosis| diagnosis.say.contains("here on disk")), "{found:#?}");
             assert_helpful(&found);
         }
     }
@@ -122,6 +123,8 @@ fn a_stream_that_is_kept_back_on_the_way_is_found() {
         let found = look(&theater, address, Lang::En);
         assert_eq!((found.exit_code, verdicts(&found)), (2, vec!["OK", "STREAM_BUFFERED", "OK"]));
         assert!(found.diagnoses[1].remedy[0].contains("proxy_buffering off"));
+        assert!(found.diagnoses[1].remedy[1].ends_with(&format!("curl -N http://{address}/events")));
+        assert!(found.diagnoses[1].say.contains("here on disk"), "the row was seen: {}", found.diagnoses[1].say);
         assert_helpful(&found);
     }
 }
@@ -149,7 +152,28 @@ fn a_row_that_is_missing_in_the_log_is_found() {
     let theater = Theater::with(|dash| dash.journal = Keeping::Memory);
     let found = look(&theater, theater.address(), Lang::En);
     assert_eq!((found.exit_code, verdicts(&found)), (2, vec!["OK", "LOG_ROW_MISSING", "OK"]));
+    assert!(!found.diagnoses[1].say.contains("on disk"), "{}", found.diagnoses[1].say);
     assert_helpful(&found);
+}
+
+#[test]
+fn a_second_server_of_the_workspace_is_told_from_a_disk_that_takes_nothing() {
+    let theater = Theater::new();
+    let second = theater.second();
+    let in_the_way = |root: &std::path::Path| std::fs::create_dir_all(root.join(LOG)).expect("made");
+    let stuck = Theater::prepared(in_the_way, |_| ());
+    let cases = [
+        ((&theater, second.address()), "SECOND_SERVER", "stop the server that keeps the log"),
+        ((&stuck, stuck.address()), "DISK", "do not restart"),
+    ];
+    for ((theater, address), want, remedy) in cases {
+        let found = look(theater, address, Lang::En);
+        let shown = &found.diagnoses[1];
+        assert_eq!((found.exit_code, shown.verdict), (2, want), "{shown:#?}");
+        assert!(shown.remedy.join("\n").contains(remedy), "{shown:#?}");
+        assert!(!shown.say.contains("here on disk") && !shown.remedy.join("\n").contains("then restart"), "{shown:#?}");
+        assert_helpful(&found);
+    }
 }
 
 #[test]

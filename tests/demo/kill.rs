@@ -92,8 +92,9 @@ fn a_switch_that_somebody_else_has_set_is_left_alone() {
         lee(theater, false);
         lee(theater, true);
     };
-    type Act = fn(&Theater);
-    let cases: [(&str, &str, Act, &str, (bool, &str)); 4] = [
+    // A name, after which check somebody does what, which check fails for it, and how the switch stands in the end.
+    type Case = (&'static str, &'static str, fn(&Theater), &'static str, (bool, &'static str));
+    let cases: [Case; 4] = [
         ("on before", "s7.once", |t| lee(t, true), "k.on", (true, "Lee")),
         ("off and on again", "k.on", again, "k.off", (true, "Lee")),
         ("asked for while it is on", "k.on", |t| lee(t, true), "k.off", (true, "Kim")),

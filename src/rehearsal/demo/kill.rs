@@ -109,7 +109,7 @@ pub(super) fn show_it(show: &mut Show<'_>) {
 }
 
 fn note(show: &mut Show<'_>, id: &'static str, outcome: Result<&Value, &Miss>) {
-    let remedy = outcome.err().map(Miss::remedy);
+    let remedy = outcome.err().map(|miss| miss.remedy().to(show.demo.lang));
     let told = outcome.map(|reply| format!("audit id {}", word(&reply["audit_id"])));
     show.judge(id, told.map_err(|miss| miss.text().to_owned()), remedy);
 }

@@ -45,6 +45,17 @@ pub enum Speed {
     Fast,
 }
 
+impl Speed {
+    /// As it is typed.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Real => "real",
+            Self::Fast => "fast",
+        }
+    }
+}
+
 /// Whether the kill switch is part of the demo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KillPart {

@@ -138,10 +138,10 @@ impl<'a> Show<'a> {
     }
 
     /// The same with what to do about a failure.
-    pub(super) fn judge(&mut self, id: &'static str, outcome: Result<String, String>, remedy: Option<Said>) -> bool {
+    pub(super) fn judge(&mut self, id: &'static str, outcome: Result<String, String>, remedy: Option<&str>) -> bool {
         let passed = outcome.is_ok();
         let (Ok(detail) | Err(detail)) = outcome;
-        let remedy = remedy.filter(|_| !passed).map(|said| said.to(self.demo.lang).to_owned());
+        let remedy = remedy.filter(|_| !passed).map(str::to_owned);
         self.enter(id, if passed { Mark::Pass } else { Mark::Fail }, (detail, remedy.clone()));
         if let Some(remedy) = remedy {
             let word = Said { ko: "조치", en: "remedy" }.to(self.demo.lang);
