@@ -77,6 +77,7 @@ fn a_fresh_workspace_is_demonstrated_and_examined_by_what_the_runbook_says() {
     assert_eq!(end[0], format!("7 manual: {}, k.browser", VISIBLE.join(", ")));
     assert!(checks.iter().any(|line| line.starts_with("PASS pre9 Kim confirms")), "{text}");
     assert!(!text.contains("no new order") && text.contains("no order could be tried"), "{text}");
+    assert!(!text.contains("audit id \""), "{text}");
     let root = fresh.dir.path().join("x");
     let token = std::fs::read_to_string(root.join("state/ops_token")).expect("a token");
     for path in files(&root.join("evidence")) {
@@ -151,6 +152,23 @@ fn a_server_of_another_workspace_is_named_with_its_root() {
         assert!(shown["text"].as_str().is_some_and(|text| text.contains(&root)), "{shown}");
     }
     assert!(shown["say"].as_str().is_some_and(|say| say.contains("another workspace")), "{shown}");
+}
+
+#[test]
+fn paths_are_told_from_the_root_wherever_the_command_is_typed() {
+    let fresh = Fresh::new();
+    let root = fresh.dir.path().join("x").canonicalize().expect("a path");
+    let output = Command::new(env!("CARGO_BIN_EXE_daily_ops"))
+        .args(["demo", "dashboard", "--speed", "fast", "--json", "--base-url", &fresh.url, "--evidence-dir", "proof"])
+        .current_dir(&root)
+        .env_remove("DAILY_OPS_ROOT")
+        .output()
+        .expect("started");
+    let outcome: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    for (member, below) in [("evidence", "proof/"), ("master_log", "proof/VAL-OPS-WS-SSE-")] {
+        let want = root.join(below).display().to_string();
+        assert!(outcome[member].as_str().is_some_and(|path| path.starts_with(&want)), "{want}: {outcome}");
+    }
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn a09_the_demo_passes_twice_in_a_row_and_leaves_two_whole_folders_of_evidence()
         assert!(heard.said.iter().any(|line| line.contains("Nothing was lost during the demo. (published +")));
         assert_sealed(&outcome);
         let log = assert_master(&outcome);
-        assert!(!log.contains("(not reached)"));
+        assert!(!log.contains("(not reached)") && log.contains("\nboot_id ") && !log.contains("boot_id \""), "{log}");
         let summary = json(&folder(&outcome).join("summary.json"));
         assert_eq!((&summary["failed"], &summary["operator"]), (&json!(0), &json!("Kim")));
         assert_eq!((&summary["manual"], &summary["passed"]), (&json!(VISIBLE), &json!(passed)));
@@ -92,6 +92,7 @@ fn a09_the_demo_passes_twice_in_a_row_and_leaves_two_whole_folders_of_evidence()
     let rehearsals = text(&theater.root().join("evidence/phase-ops/rehearsal.log"));
     let rows: Vec<Vec<_>> = rehearsals.lines().map(|line| line.split('\t').collect()).collect();
     assert!(rows.len() == 2 && rows.iter().all(|row| row[1..3] == ["Kim", "PASSED"]), "{rehearsals}");
+    assert!(rows.iter().all(|row| row[3].starts_with("speed fast, ")), "{rehearsals}");
 }
 
 #[test]
