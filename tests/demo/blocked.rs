@@ -74,7 +74,13 @@ fn each_look_of_the_checklist_blocks_the_demo() {
         ),
         (
             "a kill switch that is on",
-            vec![metrics(), ("GET /api/control/kill-switch", canned("200 OK", r#"{"is_on":true,"reason":"drill"}"#))],
+            vec![
+                metrics(),
+                (
+                    "GET /api/control/kill-switch",
+                    canned("200 OK", r#"{"is_on":true,"latch_status":"ON","actor":"Lee","reason":"drill"}"#),
+                ),
+            ],
             &["pre7"],
         ),
     ];

@@ -22,6 +22,18 @@ pub(crate) enum Instead {
     Hold,
     /// The server's answer, which is lost on the way.
     Lose,
+    /// The server's answer, after something was done.
+    After(Act),
+}
+
+/// Something that is done.
+#[derive(Clone)]
+pub(crate) struct Act(pub(crate) Arc<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for Act {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Act")
+    }
 }
 
 /// A request line's beginning, and what is answered.
@@ -64,7 +76,10 @@ fn pass(mut client: TcpStream, server: SocketAddr, rules: &[Rule]) {
     let line = String::from_utf8_lossy(&head).into_owned();
     let rule = rules.iter().find(|(start, _)| line.starts_with(start)).map(|(_, instead)| instead);
     let is_lost = matches!(rule, Some(Instead::Lose));
-    if let Some(instead) = rule.filter(|_| !is_lost) {
+    if let Some(Instead::After(act)) = rule {
+        (act.0)();
+    }
+    if let Some(instead) = rule.filter(|rule| !matches!(rule, Instead::Lose | Instead::After(_))) {
         if let Instead::Say(text) | Instead::SayAndHold(text) = instead {
             client.write_all(text.as_bytes()).ok();
         }

@@ -1,5 +1,8 @@
 //! The kill switch at the end of a demo: held long enough to be seen, and never taken from somebody else.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -25,6 +28,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::door;
+use crate::door::Act;
 use crate::door::Instead;
 use crate::theater::TOKEN;
 use crate::theater::Theater;
@@ -45,9 +49,9 @@ fn switch(theater: &Theater) -> Value {
 }
 
 /// Somebody else at the switch.
-fn lee(theater: &Theater, is_on: bool) {
+fn lee(address: SocketAddr, is_on: bool) {
     let key = Key { secret: Secret::new(TOKEN), showing: Showing::WhenNeeded };
-    let visitor = Visitor::new(base(theater.address()), Some(key), Duration::from_secs(20));
+    let visitor = Visitor::new(base(address), Some(key), Duration::from_secs(20));
     let body = json!({"is_on": is_on, "reason": "prices look wrong", "actor": "Lee"});
     assert_eq!(visitor.post_closed(SWITCH, &body).expect("an answer").status, 200);
 }
@@ -89,16 +93,16 @@ fn kept(outcome: &Outcome) -> Value {
 #[test]
 fn a_switch_that_somebody_else_has_set_is_left_alone() {
     let again = |theater: &Theater| {
-        lee(theater, false);
-        lee(theater, true);
+        lee(theater.address(), false);
+        lee(theater.address(), true);
     };
     // A name, after which check somebody does what, which check fails for it, and how the switch stands in the end.
     type Case = (&'static str, &'static str, fn(&Theater), &'static str, (bool, &'static str));
     let cases: [Case; 4] = [
-        ("on before", "s7.once", |t| lee(t, true), "k.on", (true, "Lee")),
+        ("on before", "s7.once", |t| lee(t.address(), true), "k.on", (true, "Lee")),
         ("off and on again", "k.on", again, "k.off", (true, "Lee")),
-        ("asked for while it is on", "k.on", |t| lee(t, true), "k.off", (true, "Kim")),
-        ("off already", "k.on", |t| lee(t, false), "k.off", (false, "Lee")),
+        ("asked for while it is on", "k.on", |t| lee(t.address(), true), "k.off", (true, "Kim")),
+        ("off already", "k.on", |t| lee(t.address(), false), "k.off", (false, "Lee")),
     ];
     for (name, after, act, want, (is_on, actor)) in cases {
         let theater = Theater::new();
@@ -114,6 +118,31 @@ fn a_switch_that_somebody_else_has_set_is_left_alone() {
         assert!(!alarms.contains("STILL BE ON"), "{name}: {alarms}");
         assert!(kept(&outcome)["off"]["fault"].is_string(), "{name}");
     }
+}
+
+#[test]
+fn a_switch_that_is_asked_for_in_the_very_last_moment_goes_on_again() {
+    let theater = Theater::new();
+    let (server, calls) = (theater.address(), AtomicU64::new(0));
+    let act = move || {
+        // The second call of the demo is the one that switches off.
+        if calls.fetch_add(1, Ordering::SeqCst) == 1 {
+            lee(server, true);
+        }
+    };
+    let address = door::open(server, vec![("POST /api/control/kill-switch", Instead::After(Act(Arc::new(act))))]);
+    let mut demo = theater.demo(address);
+    demo.kill = KillPart::Shown;
+    let (outcome, _) = play(&demo);
+    assert_eq!((outcome.exit_code, failed(&outcome)), (3, vec!["k.off"]));
+    assert!(
+        check(&outcome, "k.off").detail.starts_with("on again: Lee asked for ON"),
+        "{:?}",
+        check(&outcome, "k.off")
+    );
+    let now = switch(&theater);
+    assert_eq!((&now["is_on"], &now["version"]), (&json!(true), &json!(3)));
+    assert!(now["reason"].as_str().is_some_and(|reason| reason.contains("prices look wrong")), "{now}");
 }
 
 #[test]

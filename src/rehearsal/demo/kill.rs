@@ -218,8 +218,10 @@ fn is_off(show: &mut Show<'_>, held: &Held, reply: Value) -> Result<Value, Miss>
     if let Some(who) = asked_for(show, held) {
         let on = order(show, true, (&format!("put back after a demo: {who}"), &held.trace));
         let is_back = show.post_closed(SWITCH, &on).is_ok_and(|answer| answer.status == 200);
-        let told = if is_back { "on again" } else { "OFF, AND IT COULD NOT BE SWITCHED ON AGAIN" };
-        return Err(Miss::Left(format!("{told}: {who}")));
+        if !is_back {
+            show.alarm(&format!("❌ THE KILL SWITCH IS OFF AND COULD NOT BE SWITCHED ON AGAIN: {who}"));
+        }
+        return Err(Miss::Left(format!("{}: {who}", if is_back { "on again" } else { "off" })));
     }
     if reply["emergency_stop"] == true {
         let told = "the demo's switch is off; orders are held by the emergency stop, which somebody has set meanwhile";

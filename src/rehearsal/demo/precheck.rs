@@ -8,6 +8,7 @@ use serde_json::json;
 use super::KillPart;
 use super::Said;
 use super::Speed;
+use super::kill::whose;
 use super::show::Show;
 use crate::rehearsal::diagnosis::absence::absence;
 use crate::rehearsal::diagnosis::reach;
@@ -229,7 +230,7 @@ fn kill_switch(show: &mut Show<'_>) -> Result<String, String> {
     let state = show.read("/api/control/kill-switch")?.json();
     match state["is_on"].as_bool() {
         Some(false) => Ok("the kill switch is off; the address carries no filter".to_owned()),
-        Some(true) => Err(format!("the kill switch is on: {}", state["reason"].as_str().unwrap_or("no reason given"))),
+        Some(true) => Err(format!("the kill switch is {}", whose(&state))),
         None => Err("the kill switch does not say whether it is on".to_owned()),
     }
 }

@@ -161,6 +161,34 @@ fn names(list: &[Subscriber]) -> String {
     list.iter().map(|s| format!("{} ({})", s.id, s.who)).collect::<Vec<_>>().join(", ")
 }
 
+fn stalled(lang: Lang, list: &[Subscriber]) -> Verdict {
+    let (count, names) = (list.len(), names(list));
+    let text = pick(
+        lang,
+        format!("구독자 {count}개가 읽지 않고 멈췄습니다: {names}. 읽는 구독자는 영향이 없습니다."),
+        format!("{count} subscribers have stopped reading: {names}. Those that read are not affected."),
+    );
+    Verdict::new(Class::Finding, "STALLED", text).remedy(pick(
+        lang,
+        "멈춘 화면을 닫거나 새로 고치세요. 발행 속도는 문제가 아닙니다.",
+        "close or reload each of them; the rate of the producer is not the cause.",
+    ))
+}
+
+fn slow(lang: Lang, list: &[Subscriber]) -> Verdict {
+    let names = names(list);
+    let text = pick(
+        lang,
+        format!("느린 구독자: {names}. 다른 구독자는 영향이 없습니다."),
+        format!("a slow subscriber: {names}. The others are not affected."),
+    );
+    Verdict::new(Class::Finding, "SLOW_CLIENT", text).remedy(pick(
+        lang,
+        "그 화면을 닫거나 새로 고치세요. id로 이어서 받고 빈 구간을 채웁니다.",
+        "close or reload that client; it goes on by id and fills its gap.",
+    ))
+}
+
 fn verdict(lang: Lang, loss: &Loss, drops: u64) -> Verdict {
     let of = |class, word, ko: String, en: String| Verdict::new(class, word, pick(lang, ko, en));
     match loss {
@@ -187,34 +215,8 @@ fn verdict(lang: Lang, loss: &Loss, drops: u64) -> Verdict {
             "OPS_BUS_QMAX를 지우고(unset OPS_BUS_QMAX, 유닛과 daily_ops.toml도 확인) 서버를 다시 시작하세요.",
             "remove OPS_BUS_QMAX (unset OPS_BUS_QMAX; look into the unit and daily_ops.toml too) and restart the server.",
         )),
-        Loss::Stalled(stalled) => {
-            let (count, names) = (stalled.len(), names(stalled));
-            of(
-                Class::Finding,
-                "STALLED",
-                format!("구독자 {count}개가 읽지 않고 멈췄습니다: {names}. 읽는 구독자는 영향이 없습니다."),
-                format!("{count} subscribers have stopped reading: {names}. Those that read are not affected."),
-            )
-            .remedy(pick(
-                lang,
-                "멈춘 화면을 닫거나 새로 고치세요. 발행 속도는 문제가 아닙니다.",
-                "close or reload each of them; the rate of the producer is not the cause.",
-            ))
-        }
-        Loss::Slow(slow) => {
-            let names = names(slow);
-            of(
-                Class::Finding,
-                "SLOW_CLIENT",
-                format!("느린 구독자: {names}. 다른 구독자는 영향이 없습니다."),
-                format!("a slow subscriber: {names}. The others are not affected."),
-            )
-            .remedy(pick(
-                lang,
-                "그 화면을 닫거나 새로 고치세요. id로 이어서 받고 빈 구간을 채웁니다.",
-                "close or reload that client; it goes on by id and fills its gap.",
-            ))
-        }
+        Loss::Stalled(list) => stalled(lang, list),
+        Loss::Slow(list) => slow(lang, list),
         Loss::Overload(count) => of(
             Class::Finding,
             "OVERLOAD",

@@ -137,10 +137,8 @@ pub(in crate::rehearsal) fn look(visitor: &Visitor, workspace: &Path) -> Reach {
     let all = sockets(visitor);
     let owners = all.as_deref().and_then(|all| owners(visitor, all));
     let (seen, page) = judge(visitor, owners.as_deref(), &answer);
-    let elsewhere = match seen {
-        Seen::Nobody | Seen::Foreign => all.map(|all| others(visitor, &all, workspace)).unwrap_or_default(),
-        _ => Vec::new(),
-    };
+    let all = all.filter(|_| matches!(seen, Seen::Nobody | Seen::Foreign));
+    let elsewhere = all.map(|all| others(visitor, &all, workspace)).unwrap_or_default();
     let seen = if seen == Seen::Nobody && !elsewhere.is_empty() { Seen::Elsewhere } else { seen };
     Reach { seen, owners, elsewhere, page, authority: base.authority() }
 }
