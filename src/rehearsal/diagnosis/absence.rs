@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::Class;
 use super::Look;
 use super::Verdict;
+use super::holders;
 use super::pick;
 use super::reach;
 use super::unit;
@@ -71,7 +72,7 @@ impl Signs {
         let warnings = metrics["config_warnings"].as_array().map(Vec::as_slice).unwrap_or_default();
         let warning = warnings.iter().filter_map(Value::as_str).find(|text| text.contains(IN_MEMORY));
         let writer = json("/api/ops/health")["data"]["dashboard"]["obs_writer"].as_str().map(str::to_owned);
-        let (served, elsewhere) = reach::serving(visitor, store.root());
+        let (served, elsewhere) = holders::serving(visitor, store.root());
         Self {
             other: served.map(|root| root.display().to_string()),
             warning: warning.map(str::to_owned),
@@ -82,7 +83,7 @@ impl Signs {
     }
 
     fn verdict(&self, (store, log): (&Store, &str), lang: Lang) -> Verdict {
-        let root = reach::absolute(store.root());
+        let root = holders::absolute(store.root());
         let root = root.display().to_string();
         match (&self.other, &self.warning) {
             (Some(other), _) => other_workspace(lang, other, &root),

@@ -3,6 +3,7 @@
 
 pub(super) mod absence;
 mod events;
+mod holders;
 mod loss;
 pub(super) mod reach;
 mod unit;

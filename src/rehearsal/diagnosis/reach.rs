@@ -1,18 +1,19 @@
 //! A: the page cannot be reached. Who listens there, whether it is ours, and whether it answers.
 
 use std::path::Path;
-use std::path::PathBuf;
 
 use super::Class;
 use super::Diagnosis;
 use super::Look;
 use super::Patient;
 use super::Verdict;
+use super::holders::absolute;
+use super::holders::others;
+use super::holders::owners;
+use super::holders::sockets;
 use super::pick;
 use super::unit;
 use crate::rehearsal::demo::Said;
-use crate::rehearsal::port;
-use crate::rehearsal::port::Listening;
 use crate::rehearsal::port::Owner;
 use crate::rehearsal::visit::Answer;
 use crate::rehearsal::visit::Silence;
@@ -141,64 +142,6 @@ pub(in crate::rehearsal) fn look(visitor: &Visitor, workspace: &Path) -> Reach {
     let elsewhere = all.map(|all| others(visitor, &all, workspace)).unwrap_or_default();
     let seen = if seen == Seen::Nobody && !elsewhere.is_empty() { Seen::Elsewhere } else { seen };
     Reach { seen, owners, elsewhere, page, authority: base.authority() }
-}
-
-/// The workspace of our server at the address where it is known and another one than `workspace`, and where servers of
-/// `workspace` listen beside it.
-pub(super) fn serving(visitor: &Visitor, workspace: &Path) -> (Option<PathBuf>, Vec<String>) {
-    let Some(all) = sockets(visitor) else { return (None, Vec::new()) };
-    let mut served = owners(visitor, &all).unwrap_or_default().into_iter().filter_map(|owner| owner.workspace);
-    let here = workspace.canonicalize().ok();
-    (served.find(|root| here.as_ref().is_some_and(|here| here != root)), others(visitor, &all, workspace))
-}
-
-/// A path as it is named to people.
-pub(super) fn absolute(path: &Path) -> PathBuf {
-    path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
-}
-
-/// Every listening socket of the machine, when the dashboard is on this one.
-fn sockets(visitor: &Visitor) -> Option<Vec<Listening>> {
-    if visitor.base().is_local() { port::listening() } else { None }
-}
-
-/// The sockets behind the address.
-fn holders(visitor: &Visitor, all: &[Listening]) -> Vec<Listening> {
-    let addresses = visitor.base().addresses().unwrap_or_default();
-    let mut found: Vec<Listening> = addresses.iter().flat_map(|address| port::reached(all, *address)).collect();
-    found.sort_by_key(|socket| socket.address);
-    found.dedup();
-    found
-}
-
-/// Those who hold the address; `None` when nobody knows.
-fn owners(visitor: &Visitor, all: &[Listening]) -> Option<Vec<Owner>> {
-    let holders = holders(visitor, all);
-    let mut owners: Vec<Owner> = holders.iter().flat_map(port::owners).collect();
-    owners.sort_by_key(|owner| owner.pid);
-    owners.dedup_by_key(|owner| owner.pid);
-    // A socket without a visible owner belongs to somebody else.
-    (holders.is_empty() || !owners.is_empty()).then_some(owners)
-}
-
-/// Where this workspace's servers listen beside the address.
-fn others(visitor: &Visitor, all: &[Listening], workspace: &Path) -> Vec<String> {
-    let Ok(workspace) = workspace.canonicalize() else { return Vec::new() };
-    let here = holders(visitor, all);
-    let ours = |socket: &&Listening| {
-        !here.contains(socket)
-            && port::owners(socket).iter().any(|owner| owner.is_ours && owner.workspace.as_ref() == Some(&workspace))
-    };
-    let url = |socket: &Listening| {
-        let port = socket.address.port();
-        // One that listens everywhere is visited here.
-        if socket.address.ip().is_unspecified() {
-            format!("http://127.0.0.1:{port}")
-        } else {
-            format!("http://{}", socket.address)
-        }
-    };
-    all.iter().filter(ours).map(url).collect()
 }
 
 fn judge(visitor: &Visitor, owners: Option<&[Owner]>, page: &Result<Answer, Silence>) -> (Seen, String) {
