@@ -386,7 +386,7 @@ fn no_row(app: &App, request: &Request, status: StatusCode, text: &'static str) 
     match named(app, request).and_then(|()| who(app, request)) {
         Ok(_) if dash::is_spoken_for(request.uri().path(), status) => {
             let is_hidden = dash::is_hidden(app, request.uri().path());
-            let status = if is_hidden { StatusCode::NOT_FOUND } else { status };
+            let (status, text) = if is_hidden { (StatusCode::NOT_FOUND, "Not Found") } else { (status, text) };
             let code = if status == StatusCode::NOT_FOUND { "NOT_FOUND" } else { "METHOD_NOT_ALLOWED" };
             secured(refusal::refuse((status, code), text, None, app.now()).into_response())
         }
