@@ -17,6 +17,7 @@ use daily_ops::store::layout;
 use daily_ops::time::Clock as _;
 use daily_ops::time::SystemClock;
 use serde_json::Value;
+use serde_json::json;
 
 use crate::SWITCH;
 use crate::client::raw;
@@ -127,6 +128,36 @@ fn a_server_that_was_killed_is_ready_again_within_the_limit_with_its_kill_switch
     assert!(last_id(&second).is_some_and(|now| now >= before), "ids go on from {before}");
     let event = raw(second.address, request("POST", "/api/ops/test-event", Some("{}"), &[]).as_bytes()).json();
     assert!(event["event"]["id"].as_u64().is_some_and(|id| id > before), "{event}");
+}
+
+/// Runs a command on the workspace.
+fn does(root: &Path, args: &[&str]) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_daily_ops"));
+    let output = command.arg("--root").arg(root).args(args).env_clear().env("USER", "kim").output().expect("ended");
+    assert!(output.status.success(), "{args:?}: {output:?}");
+}
+
+/// File, position and trace of each change of a switch that was told, and whether it was found at a start.
+fn safety_events(serving: &Serving) -> Vec<Value> {
+    let events = read(serving, "/api/ops/events?type=safety_changed&order=asc&limit=1000").expect("events");
+    let of = |event: &Value| {
+        let data = &event["data"];
+        json!([data["file"], data["after"], event["trace_id"], data["found_at_start"]])
+    };
+    events["events"].as_array().expect("a list").iter().map(of).collect()
+}
+
+#[test]
+fn switches_that_were_set_by_command_while_no_server_was_there_are_told_once_at_its_start() {
+    let dir = tempfile::tempdir().expect("a directory");
+    drop(serve(dir.path(), &[]));
+    does(dir.path(), &["stop", "set", "on", "--reason", "drill"]);
+    does(dir.path(), &["sender", "set", "on", "--reason", "today"]);
+    let want = [json!([layout::SENDER, "ON", "audit-3", true]), json!([layout::STOP, "ON", "audit-1", true])];
+    for _ in 0..3 {
+        let serving = serve(dir.path(), &[]);
+        assert_eq!(safety_events(&serving), want, "also when the server is killed again and again");
+    }
 }
 
 #[test]

@@ -52,6 +52,7 @@ use super::access::ROLE_TOO_LOW;
 use super::access::Reach;
 pub use dash::DASH_ROUTES;
 pub use table::ROUTES;
+pub use told::OPERATIONS;
 
 use super::body::RequestBody;
 use super::cache::Cache;
@@ -623,6 +624,9 @@ fn handle(app: &App, (at, route): (usize, &Route), call: &Call) -> Reply {
 /// Does an operation and tells the bus how it ended, also when it ended by a panic.
 fn change(app: &App, route: &'static Route, call: &Call) -> Reply {
     let trace = told::trace_of_call(call);
+    if route.sets_a_switch() {
+        app.dash.observer.begins(&trace);
+    }
     let reply = match confirmed(route, call) {
         Err(no) => no,
         Ok(()) => {
@@ -639,7 +643,10 @@ fn change(app: &App, route: &'static Route, call: &Call) -> Reply {
     };
     app.cache.forget();
     // Whatever file it changed is told at once.
-    app.dash.look_after(&app.ops, &trace);
+    if route.sets_a_switch() {
+        app.dash.observer.ends(&trace);
+    }
+    app.dash.look(&app.ops);
     reply.with_header(refusal::TRACE_HEADER, &trace)
 }
 
