@@ -59,7 +59,7 @@ impl Gates<'_> {
     /// be missing for a moment: a change towards safety is recorded after it is made.
     #[must_use]
     pub fn entry_that_set(&self, target: &str, document: &Value) -> Option<u64> {
-        let (bytes, _) = self.store.read_end(layout::AUDIT, REACHES[0]).ok()??;
+        let (bytes, _) = self.store.read_end(layout::AUDIT, REACHES[1]).ok()??;
         let mut entries = bytes.rsplit(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
         let is_it = |entry: &AuditEntry| entry.target == target && entry.outcome.is_none() && entry.after == *document;
         entries.find(is_it).map(|entry| entry.seq)

@@ -61,9 +61,16 @@ const FILES: [&str; 6] =
 pub(crate) struct Observer {
     known: Mutex<(Option<Known>, Notes)>,
     /// Uses of the kill switch by this server's own door, which tells of them itself.
-    own_uses: Mutex<VecDeque<String>>,
+    own_uses: Mutex<VecDeque<OwnUse>>,
     /// Requests that set a switch, the newest last.
     requests: Mutex<Vec<Setting>>,
+}
+
+/// A use of the kill switch by this server's own door.
+#[derive(Debug)]
+struct OwnUse {
+    audit_id: String,
+    is_told: bool,
 }
 
 /// A request that sets a switch.
@@ -78,15 +85,24 @@ impl Observer {
     /// Leaves it to this use of the kill switch to tell of itself.
     pub(crate) fn leave_to_its_maker(&self, audit_id: &str) {
         let mut own = self.own_uses.lock().unwrap_or_else(PoisonError::into_inner);
-        own.push_back(audit_id.to_owned());
+        own.push_back(OwnUse { audit_id: audit_id.to_owned(), is_told: false });
         if own.len() > OWN_USES {
             own.pop_front();
         }
     }
 
-    fn is_own(&self, audit_id: &str) -> bool {
+    /// This use of the kill switch has told of itself.
+    pub(crate) fn has_told(&self, audit_id: &str) {
+        let mut own = self.own_uses.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(one) = own.iter_mut().find(|one| one.audit_id == audit_id) {
+            one.is_told = true;
+        }
+    }
+
+    /// Whether a use of this server's own door has told of itself; `None` when it is somebody else's.
+    fn own_word(&self, audit_id: &str) -> Option<bool> {
         let own = self.own_uses.lock().unwrap_or_else(PoisonError::into_inner);
-        own.iter().any(|known| known == audit_id)
+        own.iter().find(|one| one.audit_id == audit_id).map(|one| one.is_told)
     }
 
     /// A request of this trace is about to set a switch.
@@ -118,6 +134,8 @@ struct Known {
     /// Gate, sender and stop: how each stood.
     switches: [String; 3],
     kill: KillSeen,
+    /// Since when a use by this server's own door has not told of itself.
+    unsaid: Option<Duration>,
     /// The position of the guardrail.
     rail: String,
     bundle: BundleSeen,
@@ -236,6 +254,15 @@ struct Glance<'a> {
 }
 
 impl Glance<'_> {
+    fn now(&self) -> Duration {
+        self.dash.bus.clock().monotonic()
+    }
+
+    /// Whether something that is waited for since then has had its time.
+    fn is_over(&self, since: Duration) -> bool {
+        self.now().saturating_sub(since) >= OWN_WORDS
+    }
+
     fn compare(&self, known: &mut Known, looks: [Option<Look>; FILES.len()]) {
         // At the start, and where the file system tells nothing, every file is read.
         let differs: Vec<&str> = FILES
@@ -249,10 +276,10 @@ impl Glance<'_> {
         if is_changed(&[layout::GATE, layout::SENDER, layout::STOP]) {
             cause = self.switches(known);
         }
-        if is_changed(&[layout::KILL_SWITCH]) {
+        if is_changed(&[layout::KILL_SWITCH]) || known.unsaid.is_some() {
             self.kill(known);
         }
-        if is_changed(&[layout::GATE, layout::STOP, layout::KILL_SWITCH]) {
+        if is_changed(&[layout::GATE, layout::STOP, layout::KILL_SWITCH]) && known.unsaid.is_none() {
             self.rail(known, cause);
         }
         if is_changed(&[layout::BUNDLE.latest]) {
@@ -304,6 +331,7 @@ impl Known {
             looks,
             switches: switches::read(ops).map(|switch| switch.position),
             kill: KillSeen::of(&gates.kill_switch()),
+            unsaid: None,
             rail: dash.guardrail(ops).position(),
             bundle: BundleSeen::read(ops),
             coming: None,

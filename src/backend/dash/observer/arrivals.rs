@@ -19,7 +19,6 @@ use crate::store::layout;
 use super::Change;
 use super::Glance;
 use super::Known;
-use super::OWN_WORDS;
 use super::words;
 
 /// The strategy bundle as it was seen.
@@ -65,15 +64,6 @@ pub(super) struct Silent {
 }
 
 impl Glance<'_> {
-    fn now(&self) -> Duration {
-        self.dash.bus.clock().monotonic()
-    }
-
-    /// Whether something that is waited for since then has had its time.
-    fn is_over(&self, since: Duration) -> bool {
-        self.now().saturating_sub(since) >= OWN_WORDS
-    }
-
     /// A bundle that is another one than before.
     pub(super) fn bundle(&self, known: &mut Known) {
         let now = BundleSeen::read(self.ops);

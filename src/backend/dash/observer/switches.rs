@@ -138,14 +138,21 @@ impl Glance<'_> {
         let reading = Gates::new(self.ops.store()).kill_switch();
         let now = KillSeen::of(&reading);
         if now == known.kill {
+            known.unsaid = None;
             return;
         }
+        let own_word = self.dash.observer.own_word(&reading.state.audit_id);
+        if own_word == Some(false) && !self.is_over(*known.unsaid.get_or_insert_with(|| self.now())) {
+            // It will tell of itself; until then it is not known.
+            return;
+        }
+        known.unsaid = None;
         let before = std::mem::replace(&mut known.kill, now);
         let rail = self.dash.guardrail(self.ops);
         let rail_before = std::mem::replace(&mut known.rail, rail.position());
         let (state, status) = (&reading.state, before.status());
         let id = words::kill_change_id(status, state);
-        if self.dash.observer.is_own(&state.audit_id)
+        if own_word == Some(true)
             || self.is_told(&self.change(words::kill_changed(status, state, "trading"), id.clone()))
         {
             return;

@@ -215,6 +215,13 @@ fn a_kill_switch_of_another_process_is_told_as_such_and_our_own_is_not_told_agai
     desk.dash.observer.leave_to_its_maker("a-2");
     set(&order("a-2", KillPosition::Off));
     assert!(desk.kinds().is_empty(), "its maker tells of it");
+    desk.dash.observer.has_told("a-2");
+    assert!(desk.kinds().is_empty(), "its maker has told of it");
+    desk.dash.observer.leave_to_its_maker("a-3");
+    set(&order("a-3", KillPosition::On));
+    assert!(desk.kinds().is_empty(), "its maker is at work");
+    desk.later(13);
+    assert_eq!(desk.kinds(), ["safety_changed", "KillSwitchChanged", "guardrail_update"], "its maker has died");
     desk.other.write(layout::KILL_SWITCH, b"").expect("written");
     let told = desk.told();
     assert_eq!(

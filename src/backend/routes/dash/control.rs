@@ -73,6 +73,7 @@ fn set(app: &App, call: &Call, names: [&str; 2]) -> Result<Reply, Reply> {
     if outcome.changed {
         tell(app, &outcome, &order);
     }
+    app.dash.observer.has_told(&order.audit_id);
     let view = app.gates().kill_view();
     let state = &outcome.now.state;
     let is_on = state.is_on || view.emergency_stop;
