@@ -139,12 +139,13 @@ fn does(root: &Path, args: &[&str]) {
 
 /// File, position and trace of each change of a switch that was told, and whether it was found at a start.
 fn safety_events(serving: &Serving) -> Vec<Value> {
-    let events = read(serving, "/api/ops/events?type=safety_changed&order=asc&limit=1000").expect("events");
+    // Newest first: from the other end a reader waits for ids that a killed server gave and never wrote.
+    let events = read(serving, "/api/ops/events?type=safety_changed&limit=1000").expect("events");
     let of = |event: &Value| {
         let data = &event["data"];
         json!([data["file"], data["after"], event["trace_id"], data["found_at_start"]])
     };
-    events["events"].as_array().expect("a list").iter().map(of).collect()
+    events["events"].as_array().expect("a list").iter().rev().map(of).collect()
 }
 
 #[test]
