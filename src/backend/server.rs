@@ -1,4 +1,8 @@
-//! The listening side: bind, serve connections with limits, stop gracefully.
+//! The listening side: bind, accept as many connections as there is room for, stop gracefully.
+
+mod connection;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::net::IpAddr;
@@ -12,13 +16,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::Request;
-use hyper::server::conn::http1;
-use hyper::service::Service as _;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use hyper_util::rt::TokioTimer;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
@@ -26,17 +23,17 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio::sync::watch;
 
+use connection::Limits;
+use connection::connection;
+
 use super::access::Access;
 use super::access::Reach;
 use super::dash::Dash;
 use super::dash::DashOptions;
 use super::dash::observer;
 use super::line::Line;
-use super::line::STREAM_GRACE;
-use super::line::Socket;
 use super::routes;
 use super::routes::Bounds;
-use super::routes::Peer;
 use crate::contracts::token::TokenHash;
 use crate::gates::Gates;
 use crate::gates::TokenFault;
@@ -51,8 +48,6 @@ const PLAIN_CONNECTIONS: usize = 256;
 /// Connections that wait in the system's queue: a thousand browsers come back at once when a server has started.
 #[cfg(unix)]
 const BACKLOG: i32 = 1024;
-/// Largest request header, in bytes.
-const MAX_HEADER: usize = 16 << 10;
 /// Threads for domain functions. They end when they have nothing to do.
 const BLOCKING_THREADS: usize = 8;
 /// How often a waiting owner looks whether the server still lives.
@@ -87,36 +82,6 @@ impl Default for ServeOptions {
             remote: false,
             operator_token: None,
             dash: DashOptions::default(),
-        }
-    }
-}
-
-/// How long a client may take. Nobody can hold a connection for ever, whatever is left unsent or unread.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    /// For a request's header; an idle connection is closed after it too.
-    pub(super) header: Duration,
-    /// For a request's body.
-    pub(super) body: Duration,
-    /// For a turn among the handlers that wait for the network.
-    pub(super) turn: Duration,
-    /// After this time a connection is asked to close.
-    pub(super) life: Duration,
-    /// What a running request is given after its connection was asked to close.
-    pub(super) grace: Duration,
-    /// What a request that is not here whole is given when the server stops.
-    pub(super) unheard: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            header: Duration::from_secs(10),
-            body: Duration::from_secs(30),
-            turn: Duration::from_secs(10),
-            life: Duration::from_secs(600),
-            grace: Duration::from_secs(10),
-            unheard: Duration::from_secs(2),
         }
     }
 }
@@ -194,7 +159,7 @@ impl Server {
         let bounds = Bounds { bytes: options.body_limit, time: limits.body, turn: limits.turn };
         let (stop, stopped) = watch::channel(false);
         let dash = Dash::new(ops.shared_clock(), ops.store(), options.dash.clone(), stopped.clone());
-        // What is there now is known; only what changes from here on is told.
+        // Before anybody is served: what happened while no server was there is told first.
         dash.look(&ops);
         runtime.spawn(observer::watch(Arc::clone(&dash), Arc::clone(&ops), stopped.clone()));
         let router = routes::router(ops, Arc::clone(&dash), access, bounds);
@@ -354,236 +319,5 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStr
             tokio::time::sleep(Duration::from_millis(100)).await;
             None
         }
-    }
-}
-
-/// Why a connection is over before its client ended it.
-enum Over {
-    /// The server stops.
-    Stop,
-    /// It has lived long enough.
-    Age,
-    /// It is a stream and takes nothing.
-    Hung,
-}
-
-async fn connection(
-    (stream, line): (TcpStream, Arc<Line>),
-    (router, dash): (Router, Arc<Dash>),
-    stopped: watch::Receiver<bool>,
-    limits: Limits,
-) {
-    let router = TowerToHyperService::new(router);
-    let told = Arc::clone(&line);
-    let service = service_fn(move |mut request| {
-        let extensions = Request::extensions_mut(&mut request);
-        extensions.insert(Peer(told.peer.ip().to_canonical()));
-        extensions.insert(Arc::clone(&told));
-        told.begins();
-        let (line, answer) = (Arc::clone(&told), router.call(request));
-        async move {
-            let answer = answer.await;
-            line.answered();
-            answer
-        }
-    });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header)
-        .max_buf_size(MAX_HEADER)
-        .serve_connection(TokioIo::new(Socket::new(stream, Arc::clone(&line))), service)
-        .with_upgrades();
-    let mut served = std::pin::pin!(served);
-    let ended = tokio::select! {
-        ended = served.as_mut() => Ok(ended),
-        over = over(&line, &dash, stopped, limits) => Err(over),
-    };
-    let ended = match ended {
-        Ok(ended) => ended,
-        Err(Over::Hung) => {
-            dash.bus.cut_off();
-            tracing::warn!(peer = %line.peer, "a subscriber took nothing for too long and is cut off");
-            line.cut();
-            return;
-        }
-        Err(over) => {
-            served.as_mut().graceful_shutdown();
-            let grace = if line.is_stream() { limits.grace.min(STREAM_GRACE) } else { limits.grace };
-            let unheard = async {
-                tokio::time::sleep(limits.unheard).await;
-                if !(matches!(over, Over::Stop) && line.is_receiving()) {
-                    std::future::pending::<()>().await;
-                }
-            };
-            // Past the grace the connection is dropped with whatever it was doing.
-            tokio::select! {
-                ended = tokio::time::timeout(grace, served) => ended.unwrap_or(Ok(())),
-                () = unheard => Ok(()),
-            }
-        }
-    };
-    if let Err(fault) = ended {
-        tracing::debug!(%fault, "a connection ended early");
-    }
-}
-
-/// Waits for a reason to end a connection.
-async fn over(line: &Line, dash: &Dash, mut stopped: watch::Receiver<bool>, limits: Limits) -> Over {
-    let life = async {
-        tokio::time::sleep(limits.life).await;
-        if line.is_stream() {
-            std::future::pending::<()>().await;
-        }
-    };
-    let hung = async {
-        line.stream().await;
-        line.hung(Duration::from_secs(dash.options.settings.slow_disconnect_seconds)).await;
-    };
-    tokio::select! {
-        _ = stopped.wait_for(|stop| *stop) => Over::Stop,
-        () = life => Over::Age,
-        () = hung => Over::Hung,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ops::OpsPolicy;
-    use crate::store::Store;
-    use crate::store::layout;
-    use crate::time::SystemClock;
-    use std::io::Read as _;
-    use std::io::Write as _;
-    use std::net::TcpStream as StdStream;
-
-    fn served(limits: Limits) -> (tempfile::TempDir, Store, Server) {
-        let dir = tempfile::tempdir().expect("a directory");
-        let store = Store::new(dir.path());
-        let policy = Box::new(|| Ok(OpsPolicy::default()));
-        let ops = Arc::new(Ops::new(store.clone(), Arc::new(SystemClock::new()), policy));
-        let options = ServeOptions { port: 0, workers: 1, ..ServeOptions::default() };
-        let server = Server::start_within(ops, &options, limits).expect("serving");
-        (dir, store, server)
-    }
-
-    fn connect(server: &Server, text: &str) -> StdStream {
-        let mut stream = StdStream::connect(server.address()).expect("connected");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
-        stream.write_all(text.as_bytes()).expect("sent");
-        stream
-    }
-
-    fn rest(mut stream: StdStream) -> String {
-        let mut bytes = Vec::new();
-        // A reset is an end as well.
-        stream.read_to_end(&mut bytes).ok();
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-
-    const SHORT: Duration = Duration::from_millis(50);
-
-    #[test]
-    fn a_client_that_sends_nothing_or_half_is_cut_off() {
-        assert!(Limits::default().header <= Duration::from_secs(10), "silent clients give their places back soon");
-        let (_dir, _store, server) = served(Limits { header: SHORT, ..Limits::default() });
-        for (name, text) in [
-            ("nothing", ""),
-            ("half a header", "GET /health HTTP/1.1\r\nhost: loc"),
-            ("idle after a request", "GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"),
-        ] {
-            let answer = rest(connect(&server, text));
-            assert_eq!(answer.contains("200 OK"), name.starts_with("idle"), "{name}: {answer}");
-        }
-    }
-
-    #[test]
-    fn a_body_that_does_not_arrive_is_a_timeout() {
-        let (_dir, _store, server) = served(Limits { body: SHORT, ..Limits::default() });
-        let head = "POST /api/emergency_stop HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{";
-        let answer = rest(connect(&server, head));
-        assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("BODY_TOO_SLOW"), "{answer}");
-    }
-
-    #[test]
-    fn a_third_slow_request_is_told_to_come_back_and_the_emergency_stop_waits_for_none() {
-        let (_dir, store, server) = served(Limits { turn: SHORT, ..Limits::default() });
-        // Whoever sends holds this lock during its call.
-        let held = store.exclusive(layout::PUSH_LOCK).expect("locked");
-        let head = "HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length:";
-        let (say, told) = std::sync::mpsc::channel();
-        for _ in 0..3 {
-            let stream = connect(&server, &format!("POST /api/secrets/self_test/run?confirm=true {head} 0\r\n\r\n"));
-            let say = say.clone();
-            std::thread::spawn(move || say.send(rest(stream)));
-        }
-        let wait = Duration::from_secs(20);
-        let first = told.recv_timeout(wait).expect("a reply");
-        assert!(first.starts_with("HTTP/1.1 503") && first.contains("\"BUSY\""), "{first}");
-        assert!(first.contains("retry-after: 10"), "{first}");
-        let body = r#"{"enabled":true,"reason":"r"}"#;
-        let stop = format!("POST /api/emergency_stop {head} {}\r\n\r\n{body}", body.len());
-        let stopped = rest(connect(&server, &stop));
-        assert!(stopped.starts_with("HTTP/1.1 200"), "{stopped}");
-        drop(held);
-        for _ in 0..2 {
-            let answer = told.recv_timeout(wait).expect("a reply");
-            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        }
-    }
-
-    #[test]
-    fn an_old_connection_is_closed() {
-        let (_dir, _store, server) = served(Limits { life: SHORT, ..Limits::default() });
-        assert_eq!(rest(connect(&server, "")), "");
-    }
-
-    #[test]
-    fn a_request_that_is_not_here_whole_does_not_hold_up_the_stop() {
-        let long = Duration::from_secs(600);
-        let limits = Limits { header: long, body: long, grace: long, unheard: SHORT, ..Limits::default() };
-        let (_dir, _store, server) = served(limits);
-        let whole = "GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n";
-        let post = "POST /api/emergency_stop HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{";
-        let half = "GET /health HTTP/1.1\r\nhost: loc";
-        let mut streams = [half, post, &format!("{whole}{half}")].map(|text| connect(&server, text));
-        streams[2].read_exact(&mut [0; 64]).expect("the first reply begins");
-        let (say, told) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            server.stop();
-            say.send(()).ok();
-        });
-        told.recv_timeout(Duration::from_secs(60)).expect("stopped long before the grace is over");
-        for stream in streams {
-            rest(stream);
-        }
-    }
-
-    #[test]
-    fn a_handler_at_work_keeps_its_grace_when_the_server_stops() {
-        let (_dir, store, server) = served(Limits { unheard: SHORT, ..Limits::default() });
-        // Whoever sends holds this lock during its call.
-        let held = store.exclusive(layout::PUSH_LOCK).expect("locked");
-        let head = "HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
-        let at_work =
-            connect(&server, &format!("POST /api/secrets/self_test/run?confirm=true {head}content-length: 0\r\n\r\n"));
-        assert!(rest(connect(&server, &format!("GET /health {head}\r\n"))).starts_with("HTTP/1.1 200"));
-        let half = connect(&server, "GET /health HTTP/1.1\r\n");
-        let stopping = std::thread::spawn(move || server.stop());
-        assert_eq!(rest(half), "", "cut off");
-        drop(held);
-        stopping.join().expect("stopped");
-        assert!(rest(at_work).starts_with("HTTP/1.1 200"));
-    }
-
-    #[test]
-    fn a_client_that_never_reads_does_not_hold_up_the_stop() {
-        let (_dir, store, server) = served(Limits { grace: SHORT, ..Limits::default() });
-        let large = format!(r#"{{"schema":"OPS_SUMMARY_V1","x":"{}"}}"#, "x".repeat(16 << 20));
-        store.write(layout::SUMMARY.latest, large.as_bytes()).expect("written");
-        let mut stream = connect(&server, "GET /api/ops/summary/latest HTTP/1.1\r\nhost: localhost\r\n\r\n");
-        stream.read_exact(&mut [0; 64]).expect("the reply begins");
-        server.stop();
-        assert!(rest(stream).len() < large.len(), "it was cut off");
     }
 }

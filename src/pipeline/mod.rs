@@ -8,6 +8,7 @@
 mod announce;
 mod checks;
 mod client;
+mod closing;
 mod control;
 mod events;
 mod explain;
@@ -37,6 +38,7 @@ pub use client::Body;
 pub use client::CallFault;
 pub use client::Limits;
 pub use control::Control;
+pub use events::Beside;
 pub use events::EventsTo;
 pub use explain::Language;
 pub use explain::explain;

@@ -45,6 +45,10 @@ pub struct DashOptions {
     pub journal: Keeping,
     /// What was odd about the configuration, for the metrics.
     pub config_warnings: Vec<String>,
+    /// How often a WebSocket client is asked whether it lives.
+    pub ping_every: Duration,
+    /// How long it may take to say so.
+    pub pong_within: Duration,
 }
 
 /// Whether events are kept on disk.
@@ -71,7 +75,14 @@ impl Default for DashOptions {
             log_keep: 7,
             ..DashboardSettings::default()
         };
-        Self { settings, lang: Lang::Ko, journal: Keeping::Memory, config_warnings: Vec::new() }
+        Self {
+            settings,
+            lang: Lang::Ko,
+            journal: Keeping::Memory,
+            config_warnings: Vec::new(),
+            ping_every: Duration::from_secs(20),
+            pong_within: Duration::from_secs(20),
+        }
     }
 }
 
@@ -158,6 +169,11 @@ impl Dash {
         }
     }
 
+    /// Whether this process keeps the observation log of the workspace.
+    pub(crate) fn keeps_log(&self) -> bool {
+        self.journal.is_some()
+    }
+
     /// The observation log to be read back; none when this process does not keep it, because its ids are another's then.
     pub(crate) fn archive(&self) -> Option<Archive> {
         self.journal.as_ref().map(|_| Archive::new(self.store.clone(), &self.options.settings.log))
@@ -168,6 +184,7 @@ impl Dash {
         if let Some(journal) = &self.journal {
             journal.stop();
         }
+        self.note_last();
     }
 }
 

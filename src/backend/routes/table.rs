@@ -1,8 +1,6 @@
 //! The rows of the route table. A second row of the same method and path does not compile.
 
-use super::Answer;
 use super::HEALTH;
-use super::Handler;
 use super::Kind;
 use super::Member;
 use super::Route;
@@ -18,6 +16,8 @@ use super::ops;
 use super::orders;
 use super::push;
 use super::recon;
+use super::route::Answer;
+use super::route::Handler;
 use super::safety;
 use super::secrets;
 use super::status;

@@ -1,6 +1,7 @@
 //! What holds for every row of the route table.
 
 use super::*;
+use crate::contracts::actor::Role;
 use crate::time::Clock;
 use std::collections::BTreeSet;
 

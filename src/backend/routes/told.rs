@@ -24,7 +24,11 @@ use crate::contracts::event::new_trace;
 use crate::contracts::event::trace_of_parent;
 use crate::telemetry::Bus;
 
-const SOURCE: &str = "backend";
+/// The source of the events that tell of an operation.
+pub const OPERATIONS: &str = "backend";
+/// The operations that set a switch; a live fire switches the sender off when it ends.
+const SETTERS: [&str; 4] =
+    ["/api/execution_gate", "/api/real_sender_enable", "/api/emergency_stop", "/api/ops/push/live_fire/run"];
 /// The trace of a request as W3C writes it.
 const PARENT_HEADER: HeaderName = HeaderName::from_static("traceparent");
 /// What an operation is when its row says nothing else.
@@ -39,13 +43,24 @@ impl Route {
     pub(super) const fn is_told(&self) -> bool {
         matches!(self.verb, Verb::Post) && !self.is_dash()
     }
+
+    /// Whether it sets gate, sender or stop, so that the change belongs to its request.
+    pub(super) fn sets_a_switch(&self) -> bool {
+        SETTERS.contains(&self.path)
+    }
 }
 
 /// The trace that a request names in its headers.
 pub(super) fn trace_of(headers: &HeaderMap) -> Option<String> {
-    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let named = text(&TRACE_HEADER).filter(|trace| is_trace(trace)).map(str::to_owned);
-    named.or_else(|| text(&PARENT_HEADER).and_then(trace_of_parent))
+    let named = headers.get(&TRACE_HEADER).and_then(|value| value.to_str().ok()).filter(|trace| is_trace(trace));
+    named.map(str::to_owned).or_else(|| parent_of(headers))
+}
+
+/// The trace of whoever calls. Two such headers name none.
+pub(super) fn parent_of(headers: &HeaderMap) -> Option<String> {
+    let mut values = headers.get_all(&PARENT_HEADER).iter();
+    let value = values.next().filter(|_| values.next().is_none())?;
+    trace_of_parent(value.to_str().ok()?)
 }
 
 /// The trace of an operation: of the headers, else of the body, else a new one.
@@ -72,7 +87,7 @@ pub(super) fn tell(bus: &Bus, (route, trace): (&Route, &str), call: &Call, (repl
     let status = reply.status.as_u16();
     let shown: Vec<&str> = said.iter().map(|(_, word)| word.as_str()).collect();
     let text = format!("{} {}: {status} {}", route.verb.as_str(), route.path, shown.join(" "));
-    let mut draft = EventDraft::new(route.event, SOURCE, text.trim_end())
+    let mut draft = EventDraft::new(route.event, OPERATIONS, text.trim_end())
         .trace(trace)
         .severity(severity_of(reply.status, &said))
         .with("operation", route.path)

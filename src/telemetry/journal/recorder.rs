@@ -57,6 +57,8 @@ pub(super) struct Recorder {
     day: NaiveDate,
     /// Rows that are not written yet.
     pending: VecDeque<Pending>,
+    /// The newest event whose row was written.
+    written_id: u64,
     own: OwnRows,
     /// When the next flush of the disk is due; `None` when it has everything.
     sync_at: Option<Duration>,
@@ -78,11 +80,13 @@ impl Recorder {
         let now = bus.clock().monotonic();
         let today = bus.clock().now().with_timezone(&kst()).date_naive();
         let is_failing = log.is_none();
+        let last_id = bus.ids().last;
         let has_rows = log.as_ref().is_some_and(|log| log.bytes() > 0);
         shared.change(|status| {
             status.bad_lines = bad_lines;
             status.last_row_ms = last_row_ms;
             status.is_failing = is_failing;
+            status.synced_id = last_id;
         });
         let mut recorder = Self {
             own: OwnRows::new(settings.sample, now),
@@ -94,6 +98,7 @@ impl Recorder {
             shared,
             log,
             pending: VecDeque::new(),
+            written_id: last_id,
             sync_at: None,
             retry_at: is_failing.then_some(now),
             rotate_at: now,
@@ -318,6 +323,7 @@ impl Recorder {
             id = row.id.or(id);
         }
         if let Some(id) = id {
+            self.written_id = id;
             self.bus.feed().written(id);
         }
         if bytes == 0 {
@@ -345,7 +351,7 @@ impl Recorder {
         match done {
             Ok(()) => {
                 self.day = day;
-                self.sync_at = None;
+                self.flushed();
                 self.sweep();
             }
             Err(fault) => {
@@ -384,6 +390,13 @@ impl Recorder {
         }
     }
 
+    /// Notes that the disk has everything that was written.
+    fn flushed(&mut self) {
+        self.sync_at = None;
+        let synced_id = self.written_id;
+        self.shared.change(|status| status.synced_id = synced_id);
+    }
+
     /// Whether nothing that was written waits for a flush.
     #[cfg(test)]
     pub(super) fn is_flushed(&self) -> bool {
@@ -398,7 +411,7 @@ impl Recorder {
         self.shared.note_work(Some(self.bus.clock().monotonic()));
         match self.log.as_ref().map_or(Ok(()), LineLog::sync) {
             Ok(()) => {
-                self.sync_at = None;
+                self.flushed();
                 true
             }
             Err(fault) => {

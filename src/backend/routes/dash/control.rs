@@ -2,21 +2,22 @@
 
 use std::sync::atomic::Ordering;
 
-use axum::http::HeaderName;
 use axum::http::StatusCode;
 
 use super::App;
 use super::Call;
+use super::head;
 use crate::backend::dash::observer::kill_changed;
+use crate::backend::dash::refusal::TRACE_HEADER;
 use crate::backend::dash::refusal::refuse;
 use crate::backend::reply::Fields;
 use crate::backend::reply::Reply;
+use crate::backend::routes::told::parent_of;
 use crate::contracts::Json;
 use crate::contracts::event::CONTRACT_VERSION;
 use crate::contracts::event::MAX_NAME;
 use crate::contracts::event::is_trace;
 use crate::contracts::event::new_trace;
-use crate::contracts::event::trace_of_parent;
 use crate::contracts::kill::KillStatus;
 use crate::contracts::kill::KillSwitch;
 use crate::gates::Force;
@@ -42,8 +43,7 @@ pub(super) fn kill_fields(app: &App) -> Fields {
     let latch = &view.reading.state;
     // Who reads only `is_on` must not take held orders for free ones.
     let counts = KillSwitch { is_on: view.is_on(), status: view.status(), ..latch.clone() };
-    Fields::new()
-        .with("contract_version", CONTRACT_VERSION)
+    head()
         .spread(&counts)
         .with("latch_is_on", &latch.is_on)
         .with("latch_status", &latch.status)
@@ -73,6 +73,7 @@ fn set(app: &App, call: &Call, names: [&str; 2]) -> Result<Reply, Reply> {
     if outcome.changed {
         tell(app, &outcome, &order);
     }
+    app.dash.observer.has_told(&order.audit_id);
     let view = app.gates().kill_view();
     let state = &outcome.now.state;
     let is_on = state.is_on || view.emergency_stop;
@@ -94,15 +95,15 @@ fn set(app: &App, call: &Call, names: [&str; 2]) -> Result<Reply, Reply> {
         .with("emergency_stop", &view.emergency_stop)
         .with("troubles", &outcome.troubles)
         .ok();
-    Ok(reply.with_header(HeaderName::from_static("x-trace-id"), &trace_id))
+    Ok(reply.with_header(TRACE_HEADER, &trace_id))
 }
 
 /// Publishes the change and what it means for orders, in one go and under one trace.
 fn tell(app: &App, outcome: &KillOutcome, order: &KillOrder) {
     let (before, now) = (&outcome.before, &outcome.now.state);
-    app.dash.note_recovery(before, now);
+    app.dash.note_recovery(before.status, now.status);
     let rail = app.dash.guardrail(&app.ops).event(app.dash.recoveries.load(Ordering::Relaxed));
-    app.dash.bus.publish(vec![kill_changed(before, now, "control"), rail], Some(&order.trace_id));
+    app.dash.bus.publish(vec![kill_changed(before.status, now, "control"), rail], Some(&order.trace_id));
 }
 
 fn refused(app: &App, fault: &KillFault, trace_id: &str) -> Reply {
@@ -113,7 +114,6 @@ fn refused(app: &App, fault: &KillFault, trace_id: &str) -> Reply {
         KillFault::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL"),
     };
     refuse((status, code), &fault.to_string(), Some(trace_id), app.now())
-        .with_header(HeaderName::from_static("x-trace-id"), trace_id)
 }
 
 /// The body as a strict object: two members of one name are none.
@@ -169,8 +169,7 @@ impl Asked<'_> {
                 return Err(self.no("INVALID_TRACE_ID", rule));
             }
         };
-        let parent = || self.call.headers.get("traceparent").and_then(|value| trace_of_parent(value.to_str().ok()?));
-        Ok(stated.or_else(parent).unwrap_or_else(new_trace))
+        Ok(stated.or_else(|| parent_of(&self.call.headers)).unwrap_or_else(new_trace))
     }
 
     /// `switch` is this door's name for the position, `other` the other door's.

@@ -86,7 +86,7 @@ fn a_disk_that_stands_still_holds_up_the_log_alone() {
     let site = Site::new();
     let Some(disk) = Disk::freezing(&site.store.path("metrics")) else { return };
     let clock: Arc<SimClock> = Arc::clone(&site.clock);
-    let bus = Bus::new(clock, BusLimits::default(), Vec::new(), 0);
+    let bus = Bus::new(clock, LIMITS, Vec::new(), 0);
     let journal = Journal::start(&bus, site.store.clone(), site.opened()).expect("a thread");
     // Thawed before the log waits for it, whatever happens.
     let disk = disk;
