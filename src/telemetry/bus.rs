@@ -21,6 +21,7 @@ use bytes::Bytes;
 use super::feed::Feed;
 use super::metrics::BusCounts;
 use super::metrics::Counters;
+use super::reserve::IdGate;
 use super::subscriber::Seat;
 use super::subscriber::SubscriberView;
 use super::subscriber::Subscription;
@@ -92,6 +93,8 @@ pub struct Bus {
     publisher: Mutex<()>,
     hot: RwLock<Hot>,
     wake: OnceLock<Wake>,
+    /// Asked before ids are given, when a log is kept.
+    gate: OnceLock<IdGate>,
     feed: Feed,
     pub(super) counts: BusCounts,
 }
@@ -169,6 +172,7 @@ impl Bus {
             publisher: Mutex::default(),
             hot: RwLock::new(hot),
             wake: OnceLock::new(),
+            gate: OnceLock::new(),
             feed: Feed::default(),
             counts: BusCounts::default(),
         })
@@ -178,6 +182,12 @@ impl Bus {
     pub fn on_publish(&self, wake: impl Fn() + Send + Sync + 'static) {
         // A second hook would mean two servers on one bus, which nobody builds.
         self.wake.set(Box::new(wake)).ok();
+    }
+
+    /// Sets who is asked before ids are given; the first call counts.
+    pub(super) fn ask_before_ids(&self, gate: IdGate) {
+        // One log keeps the events of one bus.
+        self.gate.set(gate).ok();
     }
 
     /// Accepts events, all in one go. Drafts without a trace share `trace`, or one that is made up.
@@ -192,6 +202,9 @@ impl Bus {
         let order = self.publisher.lock().unwrap_or_else(PoisonError::into_inner);
         let (now, at) = (self.clock.now(), self.clock.monotonic());
         let next = self.hot().last_id + 1;
+        if let Some(gate) = self.gate.get() {
+            gate.pass(next - 1 + u64::try_from(drafts.len()).unwrap_or(u64::MAX));
+        }
         let frames: Vec<_> =
             (next..).zip(drafts).map(|(id, draft)| Frame::new(draft.accepted(id, now, &trace_id), at)).collect();
         // First, so that no reader of the past finds an event neither here nor in the ring nor in the log.

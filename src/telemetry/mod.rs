@@ -8,6 +8,7 @@ mod journal;
 mod logging;
 mod metrics;
 mod names;
+mod reserve;
 mod subscriber;
 
 pub use archive::Archive;

@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use super::Dash;
 use crate::contracts::event::EventDraft;
+use crate::contracts::event::NO_TRACE;
 use crate::contracts::event::Severity;
+use crate::contracts::event::is_trace;
 use crate::contracts::kill::KillStatus;
 use crate::gates::Gates;
 use crate::gates::KillView;
@@ -105,7 +107,8 @@ impl Guardrail {
             downgrade_level: if is_on { 2 } else { 0 },
             mode,
             reason,
-            trace_id: state.trace_id.clone(),
+            // The file may have been written by hand.
+            trace_id: if is_trace(&state.trace_id) { &state.trace_id } else { NO_TRACE }.to_owned(),
         }
     }
 

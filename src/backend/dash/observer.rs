@@ -70,7 +70,18 @@ pub(crate) struct Observer {
 #[derive(Debug)]
 struct OwnUse {
     audit_id: String,
-    is_told: bool,
+    word: OwnWord,
+}
+
+/// What a use of the kill switch by this server's own door has told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum OwnWord {
+    /// Nothing yet.
+    Coming,
+    /// That nothing has changed.
+    Same,
+    /// The change, and the position of the guardrail that it published with it.
+    Told(String),
 }
 
 /// A request that sets a switch.
@@ -85,24 +96,24 @@ impl Observer {
     /// Leaves it to this use of the kill switch to tell of itself.
     pub(crate) fn leave_to_its_maker(&self, audit_id: &str) {
         let mut own = self.own_uses.lock().unwrap_or_else(PoisonError::into_inner);
-        own.push_back(OwnUse { audit_id: audit_id.to_owned(), is_told: false });
+        own.push_back(OwnUse { audit_id: audit_id.to_owned(), word: OwnWord::Coming });
         if own.len() > OWN_USES {
             own.pop_front();
         }
     }
 
-    /// This use of the kill switch has told of itself.
-    pub(crate) fn has_told(&self, audit_id: &str) {
+    /// This use of the kill switch has told of itself: with a guardrail of this position, when it changed something.
+    pub(crate) fn has_told(&self, audit_id: &str, position: Option<String>) {
         let mut own = self.own_uses.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(one) = own.iter_mut().find(|one| one.audit_id == audit_id) {
-            one.is_told = true;
+            one.word = position.map_or(OwnWord::Same, OwnWord::Told);
         }
     }
 
-    /// Whether a use of this server's own door has told of itself; `None` when it is somebody else's.
-    fn own_word(&self, audit_id: &str) -> Option<bool> {
+    /// What a use of this server's own door has told; `None` when it is somebody else's.
+    fn own_word(&self, audit_id: &str) -> Option<OwnWord> {
         let own = self.own_uses.lock().unwrap_or_else(PoisonError::into_inner);
-        own.iter().find(|one| one.audit_id == audit_id).map(|one| one.is_told)
+        own.iter().find(|one| one.audit_id == audit_id).map(|one| one.word.clone())
     }
 
     /// A request of this trace is about to set a switch.
@@ -279,7 +290,8 @@ impl Glance<'_> {
         if is_changed(&[layout::KILL_SWITCH]) || known.unsaid.is_some() {
             self.kill(known);
         }
-        if is_changed(&[layout::GATE, layout::STOP, layout::KILL_SWITCH]) && known.unsaid.is_none() {
+        // At every look: a window that runs out changes it, and no file.
+        if known.unsaid.is_none() {
             self.rail(known, cause);
         }
         if is_changed(&[layout::BUNDLE.latest]) {

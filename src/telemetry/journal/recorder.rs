@@ -18,7 +18,6 @@ use crate::contracts::event::EventDraft;
 use crate::contracts::event::NO_TRACE;
 use crate::contracts::event::Severity;
 use crate::store::LineLog;
-use crate::store::Mark;
 use crate::store::RunLock;
 use crate::store::Store;
 use crate::store::StoreFault;
@@ -26,6 +25,7 @@ use crate::telemetry::Bus;
 use crate::telemetry::Frame;
 use crate::telemetry::feed::Lost;
 use crate::telemetry::names::LogNames;
+use crate::telemetry::reserve::IdReserve;
 use crate::time::kst;
 use crate::time::parse_file_stamp;
 
@@ -37,8 +37,6 @@ const LINGER: Duration = Duration::from_millis(5);
 const SYNC_EVERY: Duration = Duration::from_secs(5);
 /// How long a disk that failed is left alone.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// Ids that may be given before the next number is noted, renewed when half of them are left.
-const RESERVE: u64 = 1_000_000;
 /// The shortest time between two words about rows that were given up.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 /// Days after which a file that was put aside is removed.
@@ -67,10 +65,9 @@ pub(super) struct Recorder {
     rotate_at: Duration,
     /// Before when nothing is said about rows that were given up.
     tell_at: Duration,
-    mark: Option<Mark>,
-    /// No higher id may be given without a note; 0 when none could be made.
-    reserved: u64,
-    is_mark_failing: bool,
+    /// `None` when it is not known which ids were given before: then they began far above.
+    reserve: Option<IdReserve>,
+    is_reserve_failing: bool,
     _lock: RunLock,
 }
 
@@ -88,7 +85,11 @@ impl Recorder {
             status.is_failing = is_failing;
             status.synced_id = last_id;
         });
-        let mut recorder = Self {
+        let reserve = mark.and_then(|mark| IdReserve::start(mark, last_id).map_err(unreserved).ok());
+        if let Some(reserve) = &reserve {
+            bus.ask_before_ids(reserve.gate());
+        }
+        let recorder = Self {
             own: OwnRows::new(settings.sample, now),
             day: last_row_ms.filter(|_| has_rows).map_or(today, day_of),
             bus,
@@ -103,12 +104,10 @@ impl Recorder {
             retry_at: is_failing.then_some(now),
             rotate_at: now,
             tell_at: now,
-            mark,
-            reserved: 0,
-            is_mark_failing: false,
+            reserve,
+            is_reserve_failing: false,
             _lock: lock,
         };
-        recorder.reserve();
         recorder.bus.feed().open();
         recorder.sweep();
         recorder
@@ -153,24 +152,10 @@ impl Recorder {
         self.shared.note_work(None);
     }
 
-    /// Notes how far ids may be given, well ahead of need: publishing never waits for the disk.
-    fn reserve(&mut self) {
-        let newest = self.bus.ids().last;
-        let Some(mark) = &self.mark else { return };
-        if self.reserved.saturating_sub(newest) > RESERVE / 2 {
-            return;
-        }
-        let noted = mark.set(newest + RESERVE);
-        if noted.is_ok() {
-            self.reserved = newest + RESERVE;
-        }
-        if let Err(fault) = &noted
-            && !self.is_mark_failing
-        {
-            tracing::error!(%fault, "it cannot be noted which ids are given: after a kill they may be given again");
-        }
-        if self.is_mark_failing != noted.is_err() {
-            self.is_mark_failing = noted.is_err();
+    fn watch_reserve(&mut self) {
+        let is_failing = self.reserve.as_ref().is_some_and(IdReserve::is_failing);
+        if self.is_reserve_failing != is_failing {
+            self.is_reserve_failing = is_failing;
             self.tell_state();
         }
     }
@@ -195,7 +180,7 @@ impl Recorder {
     }
 
     fn tell_state(&self) {
-        let is_failing = self.retry_at.is_some() || self.is_mark_failing;
+        let is_failing = self.retry_at.is_some() || self.is_reserve_failing;
         self.shared.change(|status| status.is_failing = is_failing);
     }
 
@@ -227,7 +212,7 @@ impl Recorder {
             tracing::error!(rows = lost, "the disk did not take the last rows of the observation log");
         }
         self.sync();
-        if let Some(mark) = &self.mark
+        if let Some(mark) = self.reserve.take().and_then(IdReserve::end)
             && let Err(fault) = mark.close(self.bus.ids().last)
         {
             tracing::warn!(%fault, "the last id cannot be noted");
@@ -245,7 +230,7 @@ impl Recorder {
     fn write(&mut self) {
         let now = self.bus.clock().monotonic();
         self.shared.note_work(Some(now));
-        self.reserve();
+        self.watch_reserve();
         if self.retry_at.is_some_and(|at| now < at) {
             return;
         }
@@ -420,6 +405,11 @@ impl Recorder {
             }
         }
     }
+}
+
+/// Without the thread, nothing notes which ids are given.
+fn unreserved(fault: std::io::Error) {
+    tracing::error!(%fault, "no thread can note which ids are given: after a kill they may be given again");
 }
 
 fn day_of(ts: i64) -> NaiveDate {

@@ -24,6 +24,7 @@ use crate::store::layout;
 use super::Change;
 use super::Glance;
 use super::Known;
+use super::OwnWord;
 use super::words;
 
 /// What a switch stands at whose file cannot be read: it is not told apart by its safe value.
@@ -142,19 +143,26 @@ impl Glance<'_> {
             return;
         }
         let own_word = self.dash.observer.own_word(&reading.state.audit_id);
-        if own_word == Some(false) && !self.is_over(*known.unsaid.get_or_insert_with(|| self.now())) {
+        if own_word == Some(OwnWord::Coming) && !self.is_over(*known.unsaid.get_or_insert_with(|| self.now())) {
             // It will tell of itself; until then it is not known.
             return;
         }
         known.unsaid = None;
         let before = std::mem::replace(&mut known.kill, now);
+        match own_word {
+            // What has moved the guardrail since then is a change after it.
+            Some(OwnWord::Told(position)) => {
+                known.rail = position;
+                return;
+            }
+            Some(OwnWord::Same) => return,
+            Some(OwnWord::Coming) | None => {}
+        }
         let rail = self.dash.guardrail(self.ops);
         let rail_before = std::mem::replace(&mut known.rail, rail.position());
         let (state, status) = (&reading.state, before.status());
         let id = words::kill_change_id(status, state);
-        if own_word == Some(true)
-            || self.is_told(&self.change(words::kill_changed(status, state, "trading"), id.clone()))
-        {
+        if self.is_told(&self.change(words::kill_changed(status, state, "trading"), id.clone())) {
             return;
         }
         if !self.is_first() {

@@ -93,6 +93,11 @@ impl Desk {
         frames.iter().map(|frame| frame.event.clone()).filter(|event| event.id > before).collect()
     }
 
+    /// What the guardrail comes to now.
+    fn position(&self) -> String {
+        self.dash.guardrail(&self.ops).position()
+    }
+
     fn kinds(&self) -> Vec<String> {
         self.told().into_iter().map(|event| event.kind).collect()
     }
@@ -185,16 +190,7 @@ fn each_switch_that_another_process_moves_is_told_once_with_before_after_and_why
 #[test]
 fn a_kill_switch_of_another_process_is_told_as_such_and_our_own_is_not_told_again() {
     let desk = Desk::new(|_| ());
-    let order = |id: &str, position| KillOrder {
-        audit_id: id.to_owned(),
-        position,
-        reason: "loss".to_owned(),
-        actor: "engine".to_owned(),
-        actor_ip: "-".to_owned(),
-        trace_id: "chain-1".to_owned(),
-        expected_version: None,
-        force: Force::No,
-    };
+    let order = |id, position| order(id, "chain-1", position);
     let set = |order: &KillOrder| desk.gates().set_kill_switch(order, &op(), now()).expect("set");
     set(&order("a-1", KillPosition::On));
     let told = desk.told();
@@ -215,7 +211,7 @@ fn a_kill_switch_of_another_process_is_told_as_such_and_our_own_is_not_told_agai
     desk.dash.observer.leave_to_its_maker("a-2");
     set(&order("a-2", KillPosition::Off));
     assert!(desk.kinds().is_empty(), "its maker tells of it");
-    desk.dash.observer.has_told("a-2");
+    desk.dash.observer.has_told("a-2", Some(desk.position()));
     assert!(desk.kinds().is_empty(), "its maker has told of it");
     desk.dash.observer.leave_to_its_maker("a-3");
     set(&order("a-3", KillPosition::On));
@@ -231,6 +227,60 @@ fn a_kill_switch_of_another_process_is_told_as_such_and_our_own_is_not_told_agai
     assert_eq!(told[0].data["after"], json!("UNREADABLE"));
     assert!(is_fresh(&told[0].trace_id) && traces(&told).iter().all(|trace| *trace == told[0].trace_id), "{told:?}");
     assert_eq!(told[2].data["reason"], "STATE_UNREADABLE");
+    assert_eq!(
+        json!([told[1].message, told[1].data["actor"]]),
+        json!(["kill switch ON by unknown: STATE_UNREADABLE", "unknown"])
+    );
+}
+
+fn order(audit_id: &str, trace_id: &str, position: KillPosition) -> KillOrder {
+    KillOrder {
+        audit_id: audit_id.to_owned(),
+        position,
+        reason: "loss".to_owned(),
+        actor: "engine".to_owned(),
+        actor_ip: "-".to_owned(),
+        trace_id: trace_id.to_owned(),
+        expected_version: None,
+        force: Force::No,
+    }
+}
+
+#[test]
+fn the_last_word_on_the_guardrail_is_what_it_is_whatever_moves_it_right_after_our_own_door() {
+    let desk = Desk::new(|_| ());
+    for (id, position) in [("a-1", KillPosition::On), ("a-2", KillPosition::Off)] {
+        desk.dash.observer.leave_to_its_maker(id);
+        desk.gates().set_kill_switch(&order(id, "chain-1", position), &op(), now()).expect("set");
+        desk.dash.observer.has_told(id, Some(desk.position()));
+    }
+    // Before anybody has looked.
+    desk.gates().set_stop(Stop::On, &op(), "halt", now()).expect("set");
+    let told = desk.told();
+    let last = told.last().expect("an event");
+    assert_eq!((last.kind.as_str(), &last.data["mode"]), ("guardrail_update", &json!("KILL")), "{told:?}");
+    assert!(desk.kinds().is_empty());
+    desk.dash.observer.leave_to_its_maker("a-3");
+    desk.gates().set_kill_switch(&order("a-3", "chain-1", KillPosition::On), &op(), now()).expect("set");
+    desk.dash.observer.has_told("a-3", Some(desk.position()));
+    desk.gates().set_stop(Stop::Off, &op(), "over", now()).expect("set");
+    assert!(!desk.kinds().contains(&"guardrail_update".to_owned()), "KILL was told, and it is");
+}
+
+#[test]
+fn a_mode_that_changes_with_time_is_told_although_no_file_does() {
+    let window = r#"{"schema":"REAL_ENABLE_WINDOW_V1","event":"CREATE","window_id":"w","created_at":"2026-11-21T09:00:00","expires_at":"2026-11-21T09:15:00","max_real_executions":1,"real_executions_used":0,"status":"ACTIVE"}"#;
+    let desk = Desk::new(|store| {
+        store.write(layout::WINDOWS, format!("{window}\n").as_bytes()).expect("written");
+        store.write(layout::GATE, br#"{"schema":"EXECUTION_GATE_V1","mode":"REAL_ENABLED"}"#).expect("written");
+    });
+    desk.later(9 * 60);
+    assert!(desk.kinds().is_empty());
+    desk.later(2 * 60);
+    let told = desk.told();
+    assert_eq!(told.iter().map(|e| e.kind.as_str()).collect::<Vec<_>>(), ["guardrail_update"]);
+    assert_eq!(json!([told[0].data["mode"], told[0].data["reason"]]), json!(["WARN", "core health WARNING"]));
+    assert!(desk.kinds().is_empty());
 }
 
 #[test]
@@ -368,16 +418,7 @@ fn change_everything(store: &Store) {
     let gates = Gates::new(store);
     gates.set_gate(crate::contracts::GateMode::DryRun, &op(), "usual", now()).expect("set");
     gates.set_stop(Stop::Off, &op(), "over", now()).expect("set");
-    let order = KillOrder {
-        audit_id: "a-1".to_owned(),
-        position: KillPosition::On,
-        reason: "loss".to_owned(),
-        actor: "engine".to_owned(),
-        actor_ip: "-".to_owned(),
-        trace_id: NO_TRACE.to_owned(),
-        expected_version: None,
-        force: Force::No,
-    };
+    let order = order("a-1", NO_TRACE, KillPosition::On);
     gates.set_kill_switch(&order, &op(), now()).expect("set");
     store.write(layout::BUNDLE.latest, &bundle()).expect("written");
     store.write(layout::RUN.latest, &run(7, Some(7), Some(0))).expect("written");

@@ -51,14 +51,16 @@ pub(super) fn kill_change_id(before: KillStatus, now: &KillSwitch) -> String {
 
 /// The event of a kill switch that was set; `source` is `control` for this server's own door.
 pub(crate) fn kill_changed(before: KillStatus, now: &KillSwitch, source: &str) -> EventDraft {
-    let message = format!("kill switch {} by {}: {}", now.status.as_str(), now.actor, now.reason);
+    // A file that cannot be read names nobody.
+    let actor = if now.actor.is_empty() { "unknown" } else { &now.actor };
+    let message = format!("kill switch {} by {actor}: {}", now.status.as_str(), now.reason);
     EventDraft::new("KillSwitchChanged", source, &message)
         .severity(if now.status == KillStatus::On { Severity::Critical } else { Severity::Warn })
         .with("scope", "GLOBAL")
         .with("prevStatus", before.as_str())
         .with("newStatus", now.status.as_str())
         .with("reason", now.reason.as_str())
-        .with("actor", now.actor.as_str())
+        .with("actor", actor)
         .with("details", serde_json::json!({}))
         .with("audit_id", now.audit_id.as_str())
         .with("version", now.version)

@@ -70,10 +70,8 @@ fn set(app: &App, call: &Call, names: [&str; 2]) -> Result<Reply, Reply> {
     app.dash.observer.leave_to_its_maker(&order.audit_id);
     let outcome = app.gates().set_kill_switch(&order, &call.actor, app.now());
     let outcome = outcome.map_err(|fault| refused(app, &fault, &trace_id))?;
-    if outcome.changed {
-        tell(app, &outcome, &order);
-    }
-    app.dash.observer.has_told(&order.audit_id);
+    let position = outcome.changed.then(|| tell(app, &outcome, &order));
+    app.dash.observer.has_told(&order.audit_id, position);
     let view = app.gates().kill_view();
     let state = &outcome.now.state;
     let is_on = state.is_on || view.emergency_stop;
@@ -98,12 +96,14 @@ fn set(app: &App, call: &Call, names: [&str; 2]) -> Result<Reply, Reply> {
     Ok(reply.with_header(TRACE_HEADER, &trace_id))
 }
 
-/// Publishes the change and what it means for orders, in one go and under one trace.
-fn tell(app: &App, outcome: &KillOutcome, order: &KillOrder) {
+/// Publishes the change and what it means for orders, in one go and under one trace; gives the guardrail's position.
+fn tell(app: &App, outcome: &KillOutcome, order: &KillOrder) -> String {
     let (before, now) = (&outcome.before, &outcome.now.state);
     app.dash.note_recovery(before.status, now.status);
-    let rail = app.dash.guardrail(&app.ops).event(app.dash.recoveries.load(Ordering::Relaxed));
-    app.dash.bus.publish(vec![kill_changed(before.status, now, "control"), rail], Some(&order.trace_id));
+    let rail = app.dash.guardrail(&app.ops);
+    let event = rail.event(app.dash.recoveries.load(Ordering::Relaxed));
+    app.dash.bus.publish(vec![kill_changed(before.status, now, "control"), event], Some(&order.trace_id));
+    rail.position()
 }
 
 fn refused(app: &App, fault: &KillFault, trace_id: &str) -> Reply {
