@@ -58,6 +58,13 @@ pub(crate) const BUSY: Refusal = Refusal {
     message: "other requests that wait for the network are running; nothing was done, try again later",
 };
 
+/// Too many reads of logs and records.
+pub(crate) const BUSY_READING: Refusal = Refusal {
+    status: StatusCode::SERVICE_UNAVAILABLE,
+    code: "BUSY",
+    message: "other reads of logs and records are running, try again later",
+};
+
 /// Checks that the request names this machine: one Host header, loopback, and no other name in the address line.
 pub(crate) fn host(headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {
     let named = only(headers, header::HOST).and_then(loopback_port).ok_or(FOREIGN_HOST)?;

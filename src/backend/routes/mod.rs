@@ -75,6 +75,8 @@ use crate::time::KstTime;
 
 /// Slow handlers at a time. They leave most threads to everything else, the emergency stop above all.
 const SLOW: usize = 2;
+/// Large reads at a time, so that however many are asked for, threads stay free for health, metrics and the switches.
+const READS: usize = 2;
 /// Bytes that are read of a body that is refused for its length.
 const SWALLOWED: usize = 16 << 20;
 /// The one address that any Host may read.
@@ -123,8 +125,8 @@ pub struct Route {
     pub body: &'static [Member],
     /// Status codes beside 200 that belong to it, beyond those of every route.
     pub refusals: &'static [u16],
-    /// Whether it may wait for the network, or for somebody who does.
-    slow: bool,
+    /// Whether it waits for others of its kind.
+    turn: Turn,
     /// The files that its reply depends on, when it depends on nothing else.
     watched: &'static [&'static str],
     /// How it answers.
@@ -145,6 +147,17 @@ enum Answer {
     Events,
     /// By becoming a WebSocket.
     Socket,
+}
+
+/// When a handler may begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// At once.
+    Now,
+    /// It may wait for the network, or for somebody who does: few of these run at a time.
+    Network,
+    /// It reads logs or many files: few of these run at a time.
+    Read,
 }
 
 /// What is special about a row of the dashboard.
@@ -243,7 +256,12 @@ impl Route {
 
     /// May wait for the network, or for somebody who does: few of these run at a time.
     const fn slow(self) -> Self {
-        Self { slow: true, ..self }
+        Self { turn: Turn::Network, ..self }
+    }
+
+    /// Reads logs or many files: few of these run at a time.
+    const fn large(self) -> Self {
+        Self { turn: Turn::Read, ..self }
     }
 
     /// The bus is told of it under this type.
@@ -288,6 +306,8 @@ struct App {
     bounds: Bounds,
     /// One permit for each slow handler at work.
     slow: Arc<Semaphore>,
+    /// One permit for each large read at work.
+    reads: Arc<Semaphore>,
     /// How many events other programs may hand in.
     ingest: Rate,
     /// Requests that were answered.
@@ -302,7 +322,7 @@ pub(super) struct Bounds {
     pub(super) bytes: usize,
     /// For a body.
     pub(super) time: Duration,
-    /// For slow handlers that run already.
+    /// For slow handlers or large reads that run already.
     pub(super) turn: Duration,
 }
 
@@ -313,9 +333,9 @@ pub(super) struct Peer(pub(super) IpAddr);
 impl App {
     fn new((ops, dash): (Arc<Ops>, Arc<Dash>), access: Access, bounds: Bounds) -> Self {
         let cache = Cache::new(ops.store().root(), rows().map(|route| route.watched));
-        let (slow, storm) = (Arc::new(Semaphore::new(SLOW)), Arc::new(Semaphore::new(1)));
+        let [slow, reads, storm] = [SLOW, READS, 1].map(|permits| Arc::new(Semaphore::new(permits)));
         let (ingest, counts) = (Rate::default(), HttpCounts::default());
-        Self { ops, dash, cache, access, bounds, slow, ingest, counts, storm }
+        Self { ops, dash, cache, access, bounds, slow, reads, ingest, counts, storm }
     }
 
     fn now(&self) -> KstTime {
@@ -576,14 +596,16 @@ async fn swallow(stream: &mut BodyDataStream) {
     }
 }
 
-/// Waits until a slow handler may run; any other may at once. Nothing waits on a thread here.
+/// Waits until a slow handler or a large read may run; any other may at once. Nothing waits on a thread here.
 async fn turn(app: &App, route: &Route) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
-    if !route.slow {
-        return Ok(None);
-    }
-    match tokio::time::timeout(app.bounds.turn, Arc::clone(&app.slow).acquire_owned()).await {
+    let (permits, busy) = match route.turn {
+        Turn::Now => return Ok(None),
+        Turn::Network => (&app.slow, guard::BUSY),
+        Turn::Read => (&app.reads, guard::BUSY_READING),
+    };
+    match tokio::time::timeout(app.bounds.turn, Arc::clone(permits).acquire_owned()).await {
         Ok(permit) => Ok(permit.ok()),
-        Err(_elapsed) => Err(guard::BUSY),
+        Err(_elapsed) => Err(busy),
     }
 }
 

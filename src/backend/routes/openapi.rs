@@ -18,6 +18,7 @@ use super::Kind;
 use super::Member;
 use super::ROUTES;
 use super::Route;
+use super::Turn;
 use super::Verb;
 use crate::backend::reply::Reply;
 use crate::contracts::actor::Role;
@@ -172,7 +173,7 @@ fn responses(route: &Route) -> Value {
     if route.verb == Verb::Post {
         codes.extend([408, 413]);
     }
-    if route.slow {
+    if route.turn != Turn::Now {
         codes.push(503);
     }
     if route.is_rehearsal() {
