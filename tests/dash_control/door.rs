@@ -89,7 +89,7 @@ fn b07_foreign_names_and_foreign_pages_are_turned_away_and_learn_nothing() {
         }
     }
     for origin in
-        ["null", "https://evil.example", "http://127.0.0.1:9999", "https://127.0.0.1:8000", "http://desk.example"]
+        ["null", "https://evil.example", "http://127.0.0.1:9999", "http://localhost:8000", "http://desk.example"]
     {
         let answer = site.call("POST", SWITCH, Some(BODY), &[("origin", origin), ("authorization", &token)]);
         assert_eq!(code(&answer), forbidden("ORIGIN_NOT_ALLOWED"), "{origin}");
@@ -104,6 +104,41 @@ fn b07_foreign_names_and_foreign_pages_are_turned_away_and_learn_nothing() {
     }
     let own = [("origin", "http://127.0.0.1:8000"), ("authorization", token.as_str())];
     assert_eq!(site.call("POST", SWITCH, Some(BODY), &own).status, 200, "its own page");
+}
+
+#[test]
+fn a_page_is_its_own_by_the_very_name_and_port_that_it_was_opened_by() {
+    let (site, _clock) = site_with(listed(), Some(TOKEN));
+    let token = format!("Bearer {TOKEN}");
+    let own = [
+        ("127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("localhost:8000", "http://localhost:8000"),
+        ("[::1]:8000", "http://[::1]:8000"),
+        ("desk.internal:8080", "http://desk.internal:8080"),
+        ("desk.internal", "https://desk.internal"),
+    ];
+    let others = [
+        ("127.0.0.1:8000", "http://localhost:8000", "ORIGIN_NOT_ALLOWED"),
+        ("127.0.0.1:8000", "http://[::1]:8000", "ORIGIN_NOT_ALLOWED"),
+        ("127.0.0.1:8000", "http://127.9.9.9:8000", "ORIGIN_NOT_ALLOWED"),
+        ("localhost:8000", "http://127.0.0.1:8000", "ORIGIN_NOT_ALLOWED"),
+        ("desk.internal:8080", "http://desk.internal:9090", "ORIGIN_NOT_ALLOWED"),
+        ("desk.internal:8080", "http://127.0.0.1:8080", "ORIGIN_NOT_ALLOWED"),
+        ("desk.internal:8080", "https://evil.example", "ORIGIN_NOT_ALLOWED"),
+        ("evil.example:8080", "http://evil.example:8080", "HOST_NOT_ALLOWED"),
+        ("evil.example", PAGE, "HOST_NOT_ALLOWED"),
+    ];
+    let wanted = own.iter().map(|(host, origin)| (*host, *origin, "")).chain(others);
+    for (host, origin, want) in wanted {
+        let headers = [("host", host), ("origin", origin), ("authorization", token.as_str())];
+        let (status, upgraded) = if want.is_empty() { (200, 426) } else { (403, 403) };
+        for (path, body) in [(SWITCH, BODY), ("/api/ops/test-event", "{}")] {
+            let answer = site.call("POST", path, Some(body), &headers);
+            assert_eq!(code(&answer), (status, want.to_owned()), "{host} {origin} {path}");
+        }
+        // Past the door a WebSocket is refused only for what it lacks to be one.
+        assert_eq!(site.call("GET", "/api/ws/events", None, &headers).status, upgraded, "{host} {origin}");
+    }
 }
 
 #[test]

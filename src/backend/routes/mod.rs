@@ -479,10 +479,7 @@ fn admit(app: &App, route: &Route, request: &Request) -> Result<Actor, Refusal> 
     }
     let is_change = route.verb == Verb::Post;
     if (is_change || route.answer == Answer::Socket) && !dash::is_listed(app, route, request.headers()) {
-        match app.access.reach {
-            Reach::Loopback => guard::origin(request.headers())?,
-            Reach::Remote => guard::same_origin(request.headers())?,
-        }
+        guard::same_origin(request.headers())?;
     }
     if is_change {
         guard::length(request.headers(), limit(app, route))?;
