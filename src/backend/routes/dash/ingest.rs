@@ -177,7 +177,8 @@ fn says_json(headers: &HeaderMap) -> bool {
     kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) && values.next().is_none()
 }
 
-fn traceparent(headers: &HeaderMap) -> Option<String> {
+/// The trace of the caller as the header `traceparent` says, when it says so once.
+pub(super) fn traceparent(headers: &HeaderMap) -> Option<String> {
     let mut values = headers.get_all("traceparent").iter();
     let value = values.next()?.to_str().ok()?;
     if values.next().is_some() { None } else { trace_of_parent(value) }
