@@ -186,7 +186,9 @@ fn a_preflight_is_answered_for_listed_pages_alone() {
 #[test]
 fn an_unknown_path_in_the_dashboards_places_is_refused_in_its_own_words() {
     let site = site();
-    for path in ["/api/ops/nothing", "/api/ops", "/ops/nothing", "/events/x", "/metrics/x", "/api/ops/traces/a/b"] {
+    let places = "v1/ops v1/dev control dev state history ws".split(' ').map(|place| format!("/api/{place}/nothing"));
+    let others = ["/api/ops/nothing", "/api/ops", "/ops/nothing", "/events/x", "/metrics/x", "/api/ops/traces/a/b"];
+    for path in &places.chain(others.map(str::to_owned)).collect::<Vec<_>>() {
         let answer = site.get(path);
         let body = answer.json();
         assert_eq!(
@@ -196,7 +198,7 @@ fn an_unknown_path_in_the_dashboards_places_is_refused_in_its_own_words() {
         );
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
     }
-    for path in ["/api/nothing", "/opsx", "/api/ops/summary/latest/"] {
+    for path in ["/api/nothing", "/opsx", "/api/ops/summary/latest/", "/api/v1", "/api/v1/nothing", "/api/controls/x"] {
         let answer = site.get(path);
         assert_eq!((answer.status, answer.json()), (404, serde_json::json!({"detail": "Not Found"})), "{path}");
     }

@@ -37,7 +37,20 @@ use super::secured;
 use crate::backend::reply::Reply;
 
 /// Below these an unknown path is the dashboard's to refuse; elsewhere the reference's form stays.
-const PLACES: [&str; 4] = ["/api/ops", "/ops", "/events", "/metrics"];
+const PLACES: [&str; 12] = [
+    "/api/ops",
+    "/api/v1/ops",
+    "/api/v1/dev",
+    "/api/control",
+    "/api/dev",
+    "/api/state",
+    "/api/history",
+    "/api/ws",
+    "/ws",
+    "/ops",
+    "/events",
+    "/metrics",
+];
 
 /// Whether a path belongs to the dashboard, whatever its method.
 pub(super) fn is_known(path: &str) -> bool {
