@@ -107,6 +107,20 @@ fn a_server_for_other_machines_makes_no_token_by_itself() {
 }
 
 #[test]
+fn a_server_for_other_machines_takes_the_machines_token_that_is_there() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let token = "token-of-the-machine-1";
+    Store::new(dir.path()).write_secret(layout::OPS_TOKEN, token.as_bytes()).expect("written");
+    let serving = serve(dir.path(), &[("OPS_ALLOW_REMOTE", "1")]);
+    assert_eq!((switch(&serving, token), switch(&serving, "wrong-token-0123456789")), (200, 401));
+    assert_eq!(raw(serving.address, request("GET", SWITCH, None, &[]).as_bytes()).status, 401, "reads need it too");
+    let said = told(serving);
+    assert!(!said.contains(token) && said.contains(layout::OPS_TOKEN), "{said}");
+    let own = serve(dir.path(), &[("OPS_ALLOW_REMOTE", "1"), ("OPS_TOKEN", "token-of-the-shell-1")]);
+    assert_eq!((switch(&own, "token-of-the-shell-1"), switch(&own, token)), (200, 401), "a configured one replaces it");
+}
+
+#[test]
 fn an_observation_log_in_the_place_of_a_file_of_ours_is_refused_by_name() {
     let files = [layout::EVENT_SPOOL, layout::SPOOL_REJECTED, layout::KILL_AUDIT, layout::AUDIT, layout::RUN_CHAIN];
     let others = ["daily_ops.toml", "state/emergency_stop.json", "logs/daily_ops.log", "live.jsonl"];
