@@ -154,6 +154,31 @@ fn a_listed_page_is_let_in_by_its_exact_origin() {
 }
 
 #[test]
+fn every_reply_says_how_a_browser_is_to_take_it_and_none_is_for_everybody() {
+    let (site, _clock) = site_with(listed(), Some(TOKEN));
+    let evil = "https://evil.example";
+    let paths =
+        ["/health", "/api/ops/health", "/api/emergency_stop", "/api/ops/metrics", "/", "/nowhere", "/api/ops/x"];
+    for path in paths {
+        for (host, origin) in [("127.0.0.1:8000", PAGE), ("127.0.0.1:8000", evil), ("evil.example", evil)] {
+            let answer = site.call("GET", path, None, &[("host", host), ("origin", origin)]);
+            for (name, value) in
+                [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"), ("x-frame-options", "DENY")]
+            {
+                assert_eq!(answer.header(name), Some(value), "{path} {host} {origin}");
+            }
+            let may_read = origin == PAGE && !["/nowhere", "/api/ops/x"].contains(&path);
+            let allowed = answer.header("access-control-allow-origin");
+            assert_eq!(allowed, may_read.then_some(PAGE), "{path} {host} {origin}");
+            assert_eq!(answer.header("vary").is_some(), may_read, "{path} {host} {origin}");
+            assert_eq!(answer.status == 403, host == "evil.example", "{path} {host}");
+        }
+    }
+    let stop = site.call("POST", "/api/emergency_stop", Some(r#"{"enabled":false}"#), &[("origin", PAGE)]);
+    assert_eq!((stop.status, stop.header("access-control-allow-origin")), (403, None), "it reads, and changes nothing");
+}
+
+#[test]
 fn a_preflight_is_answered_for_listed_pages_alone() {
     let (site, _clock) = site_with(listed(), Some(TOKEN));
     let asks = |path: &str, headers: &[(&str, &str)]| site.call("OPTIONS", path, None, headers);

@@ -202,7 +202,12 @@ fn foreign_hosts_foreign_pages_and_large_bodies_are_turned_away() {
         assert_eq!(problem(&answer), forbidden, "{path}");
         assert_eq!(answer.header("access-control-allow-origin"), None);
     }
-    assert_eq!(site.call("GET", "/health", None, &[("host", "evil.example")]).status, 200, "health is open");
+    assert_eq!(
+        problem(&site.call("GET", "/health", None, &[("host", "evil.example")])),
+        forbidden,
+        "health is no exception"
+    );
+    assert_eq!(raw(site.server.address(), b"GET /health HTTP/1.0\r\n\r\n").status, 200, "a monitor that names no host");
     assert_eq!(problem(&site.call("POST", STOP, Some("{}"), &[("host", "evil.example")])), forbidden);
     assert_eq!(
         problem(&raw(site.server.address(), b"GET /api/ops/summary/latest HTTP/1.0\r\n\r\n")),

@@ -35,7 +35,6 @@ use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::HeaderValue;
-use axum::http::Method;
 use axum::http::StatusCode;
 use axum::http::header;
 use axum::response::Response;
@@ -79,7 +78,7 @@ const SLOW: usize = 2;
 const READS: usize = 2;
 /// Bytes that are read of a body that is refused for its length.
 const SWALLOWED: usize = 16 << 20;
-/// The one address that any Host may read.
+/// The one address that is read without a token, and by monitors that name no host.
 const HEALTH: &str = "/health";
 
 /// What a route does with its method.
@@ -396,7 +395,7 @@ async fn nowhere(app: Arc<App>, request: Request, status: StatusCode, text: &'st
     let method = request.method().clone();
     let response = no_row(&app, &request, status, text);
     app.counts.add(&method, NO_ROUTE, response.status().as_u16());
-    response
+    secured(response)
 }
 
 fn no_row(app: &App, request: &Request, status: StatusCode, text: &'static str) -> Response {
@@ -408,9 +407,9 @@ fn no_row(app: &App, request: &Request, status: StatusCode, text: &'static str) 
             let is_hidden = dash::is_hidden(app, request.uri().path());
             let status = if is_hidden { StatusCode::NOT_FOUND } else { status };
             let code = if status == StatusCode::NOT_FOUND { "NOT_FOUND" } else { "METHOD_NOT_ALLOWED" };
-            secured(refusal::refuse((status, code), text, None, app.now()).into_response())
+            refusal::refuse((status, code), text, None, app.now()).into_response()
         }
-        Ok(_) => secured(Reply::detail(status, text).into_response()),
+        Ok(_) => Reply::detail(status, text).into_response(),
         Err(refusal) => turned_away(app, None, refusal),
     }
 }
@@ -419,7 +418,7 @@ async fn answer(app: Arc<App>, at: usize, request: Request) -> Response {
     let Some(route) = row(at) else { return failed(&app, None).into_response() };
     let method = request.method().clone();
     let trace = route.is_told().then(|| told::trace_of(request.headers()));
-    let response = responded(&app, (at, route), request).await;
+    let response = secured(responded(&app, (at, route), request).await);
     app.counts.add(&method, route.path, response.status().as_u16());
     match trace {
         Some(trace) => told::traced(response, trace),
@@ -449,8 +448,6 @@ async fn responded(app: &Arc<App>, (at, route): (usize, &'static Route), request
 }
 
 async fn reply(app: &Arc<App>, (at, route): (usize, &'static Route), request: Request, actor: Actor) -> Response {
-    // A server that is open to other machines answers their pages only when they are its own.
-    let readable = *request.method() != Method::POST && app.access.reach == Reach::Loopback && !route.is_dash();
     let reply = match app.cache.fresh(at, || app.now()) {
         Some(kept) => kept,
         None => match read(app, route, request, actor).await {
@@ -461,17 +458,15 @@ async fn reply(app: &Arc<App>, (at, route): (usize, &'static Route), request: Re
             Err(refusal) => refused(app, Some(route), refusal),
         },
     };
-    let mut response = reply.into_response();
-    if readable {
-        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    }
-    response
+    reply.into_response()
 }
 
 /// Who may come in, and as whom.
 fn admit(app: &App, route: &Route, request: &Request) -> Result<Actor, Refusal> {
     let is_health = route.path == HEALTH;
-    if !is_health {
+    // Simple monitors name no host; a browser always does, and may have been led here by a foreign name.
+    let is_monitor = is_health && (app.access.reach == Reach::Remote || !request.headers().contains_key(header::HOST));
+    if !is_monitor {
         named(app, request)?;
     }
     if dash::is_hidden(app, route.path) {
