@@ -146,7 +146,7 @@ fn a_client_that_said_more_after_its_request_is_seen_to_go_although_nothing_is_w
         assert_eq!(subscribers(&host), 1, "{name}");
         events.socket().shutdown(std::net::Shutdown::Write).expect("a FIN");
         until(name, || subscribers(&host) == 0);
-        let mut all = many(&host, 1);
+        let all = many(&host, 1);
         all[0].socket().write_all(at_once.as_bytes()).expect("sent");
         drop(all);
         until(name, || subscribers(&host) == 0);
