@@ -9,6 +9,21 @@ use clap::ValueEnum;
 
 use super::pc::PcCommand;
 
+/// What follows the options of `check dashboard`.
+const CHECK_DASHBOARD: &str = "\
+Exit codes: 0 fine, 2 a finding, 3 something could not be looked at, 64 wrong arguments
+
+Examples:
+  daily_ops check dashboard
+  daily_ops check dashboard --base-url http://127.0.0.1:8001 --json";
+/// What follows the options of `demo dashboard`.
+const DEMO_DASHBOARD: &str = "\
+Exit codes: 0 no check failed, 2 blocked by the checklist with nothing shown, 3 a step failed or a signal ended the demo, 64 wrong arguments
+
+Examples:
+  daily_ops demo dashboard --speed fast --operator Kim
+  daily_ops demo dashboard --operator Kim --screenshots --with-kill";
+
 /// Runs the daily hand-off of a trading operation: pull, health, summary, live cycle, proof.
 ///
 /// Exit codes: 0 done or done with warnings, 2 blocked by a rule or another run, 3 fault, 64 wrong usage or settings.
@@ -53,7 +68,7 @@ pub(super) enum Command {
         #[arg(long)]
         pc: bool,
     },
-    /// Look without acting; with a name, do one thing and verify it
+    /// Without a name, look without acting; with one, do that one thing and verify it
     Check {
         #[command(subcommand)]
         what: Option<CheckCommand>,
@@ -127,7 +142,7 @@ pub(super) enum Command {
         #[command(subcommand)]
         what: PcCommand,
     },
-    /// A complete small site in one command
+    /// The daily run on a complete small site, or the live dashboard in two minutes
     Demo {
         #[command(subcommand)]
         what: DemoCommand,
@@ -188,6 +203,10 @@ pub(super) enum CheckCommand {
     /// Whether the daily run still lives; made for the crontab of a second machine
     Heartbeat(HeartbeatArgs),
     /// Why the dashboard cannot be reached, shows no events, or loses them, and what to type
+    ///
+    /// It changes nothing but this: one test event ("check dashboard") is posted and followed to the page's stream and into
+    /// the log.
+    #[command(after_help = CHECK_DASHBOARD)]
     Dashboard(CheckDashboardArgs),
 }
 
@@ -483,6 +502,7 @@ pub(super) enum DemoCommand {
         dir: Option<PathBuf>,
     },
     /// The live dashboard in two minutes: checklist, timed steps, a folder of evidence
+    #[command(after_help = DEMO_DASHBOARD)]
     Dashboard(Box<DashboardDemoArgs>),
 }
 
@@ -504,7 +524,8 @@ pub(super) struct DashboardDemoArgs {
     /// Language of what the presenter says; OPS_LANG otherwise
     #[arg(long)]
     pub(super) lang: Option<Language>,
-    /// Show the kill switch at the end: on, what the risk snapshot says, off
+    /// Show the kill switch at the end: on for ten seconds, what the risk snapshot says, off; one that somebody else has
+    /// set is left alone
     #[arg(long)]
     pub(super) with_kill: bool,
     /// Take the pictures in an installed Chromium (OPS_BROWSER, else PATH)

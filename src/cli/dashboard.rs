@@ -1,6 +1,7 @@
 //! `daily_ops demo dashboard` and `daily_ops check dashboard`: the demo of the live page and the diagnosis of its failures.
 
 use std::path::Path;
+use std::path::PathBuf;
 
 use super::args::CheckDashboardArgs;
 use super::args::DashboardDemoArgs;
@@ -27,6 +28,7 @@ use crate::rehearsal::visit::Key;
 use crate::rehearsal::visit::Showing;
 use crate::settings::Lang;
 use crate::settings::Secret;
+use crate::store::Store;
 use crate::store::layout;
 
 /// The shortest token.
@@ -47,6 +49,10 @@ impl Audience for Hall<'_> {
             self.0.line(line);
         }
     }
+
+    fn alarm(&mut self, line: &str) {
+        self.0.remark(line);
+    }
 }
 
 pub(super) fn demo(context: &Context, args: &DashboardDemoArgs, output: &Output) -> Result<u8, Failure> {
@@ -54,6 +60,8 @@ pub(super) fn demo(context: &Context, args: &DashboardDemoArgs, output: &Output)
     let pictures = pictures(context, args, output)?;
     context.heed_signals()?;
     let known = known_tokens(context);
+    // What is told of files is to be found from anywhere.
+    let store = Store::new(absolute(context.store.root()));
     let demo = Demo {
         key: key(context, &base, args.token_file.as_deref())?,
         base,
@@ -71,9 +79,9 @@ pub(super) fn demo(context: &Context, args: &DashboardDemoArgs, output: &Output)
         pictures,
         operator: args.operator.clone().filter(|name| !name.trim().is_empty()),
         host: host(context),
-        store: &context.store,
+        store: &store,
         log: context.settings.dashboard.log.clone(),
-        evidence: args.evidence_dir.clone(),
+        evidence: args.evidence_dir.as_deref().map(absolute),
         clock: context.clock.as_ref(),
         interrupted: &context.interrupted,
         patience: Patience::default(),
@@ -86,10 +94,11 @@ pub(super) fn demo(context: &Context, args: &DashboardDemoArgs, output: &Output)
 pub(super) fn check(context: &Context, args: &CheckDashboardArgs, output: &Output) -> Result<u8, Failure> {
     let base = base(context, args.base_url.as_deref())?;
     let lang = context.settings.output.lang;
+    let store = Store::new(absolute(context.store.root()));
     let patient = Patient {
         key: key(context, &base, args.token_file.as_deref())?,
         base,
-        store: &context.store,
+        store: &store,
         log: context.settings.dashboard.log.clone(),
         lang,
         waits: Waits::default(),
@@ -118,6 +127,10 @@ fn lines(found: &Diagnosis, lang: Lang) -> Vec<String> {
     lines.push(format!("  {}: {}", word("해결 확인", "verified when"), found.verified_when));
     lines.push(format!("  {}: {}", word("청중에게", "say"), found.say));
     lines
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 fn base(context: &Context, named: Option<&str>) -> Result<BaseUrl, Failure> {

@@ -106,6 +106,7 @@ fn options(settings: &Settings, host: IpAddr, port: u16, workers: usize) -> Resu
         lang: settings.output.lang,
         journal: Keeping::Memory,
         config_warnings: settings.warnings.clone(),
+        ..DashOptions::default()
     };
     Ok(ServeOptions { host, port, body_limit, workers, remote: false, operator_token, dash })
 }

@@ -8,6 +8,7 @@
 mod announce;
 mod checks;
 mod client;
+mod closing;
 mod control;
 mod events;
 mod explain;

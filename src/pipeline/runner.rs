@@ -12,19 +12,16 @@ use std::time::Duration;
 
 use crate::contracts::BundlePolicy;
 use crate::contracts::Document as _;
-use crate::contracts::Reason;
 use crate::contracts::RunCode;
 use crate::contracts::RunId;
 use crate::contracts::StageClass;
 use crate::contracts::cycle::CycleReceipt;
 use crate::contracts::run::CycleReport;
-use crate::contracts::run::Ending;
 use crate::contracts::run::RunRecord;
 use crate::contracts::run::StageName;
 use crate::contracts::run::StageReport;
 use crate::contracts::run::Trigger;
 use crate::contracts::summary::OpsSummary;
-use crate::contracts::verdict_of;
 use crate::gates::Gates;
 use crate::gates::Switches;
 use crate::settings::PipelineSettings;
@@ -38,7 +35,6 @@ use crate::time::KstTime;
 use crate::time::Stamp;
 
 use super::announce::Outside;
-use super::announce::announce;
 use super::client::Backend;
 use super::control::Control;
 use super::control::Ended;
@@ -56,9 +52,6 @@ use super::stages::Judged;
 use super::story::Keep;
 use super::story::Sink;
 use super::story::Story;
-
-/// Said when the end fails like the start did: the code and the cause stand above already.
-const PING_AGAIN: &str = "the dead man's switch could not be told of the end either";
 
 /// Where policies about bundles come from; asked anew for every run, because keys change.
 pub type BundleRules<'a> = &'a dyn Fn() -> Result<BundlePolicy, String>;
@@ -398,45 +391,6 @@ impl Run<'_> {
         self.record.warnings.push(found);
     }
 
-    /// The last reading, the verdict, the seal.
-    fn finish(mut self) -> RunOutcome {
-        if self.record.exit_code.is_none() {
-            // A defect while closing must not cost the record.
-            if catch_unwind(AssertUnwindSafe(|| perform::last_look(&mut self))).is_err() {
-                self.warn(RunCode::Panicked, "in the last look".to_owned());
-            }
-            self.conclude();
-            self.events.precede_acts();
-            if self.acts()
-                && self.site.outside.messages
-                && catch_unwind(AssertUnwindSafe(|| announce(&mut self))).is_err()
-            {
-                self.warn(RunCode::PushFailed, "a defect in the messages".to_owned());
-            }
-        }
-        self.record.finished_at = Some(Stamp::of(self.site.clock.now()));
-        record::sign(&mut self.record);
-        let mut outcome =
-            RunOutcome { exit_code: self.record.exit_code.unwrap_or(3), record: None, refusal: None, unsealed: None };
-        if self.acts()
-            && let Err(fault) = record::seal(self.site.store, &self.record)
-        {
-            self.story.say(&format!("❌ {}: {fault}", RunCode::StoreFailed));
-            outcome.exit_code = 3;
-            outcome.unsealed = Some(fault.to_string());
-            self.record.exit_code = Some(3);
-            self.record.reason = Some(RunCode::StoreFailed.into());
-            self.record.reason_detail = Some(fault.to_string());
-            record::sign(&mut self.record);
-        }
-        self.events.run_finished(&self.record);
-        self.beat_end();
-        self.tell_events();
-        self.last_words();
-        outcome.record = Some(self.record);
-        outcome
-    }
-
     /// Writes the heartbeat of a start and calls the address. That neither works is told, and changes nothing.
     fn beat_start(&mut self) {
         if !self.acts() {
@@ -450,70 +404,9 @@ impl Run<'_> {
         }
     }
 
-    /// Waits for the events and says what became of those that no server has. It changes nothing.
-    fn tell_events(&mut self) {
-        let told = self.events.close();
-        let cause = told.cause.unwrap_or_else(|| "no server is asked".to_owned());
-        if told.spooled > 0 {
-            self.story.log(&format!("– {} events wait in {}: {cause}", told.spooled, layout::EVENT_SPOOL));
-        }
-        if told.lost > 0 {
-            self.story.say(&format!("⚠️ {} events of this run are lost: {cause}", told.lost));
-        }
-    }
-
-    /// The same for the end, when the record is sealed and takes no more warnings.
-    fn beat_end(&mut self) {
-        if !self.acts() {
-            return;
-        }
-        if let Err(fault) = heartbeat::ended(self.site.store, &self.record, self.site.clock.now()) {
-            self.story.say(&format!("⚠️ {}: {fault}", RunCode::HeartbeatFailed));
-        }
-        let what = match self.record.exit_code {
-            Some(0) if self.record.reason == Some(RunCode::LateRunSkipped.into()) => return,
-            Some(0) => Ping::Success,
-            _ => Ping::Fail,
-        };
-        if let Some(Err(why)) = self.ping(what) {
-            let known = self.record.warnings.contains(&warning(RunCode::PingFailed, why.clone()));
-            let text = if known { PING_AGAIN.to_owned() } else { format!("{}: {why}", RunCode::PingFailed) };
-            self.story.say(&format!("⚠️ {text}"));
-        }
-    }
-
-    fn ping(&self, what: Ping) -> Option<Result<(), String>> {
+    /// Calls the address of the dead man's switch, when there is one.
+    pub(super) fn ping(&self, what: Ping) -> Option<Result<(), String>> {
         self.site.outside.ping_url.as_ref().map(|url| heartbeat::ping(url, what, self.site.clock))
-    }
-
-    fn conclude(&mut self) {
-        let classes: Vec<StageClass> = self.record.stages.iter().map(|stage| stage.class).collect();
-        let verdict = verdict_of(&classes);
-        let reco_reason = self.receipt.as_ref().and_then(|r| r.reco.as_ref()).and_then(|r| r.reason.clone());
-        let (reason, detail) = line::reason_of(&self.record, self.summary.as_ref(), reco_reason.as_deref());
-        self.record.exit_code = Some(verdict.exit_code());
-        self.record.reason = Some(reason);
-        self.record.reason_detail = detail;
-        self.record.risks = line::risks_of(&self.record, self.summary.as_ref());
-    }
-
-    fn last_words(&mut self) {
-        let reason = self.record.reason.as_ref().map_or_else(String::new, Reason::to_string);
-        let exit = self.record.exit_code.unwrap_or(3);
-        let word = match self.record.ending() {
-            Some(Ending::Done) => "done",
-            Some(Ending::Warned) => "done with warnings",
-            Some(Ending::Blocked) => "blocked",
-            Some(Ending::Failed) | None => "failed",
-        };
-        let hint = if self.acts() { "; `daily_ops explain` says why" } else { "; nothing was written" };
-        self.story.say(&format!("{word}: {reason} (exit {exit}){hint}"));
-        let outcome = RunOutcome { exit_code: exit, record: Some(self.record.clone()), refusal: None, unsealed: None };
-        if self.acts() {
-            for line in outcome.result_lines() {
-                self.story.log(&line);
-            }
-        }
     }
 }
 

@@ -42,12 +42,6 @@ pub struct BusLimits {
     pub subscribers: usize,
 }
 
-impl Default for BusLimits {
-    fn default() -> Self {
-        Self { queue: 200, replay: 1000, subscribers: 2000 }
-    }
-}
-
 /// An event and its bytes, made once and shared by everybody.
 #[derive(Debug)]
 pub struct Frame {

@@ -11,6 +11,12 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use super::asking::address;
+use super::asking::body_of;
+use super::asking::name;
+use super::asking::usual;
+use super::asking::written;
+use super::asking::wrong;
 use super::client::Answer;
 use super::client::Site;
 use super::client::raw;
@@ -25,42 +31,19 @@ fn good(member: &Member) -> Value {
         "detail" | "expected_version" => json!(0),
         "since_ms" | "after" => json!(0),
         "events" => json!([{}]),
-        _ => match member.kind {
-            Kind::Text => json!("smoke"),
-            Kind::Switch => json!(false),
-            Kind::Count | Kind::Number => json!(10),
-            Kind::Object => json!({}),
-            Kind::List => json!([]),
-        },
-    }
-}
-
-fn wrong(member: &Member) -> Value {
-    match member.kind {
-        Kind::Text | Kind::Count | Kind::Number | Kind::Object | Kind::List => json!(true),
-        Kind::Switch => json!("false"),
+        _ => usual(member.kind),
     }
 }
 
 fn path_of(route: &Route) -> String {
-    let value = |member: &Member| good(member).as_str().map_or_else(|| good(member).to_string(), str::to_owned);
-    let pairs: Vec<String> = route.query.iter().map(|member| format!("{}={}", member.name, value(member))).collect();
-    let path = route.path.replace("{id}", "smoke");
-    if pairs.is_empty() { path } else { format!("{path}?{}", pairs.join("&")) }
-}
-
-fn body_of(route: &Route) -> Map<String, Value> {
-    route.body.iter().map(|member| (member.name.to_owned(), good(member))).collect()
+    let pairs: Vec<_> = route.query.iter().map(|member| (member.name, good(member))).collect();
+    address(&route.path.replace("{id}", "smoke"), &pairs)
 }
 
 fn call(site: &Site, route: &Route, body: &Map<String, Value>) -> Answer {
-    let text = Value::Object(body.clone()).to_string();
-    let body = (route.verb == Verb::Post && !body.is_empty()).then_some(text.as_str());
-    raw(site.server.address(), request(route.verb.as_str(), &path_of(route), body, &[TOKEN]).as_bytes())
-}
-
-fn name(route: &Route) -> String {
-    format!("{} {}", route.verb.as_str(), route.path)
+    let body = written(route, body);
+    let request = request(route.verb.as_str(), &path_of(route), body.as_deref(), &[TOKEN]);
+    raw(site.server.address(), request.as_bytes())
 }
 
 /// Routes that answer at once; a stream has tests of its own, and a page that is not built yet has none.
@@ -90,14 +73,14 @@ fn every_route_of_the_dashboard_answers_over_any_workspace() {
     let site = super::dash_site();
     for place in ["empty", "second time"] {
         for route in routes() {
-            check(route, &call(&site, route, &body_of(route)), place);
+            check(route, &call(&site, route, &body_of(route, good)), place);
         }
     }
     for file in ["state/kill_switch.json", "state/emergency_stop.json", "state/execution_gate.json"] {
         site.store.write(file, b"{half").expect("written");
     }
     for route in routes().filter(|route| route.verb == Verb::Get) {
-        check(route, &call(&site, route, &body_of(route)), "damaged");
+        check(route, &call(&site, route, &body_of(route, good)), "damaged");
     }
 }
 
@@ -108,7 +91,7 @@ fn what_a_route_of_the_dashboard_cannot_use_is_refused_with_a_code() {
         ["INVALID_PARAM", "INVALID_TYPE", "INVALID_SEVERITY", "INVALID_TRACE_ID", "REASON_REQUIRED"].into();
     for route in routes() {
         for member in route.body {
-            let mut body = body_of(route);
+            let mut body = body_of(route, good);
             body.insert(member.name.to_owned(), wrong(member));
             let answer = call(&site, route, &body);
             let told = answer.status == 422 && answer.json()["code"].as_str().is_some_and(|code| codes.contains(code));

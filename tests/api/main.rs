@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
 
+mod asking;
 #[path = "../client/mod.rs"]
 mod client;
 mod dash;

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::process::Command;
 
-use daily_ops::backend::Kind;
 use daily_ops::backend::Member;
 use daily_ops::backend::ROUTES;
 use daily_ops::backend::Route;
@@ -12,6 +11,12 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use super::asking::address;
+use super::asking::body_of;
+use super::asking::name;
+use super::asking::usual;
+use super::asking::written;
+use super::asking::wrong;
 use super::client::Answer;
 use super::client::Site;
 use super::schemas::Schemas;
@@ -31,49 +36,20 @@ fn good(member: &Member) -> Value {
         "ttl_seconds" => json!(60),
         "updated_by" => json!("api"),
         "spike" | "holding" => json!({"enabled": false}),
-        _ => match member.kind {
-            Kind::Text => json!("smoke"),
-            Kind::Switch => json!(false),
-            Kind::Count => json!(10),
-            Kind::Number => json!(10_000_000),
-            Kind::Object => json!({}),
-            Kind::List => json!([]),
-        },
+        _ => usual(member.kind),
     }
 }
 
-/// A value of another type.
-fn wrong(member: &Member) -> Value {
-    match member.kind {
-        Kind::Text | Kind::Count | Kind::Number | Kind::Object | Kind::List => json!(true),
-        Kind::Switch => json!("false"),
-    }
-}
-
-fn query_of(route: &Route) -> String {
-    let pair = |member: &Member| {
-        let value = good(member);
-        let mode = if member.name == "mode" { Some("test") } else { None };
-        format!("{}={}", member.name, mode.or(value.as_str()).map_or_else(|| value.to_string(), str::to_owned))
-    };
-    let mut pairs: Vec<String> = route.query.iter().filter(|member| member.name != "status").map(pair).collect();
-    pairs.extend(route.confirm.map(|_| "confirm=true".to_owned()));
-    let path = route.path.replace("{id}", "ops_run_20260101_000000.json");
-    if pairs.is_empty() { path } else { format!("{path}?{}", pairs.join("&")) }
-}
-
-fn body_of(route: &Route) -> Map<String, Value> {
-    route.body.iter().map(|member| (member.name.to_owned(), good(member))).collect()
+fn path_of(route: &Route) -> String {
+    let value = |member: &Member| if member.name == "mode" { json!("test") } else { good(member) };
+    let asked = route.query.iter().filter(|member| member.name != "status");
+    let confirm = route.confirm.map(|_| ("confirm", json!(true)));
+    let pairs: Vec<_> = asked.map(|member| (member.name, value(member))).chain(confirm).collect();
+    address(&route.path.replace("{id}", "ops_run_20260101_000000.json"), &pairs)
 }
 
 fn call(site: &Site, route: &Route, body: &Map<String, Value>) -> Answer {
-    let text = Value::Object(body.clone()).to_string();
-    let body = (route.verb == Verb::Post && !body.is_empty()).then_some(text.as_str());
-    site.call(route.verb.as_str(), &query_of(route), body, &[])
-}
-
-fn name(route: &Route) -> String {
-    format!("{} {}", route.verb.as_str(), route.path)
+    site.call(route.verb.as_str(), &path_of(route), written(route, body).as_deref(), &[])
 }
 
 /// The reply is one that the route promises: a known status, a JSON object, and for reads the four members.
@@ -92,7 +68,7 @@ fn check(route: &Route, answer: &Answer, place: &str) {
 
 fn all(site: &Site, place: &str) {
     for route in ROUTES {
-        check(route, &call(site, route, &body_of(route)), place);
+        check(route, &call(site, route, &body_of(route, good)), place);
     }
 }
 
@@ -125,7 +101,7 @@ fn every_route_answers_over_a_workspace_of_damaged_files() {
             site.store.write(&file, bytes).expect("written");
         }
         for route in ROUTES {
-            let answer = call(&site, route, &body_of(route));
+            let answer = call(&site, route, &body_of(route, good));
             // A damaged workspace may stop a change; it may not stop a read, and nothing may break down.
             let is_refusal = route.verb == Verb::Post && (400..=503).contains(&answer.status) && answer.status != 501;
             if !is_refusal {
@@ -181,7 +157,7 @@ fn nothing_that_a_route_writes_is_offered_to_git() {
 fn what_a_route_needs_is_asked_for_by_name() {
     let site = Site::new();
     for route in ROUTES {
-        let whole = body_of(route);
+        let whole = body_of(route, good);
         for member in route.body.iter().filter(|member| member.needed) {
             let mut body = whole.clone();
             body.remove(member.name);
@@ -205,8 +181,8 @@ fn what_a_route_needs_is_asked_for_by_name() {
 fn nothing_that_wants_a_confirmation_happens_without_one() {
     let site = Site::new();
     for route in ROUTES.iter().filter(|route| route.confirm.is_some()) {
-        let path = query_of(route).replace("confirm=true", "confirm=false");
-        let body = Value::Object(body_of(route)).to_string();
+        let path = path_of(route).replace("confirm=true", "confirm=false");
+        let body = Value::Object(body_of(route, good)).to_string();
         let answer = site.post(&path, Some(&body));
         assert_eq!(answer.status, 400, "{} {}", name(route), answer.text);
         assert_eq!(answer.json()["result"], "BLOCKED", "{}", name(route));

@@ -10,9 +10,12 @@ use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
 
 use daily_ops::contracts::actor::Actor;
 use daily_ops::store::Store;
@@ -116,10 +119,40 @@ impl Served {
         Self { child, address: url.trim_start_matches("http://").parse().expect("an address") }
     }
 
+    /// Is asked to send, and killed when the message has arrived.
+    fn die_while_sending(self, arrived: &Receiver<()>) {
+        let mut stream = TcpStream::connect(self.address).expect("connected");
+        stream.write_all(client::request("POST", SEND, None, &[]).as_bytes()).expect("asked");
+        arrived.recv_timeout(Duration::from_secs(60)).expect("the message arrived");
+        self.kill();
+    }
+
+    fn post(&self, path: &str) -> Value {
+        client::raw(self.address, client::request("POST", path, None, &[]).as_bytes()).json()
+    }
+
     fn kill(mut self) {
         self.child.kill().expect("killed");
         self.child.wait().expect("ended");
     }
+}
+
+/// A channel that takes a message and never answers, and word of each that arrived.
+fn hanging() -> (Fake, Receiver<()>) {
+    let (say, arrived) = mpsc::channel();
+    let say = Mutex::new(say);
+    let fake = Fake::http(move |_| {
+        say.lock().expect("sound").send(()).expect("heard");
+        Act::hang()
+    });
+    (fake, arrived)
+}
+
+/// The one receipt of a process that died while it sent.
+fn receipt_of_the_try(store: &Store) -> Value {
+    let mut written = lines(store, layout::SEND_RECEIPTS);
+    assert_eq!((written.len(), &written[0]["decision"]), (1, &Value::from("ATTEMPTED")));
+    written.remove(0)
 }
 
 /// Makes everything say yes by the real clock.
@@ -137,30 +170,20 @@ fn open_now(store: &Store) {
 
 #[test]
 fn a_process_killed_while_the_channel_is_silent_does_not_send_again() {
-    let (arrived, wait) = mpsc::channel();
-    let arrived = std::sync::Mutex::new(arrived);
-    let fake = Fake::http(move |_| {
-        arrived.lock().expect("sound").send(()).expect("heard");
-        Act::hang()
-    });
+    let (fake, arrived) = hanging();
     let dir = tempfile::tempdir().expect("a directory");
     let store = Store::new(dir.path());
     open_now(&store);
     let served = Served::start(dir.path(), &fake);
-    let mut stream = TcpStream::connect(served.address).expect("connected");
-    stream.write_all(client::request("POST", SEND, None, &[]).as_bytes()).expect("asked");
-    wait.recv_timeout(std::time::Duration::from_secs(60)).expect("the message arrived");
-    served.kill();
-    let written = lines(&store, layout::SEND_RECEIPTS);
-    assert_eq!((written.len(), &written[0]["decision"]), (1, &Value::from("ATTEMPTED")));
+    served.die_while_sending(&arrived);
+    receipt_of_the_try(&store);
     assert_eq!(read(&store, layout::WINDOW_CONSUMED)["consumed"], true);
     let served = Served::start(dir.path(), &fake);
-    let post = |path: &str| client::raw(served.address, client::request("POST", path, None, &[]).as_bytes()).json();
-    assert_eq!(post(SEND)["blocked_reason"], "NO_MESSAGES");
+    assert_eq!(served.post(SEND)["blocked_reason"], "NO_MESSAGES");
     store.remove(layout::WINDOW_CONSUMED).expect("removed");
     open_now(&store);
-    assert_eq!(post(SEND)["blocked_reason"], "NO_MESSAGES", "it may have left");
-    assert_eq!(post("/api/ops/push/postmortem/regenerate?confirm=true")["result"], "OK");
+    assert_eq!(served.post(SEND)["blocked_reason"], "NO_MESSAGES", "it may have left");
+    assert_eq!(served.post("/api/ops/push/postmortem/regenerate?confirm=true")["result"], "OK");
     let look = read(&store, layout::POSTMORTEM.latest);
     assert_eq!(look["send_attempt_observed"]["decision"], "ATTEMPTED", "{look}");
     assert_eq!(fake.seen().len(), 1);
@@ -169,14 +192,7 @@ fn a_process_killed_while_the_channel_is_silent_does_not_send_again() {
 
 #[test]
 fn a_process_killed_while_one_of_two_channels_is_silent_sends_again_to_none() {
-    let (arrived, wait) = mpsc::channel();
-    let arrived = std::sync::Mutex::new(arrived);
-    let (bot, hook) = (yes(), {
-        Fake::http(move |_| {
-            arrived.lock().expect("sound").send(()).expect("heard");
-            Act::hang()
-        })
-    });
+    let (bot, (hook, arrived)) = (yes(), hanging());
     let dir = tempfile::tempdir().expect("a directory");
     let store = Store::new(dir.path());
     let open_both = || {
@@ -187,20 +203,15 @@ fn a_process_killed_while_one_of_two_channels_is_silent_sends_again_to_none() {
     open_both();
     let address = format!("{}/services/planted-hook", hook.url());
     let served = Served::with_hook(dir.path(), &bot, &address);
-    let mut stream = TcpStream::connect(served.address).expect("connected");
-    stream.write_all(client::request("POST", SEND, None, &[]).as_bytes()).expect("asked");
-    wait.recv_timeout(std::time::Duration::from_secs(60)).expect("the message arrived");
-    served.kill();
-    let written = lines(&store, layout::SEND_RECEIPTS);
-    assert_eq!((written.len(), &written[0]["decision"]), (1, &Value::from("ATTEMPTED")));
-    let rows = written[0]["channels"].as_array().expect("rows");
+    served.die_while_sending(&arrived);
+    let receipt = receipt_of_the_try(&store);
+    let rows = receipt["channels"].as_array().expect("rows");
     let told: Vec<_> = rows.iter().map(|row| row["decision"].as_str().expect("a word")).collect();
     assert_eq!(told, ["UNKNOWN", "UNKNOWN", "SKIPPED"]);
     let served = Served::with_hook(dir.path(), &bot, &address);
-    let post = |path: &str| client::raw(served.address, client::request("POST", path, None, &[]).as_bytes()).json();
     store.remove(layout::WINDOW_CONSUMED).expect("removed");
     open_both();
-    assert_eq!(post(SEND)["blocked_reason"], "NO_MESSAGES", "one of them may have it");
+    assert_eq!(served.post(SEND)["blocked_reason"], "NO_MESSAGES", "one of them may have it");
     assert!(bot.connections() <= 1, "told at most once");
     assert_eq!(hook.connections(), 1);
     served.kill();

@@ -71,15 +71,21 @@ pub(crate) fn serve(pages: &'static [(&'static str, &'static str, &'static str)]
     format!("http://{address}")
 }
 
-fn answer(mut stream: TcpStream, pages: &[(&str, &str, &str)]) {
+/// The head of a request, and what came with it; none when nobody asks.
+pub(crate) fn head(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut request = Vec::new();
     let mut chunk = [0; 4096];
     while !request.windows(4).any(|four| four == b"\r\n\r\n") {
         match stream.read(&mut chunk) {
             Ok(read) if read > 0 => request.extend_from_slice(&chunk[..read]),
-            _ => return,
+            _ => return None,
         }
     }
+    Some(request)
+}
+
+fn answer(mut stream: TcpStream, pages: &[(&str, &str, &str)]) {
+    let Some(request) = head(&mut stream) else { return };
     let request = String::from_utf8_lossy(&request).into_owned();
     let path = request.split(' ').nth(1).unwrap_or("/");
     let page = pages.iter().find(|page| page.0 == path);
@@ -159,7 +165,8 @@ impl Door {
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, is_held: &AtomicBool) {
+/// Carries bytes one way until an end, and stands still while it is held.
+pub(crate) fn pass(mut from: TcpStream, mut to: TcpStream, is_held: &AtomicBool) {
     let clock = SystemClock::new();
     let mut bytes = vec![0; 1 << 16];
     while let Ok(read @ 1..) = from.read(&mut bytes) {

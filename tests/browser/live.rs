@@ -1,5 +1,6 @@
 //! The timeline: events as they come, in groups, filtered, searched, paused, exported, by mouse and by keyboard.
 
+use daily_ops::rehearsal::Page;
 use daily_ops::time::Clock as _;
 use daily_ops::time::SystemClock;
 use serde_json::Value;
@@ -274,5 +275,46 @@ fn a_long_message_is_folded_and_a_risk_that_has_the_focus_keeps_it() {
     site.publish(json!({"type": "RISK_TRIGGERED", "severity": "ERROR", "trace_id": "second", "message": "short"}));
     page.sees("document.querySelectorAll('#riskRows tr').length === 2");
     assert_eq!(page.now("document.activeElement === window.held && window.held.isConnected"), true);
+    page.is_content();
+}
+
+/// The list of types: whether it is open, whether it has the focus, what is chosen, and how many types it has.
+const TYPES: &str =
+    "(list => [list.matches(':open'), document.activeElement === list, list.value, list.options.length - 1])
+    (document.querySelector('#typeFilter'))";
+
+#[test]
+fn the_list_of_types_keeps_its_focus_its_open_choice_and_its_value_while_types_come() {
+    let Some(browser) = lab::browser() else { return };
+    let site = Site::new();
+    story(&site);
+    let mut page = site.open(browser, "/#flat=1");
+    page.sees(&seen(TYPES, &json!([false, false, "", 5])));
+    // A new type that would stand first, and beside it an event that the page shows when it has drawn both.
+    let comes = |page: &mut Page, kind: &str, total: usize| {
+        site.publish_all(&[json!({"type": kind}), json!({"type": "OrderPlaced"})]);
+        page.sees(&seen(&format!("{IDS}[0]"), &json!(total)));
+    };
+    page.click("#typeFilter").expect("opened");
+    page.press("ArrowDown").expect("pressed");
+    page.press("ArrowDown").expect("pressed");
+    comes(&mut page, "Alpha", 8);
+    assert_eq!(page.now(TYPES), json!([true, true, "", 5]), "an open list stands still");
+    page.press("Enter").expect("chosen");
+    page.sees(&seen(TYPES, &json!([false, true, "OrderPlaced", 6])));
+    page.sees(&seen(IDS, &json!([8, 4])));
+    comes(&mut page, "Beta", 10);
+    page.sees(&seen(TYPES, &json!([false, true, "OrderPlaced", 7])));
+    // Closed again without a choice, it goes on learning; and opened once more, it stands still again.
+    for (closing, kind, total) in [("Escape", "Gamma", 12), ("Enter", "Iota", 14)] {
+        let known = total / 2 + 1;
+        page.click("#typeFilter").expect("opened");
+        comes(&mut page, kind, total);
+        assert_eq!(page.now(TYPES), json!([true, true, "OrderPlaced", known]), "{closing}");
+        page.press(closing).expect("closed");
+        page.sees(&seen(TYPES, &json!([false, true, "OrderPlaced", known + 1])));
+    }
+    page.now("document.activeElement.blur()");
+    assert_eq!(page.now(TYPES), json!([false, false, "OrderPlaced", 9]));
     page.is_content();
 }

@@ -20,7 +20,7 @@ use crate::site::Site;
 const AXE: &str = include_str!("axe.js");
 
 /// What sticks out of the page to the side and does not scroll inside its panel.
-const STICKS_OUT: &str = "(() => {
+pub(crate) const STICKS_OUT: &str = "(() => {
   const wide = document.documentElement.clientWidth;
   const scrolls = node => { for (let at = node.parentElement; at; at = at.parentElement)
     if (/auto|scroll|hidden|clip/.test(getComputedStyle(at).overflowX)) return true; return false; };
@@ -174,6 +174,9 @@ fn the_cards_stand_in_six_three_or_two_columns() {
         page.set_screen(Screen::desktop(width, 900, Scheme::Dark)).expect("set");
         let seen = columns(&mut page, "'#health, #drop, #subs, #killsw, #risk, #qmax'");
         assert_eq!(seen, cards, "at {width} px");
+        let columns =
+            page.now("getComputedStyle(document.querySelector('.columns')).gridTemplateColumns.split(' ').length");
+        assert_eq!(columns, if width >= 1180 { 2 } else { 1 }, "at {width} px");
     }
     page.is_content();
 }
@@ -218,11 +221,19 @@ fn the_log_and_the_messages_are_told_to_a_screen_reader() {
         ("#events", "aria-live", "polite"),
         ("#sseStatus", "role", "status"),
         ("#killError", "role", "alert"),
+        ("#killReasonError", "role", "alert"),
+        ("#killDialogError", "role", "alert"),
+        ("#killResult", "role", "alert"),
+        ("#killState", "role", "status"),
+        ("#metricsSaid", "role", "status"),
+        ("#toast", "role", "status"),
     ] {
         let found = page.now(&format!("document.querySelector('{selector}').getAttribute('{attribute}')"));
         assert_eq!(found, value, "{selector} {attribute}");
     }
     assert_eq!(page.now("document.querySelector('noscript') !== null"), true);
+    let headless = "[...document.querySelectorAll('.panel, .card, .tile')].filter(part => !part.querySelector('h2, h3')?.textContent.trim()).map(part => part.id)";
+    assert_eq!(page.now(headless), json!([]), "each part has its heading");
     page.is_content();
 }
 

@@ -1,34 +1,43 @@
 //! Lines that break and servers that go: what the indicator says, and that nothing is lost in silence or shown twice.
 
+use daily_ops::backend::DashOptions;
 use daily_ops::backend::Keeping;
 use daily_ops::time::Clock as _;
 use daily_ops::time::SystemClock;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::canned::Canned;
+use crate::canned::Reply;
 use crate::lab;
 use crate::lab::SOON;
 use crate::site::LIVE;
 use crate::site::Look as _;
 use crate::site::Site;
 
-const IDS: &str = "[...document.querySelectorAll('#events .event')].map(row => Number(row.dataset.id))";
+pub(crate) const IDS: &str = "[...document.querySelectorAll('#events .event')].map(row => Number(row.dataset.id))";
 const STATE: &str = "document.querySelector('#sseStatus').dataset.state";
+const HISTORY: &str = "GET /api/ops/events";
 
 /// Numbered events, `from` to `to`, each of its own trace.
-fn numbered(from: u32, to: u32) -> Vec<Value> {
+pub(crate) fn numbered(from: u32, to: u32) -> Vec<Value> {
     (from..=to).map(|n| json!({"message": format!("number {n}"), "trace_id": format!("t-{n}")})).collect()
 }
 
 /// The flat page shows exactly the ids from the newest down to the oldest.
-fn shows_down(newest: u32, oldest: u32) -> String {
+pub(crate) fn shows_down(newest: u32, oldest: u32) -> String {
     let want: Vec<u32> = (oldest..=newest).rev().collect();
     format!("JSON.stringify({IDS}) === '{}'", json!(want))
 }
 
 /// One page, one stream, after all that happened.
 fn has_one_stream(site: &Site) {
-    lab::until("one stream", || (site.get("/api/ops/metrics").json()["subscribers"] == 1).then_some(()));
+    has_streams(site, 1);
+}
+
+/// Waits until the server counts so many streams.
+pub(crate) fn has_streams(site: &Site, count: u32) {
+    lab::until("the streams", || (site.get("/api/ops/metrics").json()["subscribers"] == count).then_some(()));
 }
 
 #[test]
@@ -98,11 +107,7 @@ fn a_silent_line_is_stale_and_not_live() {
 fn a_page_without_a_line_for_a_minute_is_offline_and_comes_back_at_once_when_the_network_does() {
     let Some(browser) = lab::browser() else { return };
     let site = Site::new();
-    let mut page = browser.page().expect("a page");
-    // The page's clock, which the test moves on.
-    let clock = "{ const real = Date.now.bind(Date); let more = 0; Date.now = () => real() + more;
-        window.later = ms => { more += ms; }; }";
-    page.command("Page.addScriptToEvaluateOnNewDocument", &json!({"source": clock})).expect("added");
+    let mut page = site.timed(browser);
     site.show(&mut page, "/");
     site.door.shut();
     page.sees(&format!("{STATE} === 'reconnecting'"));
@@ -198,5 +203,83 @@ fn a_network_that_came_back_gets_a_new_connection_also_when_the_old_one_looks_al
     page.now("later(2000)");
     page.sees("window.opened === 3");
     page.sees(LIVE);
+    page.is_content();
+}
+
+#[test]
+fn a_history_that_cannot_be_read_is_told_and_read_later_while_the_stream_goes_on_and_breaks() {
+    let Some(browser) = lab::browser() else { return };
+    for how in [Reply::Fails, Reply::BreaksOff] {
+        let settings = |dash: &mut DashOptions| (dash.settings.heartbeat_seconds, dash.settings.queue) = (60, 1000);
+        let site = Site::with(|_| {}, settings);
+        site.publish_all(&numbered(1, 3));
+        let canned = Canned::before(site.address());
+        canned.set(HISTORY, how);
+        site.door.open(canned.address());
+        let mut page = site.timed(browser);
+        site.show(&mut page, "/#flat=1");
+        page.sees("document.querySelector('#historyNote').innerText.includes('지난 이벤트를 불러오지 못했습니다')");
+        // More than a history has: the read that comes later must not begin at what is newest then.
+        site.publish_all(&numbered(4, 250));
+        page.sees(&shows_down(250, 4));
+        site.door.shut();
+        page.sees(&format!("{STATE} === 'reconnecting'"));
+        site.publish_all(&numbered(251, 253));
+        site.door.open(canned.address());
+        page.sees(&shows_down(253, 4));
+        assert_eq!(page.now("document.querySelector('#historyNote').hidden"), false);
+        canned.unset(HISTORY);
+        page.sees("later(5000), document.querySelector('#historyNote').hidden");
+        page.sees(&shows_down(253, 1));
+        site.publish_all(&numbered(254, 254));
+        page.sees(&shows_down(254, 1));
+        assert_eq!(page.now("document.querySelectorAll('#events .gap').length"), 0);
+        has_one_stream(&site);
+        page.is_content_but_for_lost_requests();
+    }
+}
+
+#[test]
+fn a_stream_that_opened_and_said_nothing_is_connecting_and_not_live() {
+    let Some(browser) = lab::browser() else { return };
+    let site = Site::new();
+    for reply in [Reply::Streams, Reply::IsSilent] {
+        let canned = Canned::before(site.address());
+        site.door.open(canned.address());
+        canned.set("GET /events", reply);
+        let mut page = browser.page().expect("a page");
+        // What the indicator said, one after the other.
+        let watch = "document.addEventListener('DOMContentLoaded', () => { const node = document.querySelector('#sseStatus');
+            window.said = [node.dataset.state]; new MutationObserver(() => said.push(`${node.dataset.state} ${node.innerText}`))
+              .observe(node, {attributes: true, attributeFilter: ['data-state']}); });";
+        page.command("Page.addScriptToEvaluateOnNewDocument", &json!({"source": watch})).expect("added");
+        page.open(&site.door.url()).expect("opened");
+        page.sees("document.querySelector('#sseText').innerText === '연결 중'");
+        let ages =
+            "[document.querySelector('#lastHeartbeat').innerText, document.querySelector('#dataChanged').innerText]";
+        assert_eq!(page.now(ages), json!(["—", "—"]));
+        page.sees("document.querySelector('#sseStatus').dataset.state === 'reconnecting'");
+        assert_eq!(page.now("said.some(word => word.includes('live'))"), false, "{}", page.now("said"));
+        canned.unset("GET /events");
+        page.sees("document.querySelector('#sseStatus').dataset.state === 'live'");
+        page.is_content_but_for_lost_requests();
+    }
+}
+
+#[test]
+fn a_lost_stream_is_tried_again_after_one_two_four_and_eight_seconds_a_fifth_more_or_less() {
+    let Some(browser) = lab::browser() else { return };
+    let site = Site::new();
+    let mut page = site.open(browser, "/");
+    let waits = "import('/static/stream.js').then(({backoff}) => [1, 2, 3, 4, 5, 50].map(n => [0, 0.5, 1].map(chance => backoff(n, chance))))";
+    let want = json!([
+        [800, 1000, 1200],
+        [1600, 2000, 2400],
+        [3200, 4000, 4800],
+        [6400, 8000, 9600],
+        [6400, 8000, 9600],
+        [6400, 8000, 9600]
+    ]);
+    assert_eq!(page.now(waits), want);
     page.is_content();
 }

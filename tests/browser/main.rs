@@ -5,10 +5,13 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
 
+mod aged;
+mod canned;
 #[path = "../client/mod.rs"]
 #[expect(dead_code, reason = "some helpers are for the other test crates")]
 mod client;
 mod harness;
+mod hidden;
 mod hostile;
 mod kill;
 mod lab;
@@ -16,6 +19,9 @@ mod live;
 mod load;
 mod looks;
 mod lost;
+mod modes;
+mod panels;
 mod past;
 mod runs;
 mod site;
+mod timeline;

@@ -83,6 +83,14 @@ impl Site {
         page
     }
 
+    /// A page whose clock and whose visibility are the test's.
+    pub(crate) fn timed(&self, browser: &Browser) -> Page {
+        let mut page = browser.page().expect("a page");
+        let clock = include_str!("clock.js");
+        page.command("Page.addScriptToEvaluateOnNewDocument", &json!({"source": clock})).expect("added");
+        page
+    }
+
     pub(crate) fn show(&self, page: &mut Page, address: &str) {
         page.open(&format!("{}{address}", self.door.url())).expect("opened");
         page.wait_until(LIVE, SOON).expect("live");
@@ -92,7 +100,8 @@ impl Site {
         client::raw(self.address(), client::request("GET", path, None, &[]).as_bytes())
     }
 
-    fn post(&self, path: &str, body: &Value) -> Value {
+    /// Posts with the operator's token.
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
         let bearer = format!("Bearer {TOKEN}");
         let text = body.to_string();
         let request =
@@ -123,6 +132,10 @@ fn start(root: &std::path::Path, options: &ServeOptions) -> Server {
 
 /// The page says that its stream is live.
 pub(crate) const LIVE: &str = "document.querySelector('#sseStatus').dataset.state === 'live'";
+
+/// Lets the page note in `copied` what the clipboard took.
+pub(crate) const NOTE_COPIES: &str = "{ const real = navigator.clipboard.writeText.bind(navigator.clipboard);
+    navigator.clipboard.writeText = text => real(text).then(() => { window.copied = text; }); }";
 
 /// What the test looks at again and again.
 pub(crate) trait Look {

@@ -10,9 +10,12 @@ use std::path::Path;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
+use std::time::Duration;
 
 use daily_ops::store::Store;
 use daily_ops::store::layout;
+use daily_ops::time::Clock as _;
+use daily_ops::time::SystemClock;
 
 use crate::SWITCH;
 use crate::client::raw;
@@ -148,7 +151,7 @@ fn more_streams_are_served_than_the_usual_limit_of_open_files_lets_in() {
 #[cfg(unix)]
 fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).expect("connected");
-    stream.set_read_timeout(Some(std::time::Duration::from_secs(30))).expect("set");
+    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("set");
     stream
 }
 
@@ -158,11 +161,34 @@ fn an_observation_log_in_the_place_of_a_file_of_ours_is_refused_by_name() {
     let others = ["daily_ops.toml", "state/emergency_stop.json", "logs/daily_ops.log", "live.jsonl"];
     for file in files.into_iter().chain(others) {
         let dir = tempfile::tempdir().expect("a directory");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_daily_ops"));
-        command.arg("--root").arg(dir.path()).args(["serve", "--port", "0"]).env_clear().env("OPS_OBS_PATH", file);
-        let output = command.output().expect("ended");
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(64) && told.contains("OPS_OBS_PATH"), "{file}: {output:?}");
+        refused(dir.path(), ("OPS_OBS_PATH", file));
         assert!(!dir.path().join(file).exists(), "nothing is made");
+    }
+}
+
+/// A server that does not start, and says for which setting.
+fn refused(root: &Path, (name, value): (&str, &str)) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_daily_ops"));
+    command.arg("--root").arg(root).args(["serve", "--port", "0"]).env_clear().env(name, value);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("started");
+    let clock = SystemClock::new();
+    while child.try_wait().expect("asked").is_none() {
+        if clock.monotonic() > Duration::from_secs(5) {
+            child.kill().expect("ended");
+            child.wait().expect("ended");
+            panic!("{name}={value}: still running after five seconds");
+        }
+        clock.wait(Duration::from_millis(10));
+    }
+    let output = child.wait_with_output().expect("ended");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(64) && told.contains(name), "{name}={value}: {output:?}");
+}
+
+#[test]
+fn b05_a_queue_of_no_sound_size_is_refused_by_name_within_five_seconds() {
+    for value in ["0", "-1", "abc"] {
+        let dir = tempfile::tempdir().expect("a directory");
+        refused(dir.path(), ("OPS_BUS_QMAX", value));
     }
 }

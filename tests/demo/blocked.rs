@@ -74,7 +74,13 @@ fn each_look_of_the_checklist_blocks_the_demo() {
         ),
         (
             "a kill switch that is on",
-            vec![metrics(), ("GET /api/control/kill-switch", canned("200 OK", r#"{"is_on":true,"reason":"drill"}"#))],
+            vec![
+                metrics(),
+                (
+                    "GET /api/control/kill-switch",
+                    canned("200 OK", r#"{"is_on":true,"latch_status":"ON","actor":"Lee","reason":"drill"}"#),
+                ),
+            ],
             &["pre7"],
         ),
     ];
@@ -113,6 +119,20 @@ fn an_event_that_is_not_logged_blocks_the_demo() {
     demo.patience.answer = std::time::Duration::from_secs(3);
     let (outcome, _) = play(&demo);
     assert_blocked(&outcome, &["pre6"]);
+}
+
+#[test]
+fn a_second_server_blocks_the_demo_and_is_named() {
+    let theater = Theater::new();
+    let second = theater.second();
+    let mut demo = theater.demo(second.address());
+    demo.patience.event = std::time::Duration::from_secs(3);
+    demo.patience.answer = std::time::Duration::from_secs(3);
+    let (outcome, _) = play(&demo);
+    let check = outcome.checks.iter().find(|check| check.id == "pre6").expect("pre6");
+    assert_eq!(check.result, Mark::Fail, "{check:?}");
+    assert!(check.detail.contains("keeps the observation log of this workspace"), "{check:?}");
+    assert!(check.remedy.as_deref().is_some_and(|remedy| remedy.contains("stop the server that keeps the log")));
 }
 
 #[test]

@@ -73,10 +73,11 @@ fn a_fresh_workspace_is_demonstrated_and_examined_by_what_the_runbook_says() {
     let (checks, end) = lines.split_at(lines.len() - 2);
     let (manual, passed): (Vec<&str>, Vec<&str>) = checks.iter().partition(|line| line.starts_with("MANUAL "));
     assert!(passed.iter().all(|line| line.starts_with("PASS ")), "{text}");
-    assert_eq!((manual.len(), end[1]), (6, &*format!("{} passed, 0 failed", passed.len())));
-    assert_eq!(end[0], format!("6 manual: {}", VISIBLE.join(", ")));
+    assert_eq!((manual.len(), end[1]), (7, &*format!("{} passed, 0 failed", passed.len())));
+    assert_eq!(end[0], format!("7 manual: {}, k.browser", VISIBLE.join(", ")));
     assert!(checks.iter().any(|line| line.starts_with("PASS pre9 Kim confirms")), "{text}");
     assert!(!text.contains("no new order") && text.contains("no order could be tried"), "{text}");
+    assert!(!text.contains("audit id \""), "{text}");
     let root = fresh.dir.path().join("x");
     let token = std::fs::read_to_string(root.join("state/ops_token")).expect("a token");
     for path in files(&root.join("evidence")) {
@@ -104,6 +105,70 @@ fn a_server_that_was_bound_elsewhere_is_found_with_its_address() {
     let first = &found["diagnoses"][0];
     assert_eq!(first["verdict"], "BOUND_ELSEWHERE");
     assert!(first["remedy"][0].as_str().is_some_and(|step| step.contains(&fresh.url)), "{first}");
+    let output = fresh.run(&["demo", "dashboard", "--speed", "fast", "--base-url", &format!("http://{}", nowhere())]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains(&format!("--base-url {}", fresh.url)) && !told.contains("`daily_ops serve`"), "{told}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn beside_a_foreign_program_our_own_server_is_named_and_no_second_one_is_started() {
+    let fresh = Fresh::new();
+    let foreign = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
+    let address = foreign.local_addr().expect("an address");
+    std::thread::spawn(move || foreign.incoming().flatten().for_each(drop));
+    let output = fresh.run(&["check", "dashboard", "--json", "--base-url", &format!("http://{address}")]);
+    let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let first = &found["diagnoses"][0];
+    assert_eq!(first["verdict"], "FOREIGN_PROCESS", "{first}");
+    let steps: Vec<_> = first["remedy"].as_array().expect("steps").iter().filter_map(Value::as_str).collect();
+    assert!(steps[0].contains(&format!("--base-url {}", fresh.url)), "{steps:?}");
+    assert!(steps[1].contains("ps -o pid,user,args") && !steps[1].contains("kill"), "{steps:?}");
+    assert!(steps[2].contains(&format!("kill {}", std::process::id())), "{steps:?}");
+    assert!(!steps.iter().any(|step| step.contains("OPS_BIND")), "{steps:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_of_another_workspace_is_named_with_its_root() {
+    let fresh = Fresh::new();
+    let other = tempfile::tempdir().expect("a directory");
+    let words = ["check", "dashboard", "--json", "--base-url", &fresh.url, "--token-file"];
+    let token = fresh.dir.path().join("x/state/ops_token");
+    let output = Command::new(env!("CARGO_BIN_EXE_daily_ops"))
+        .args(words)
+        .arg(token)
+        .current_dir(other.path())
+        .env_remove("DAILY_OPS_ROOT")
+        .env("OPS_LANG", "en")
+        .output()
+        .expect("started");
+    let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let shown = &found["diagnoses"][1];
+    assert_eq!(shown["verdict"], "OTHER_WORKSPACE", "{shown}");
+    for root in [fresh.dir.path().join("x"), other.path().to_owned()] {
+        let root = root.canonicalize().expect("a path").display().to_string();
+        assert!(shown["text"].as_str().is_some_and(|text| text.contains(&root)), "{shown}");
+    }
+    assert!(shown["say"].as_str().is_some_and(|say| say.contains("another workspace")), "{shown}");
+}
+
+#[test]
+fn paths_are_told_from_the_root_wherever_the_command_is_typed() {
+    let fresh = Fresh::new();
+    let root = fresh.dir.path().join("x").canonicalize().expect("a path");
+    let output = Command::new(env!("CARGO_BIN_EXE_daily_ops"))
+        .args(["demo", "dashboard", "--speed", "fast", "--json", "--base-url", &fresh.url, "--evidence-dir", "proof"])
+        .current_dir(&root)
+        .env_remove("DAILY_OPS_ROOT")
+        .output()
+        .expect("started");
+    let outcome: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    for (member, below) in [("evidence", "proof/"), ("master_log", "proof/VAL-OPS-WS-SSE-")] {
+        let want = root.join(below).display().to_string();
+        assert!(outcome[member].as_str().is_some_and(|path| path.starts_with(&want)), "{want}: {outcome}");
+    }
 }
 
 #[test]

@@ -98,7 +98,8 @@ fn a_port_without_a_listener_is_told_from_a_hung_one_and_a_foreign_one() {
             let found = look(&theater, address, lang);
             assert_eq!((found.exit_code, verdicts(&found)), (2, vec![want, "NOT_LOOKED_AT", "NOT_LOOKED_AT"]));
             let steps = found.diagnoses[0].remedy.join("\n");
-            assert!(steps.contains(remedy), "{steps}");
+            assert!(steps.contains(remedy) && !steps.contains(" ; kill"), "{steps}");
+            assert!(!found.diagnoses.iter().any(|diagnosis| diagnosis.say.contains("here on disk")), "{found:#?}");
             assert_helpful(&found);
         }
     }
@@ -122,6 +123,8 @@ fn a_stream_that_is_kept_back_on_the_way_is_found() {
         let found = look(&theater, address, Lang::En);
         assert_eq!((found.exit_code, verdicts(&found)), (2, vec!["OK", "STREAM_BUFFERED", "OK"]));
         assert!(found.diagnoses[1].remedy[0].contains("proxy_buffering off"));
+        assert!(found.diagnoses[1].remedy[1].ends_with(&format!("curl -N http://{address}/events")));
+        assert!(found.diagnoses[1].say.contains("here on disk"), "the row was seen: {}", found.diagnoses[1].say);
         assert_helpful(&found);
     }
 }
@@ -149,7 +152,28 @@ fn a_row_that_is_missing_in_the_log_is_found() {
     let theater = Theater::with(|dash| dash.journal = Keeping::Memory);
     let found = look(&theater, theater.address(), Lang::En);
     assert_eq!((found.exit_code, verdicts(&found)), (2, vec!["OK", "LOG_ROW_MISSING", "OK"]));
+    assert!(!found.diagnoses[1].say.contains("on disk"), "{}", found.diagnoses[1].say);
     assert_helpful(&found);
+}
+
+#[test]
+fn a_second_server_of_the_workspace_is_told_from_a_disk_that_takes_nothing() {
+    let theater = Theater::new();
+    let second = theater.second();
+    let in_the_way = |root: &std::path::Path| std::fs::create_dir_all(root.join(LOG)).expect("made");
+    let stuck = Theater::prepared(in_the_way, |_| ());
+    let cases = [
+        ((&theater, second.address()), "SECOND_SERVER", "stop the server that keeps the log"),
+        ((&stuck, stuck.address()), "DISK", "do not restart"),
+    ];
+    for ((theater, address), want, remedy) in cases {
+        let found = look(theater, address, Lang::En);
+        let shown = &found.diagnoses[1];
+        assert_eq!((found.exit_code, shown.verdict), (2, want), "{shown:#?}");
+        assert!(shown.remedy.join("\n").contains(remedy), "{shown:#?}");
+        assert!(!shown.say.contains("here on disk") && !shown.remedy.join("\n").contains("then restart"), "{shown:#?}");
+        assert_helpful(&found);
+    }
 }
 
 #[test]
@@ -161,15 +185,19 @@ fn a_tests_queue_that_was_left_in_the_environment_is_found() {
     assert_helpful(&found);
 }
 
-#[test]
-fn a_client_that_stopped_reading_is_found_and_named() {
-    let theater = Theater::new();
-    let mut stalled = TcpStream::connect(theater.address()).expect("connected");
-    let peer = stalled.local_addr().expect("an address").to_string();
+/// Clients that read nothing, and events until they lose some.
+fn stalled(theater: &Theater, count: usize) -> Vec<TcpStream> {
     let host = theater.address();
-    stalled.write_all(format!("GET /events HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).expect("sent");
+    let ask = format!("GET /events HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let clients: Vec<_> = (0..count)
+        .map(|_| {
+            let mut client = TcpStream::connect(host).expect("connected");
+            client.write_all(ask.as_bytes()).expect("sent");
+            client
+        })
+        .collect();
     let key = Key { secret: Secret::new(TOKEN), showing: Showing::Always };
-    let visitor = Visitor::new(base(theater.address()), Some(key), Duration::from_secs(30));
+    let visitor = Visitor::new(base(host), Some(key), Duration::from_secs(30));
     let big: Vec<_> = (0..60).map(|_| json!({"data": {"pad": "x".repeat(15_000)}})).collect();
     let batch = json!({"events": big});
     // What its socket takes is taken; then its queue fills, and then it loses.
@@ -179,11 +207,26 @@ fn a_client_that_stopped_reading_is_found_and_named() {
         metrics["drop_count"].as_u64().is_some_and(|lost| lost > 0)
     });
     assert!(losing, "the queue of a client that does not read overflows");
-    let mut patient = patient(&theater, theater.address(), Lang::En);
-    patient.waits.watch = Duration::from_millis(2_500);
-    let found = examine(&patient);
-    let loss = &found.diagnoses[2];
-    assert_eq!((found.exit_code, loss.verdict), (2, "SLOW_CLIENT"), "{loss:#?}");
-    assert!(loss.text.contains(&peer), "{}", loss.text);
-    assert_helpful(&found);
+    clients
+}
+
+#[test]
+fn clients_that_stopped_reading_are_found_and_named_however_many_they_are() {
+    for (count, want) in [(1, "SLOW_CLIENT"), (3, "STALLED")] {
+        let theater = Theater::with(|dash| dash.settings.slow_disconnect_seconds = 600);
+        let clients = stalled(&theater, count);
+        let mut patient = patient(&theater, theater.address(), Lang::En);
+        patient.waits.watch = Duration::from_millis(2_500);
+        // A socket may take a little more for a while; then nothing is written any more.
+        let mut looks = (0..8).map(|_| examine(&patient));
+        let found = looks.find(|found| found.diagnoses[2].verdict == want).expect(want);
+        let loss = &found.diagnoses[2];
+        for client in &clients {
+            let peer = client.local_addr().expect("an address").to_string();
+            assert!(loss.text.contains(&peer), "{}", loss.text);
+        }
+        assert_eq!(found.exit_code, 2, "{loss:#?}");
+        assert!(!loss.remedy.join("\n").contains("lower the rate"), "{loss:#?}");
+        assert_helpful(&found);
+    }
 }

@@ -20,6 +20,20 @@ pub(crate) enum Instead {
     Turns(Arc<AtomicU64>, fn(u64) -> String),
     /// Nothing at all.
     Hold,
+    /// The server's answer, which is lost on the way.
+    Lose,
+    /// The server's answer, after something was done.
+    After(Act),
+}
+
+/// Something that is done.
+#[derive(Clone)]
+pub(crate) struct Act(pub(crate) Arc<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for Act {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Act")
+    }
 }
 
 /// A request line's beginning, and what is answered.
@@ -61,7 +75,11 @@ fn pass(mut client: TcpStream, server: SocketAddr, rules: &[Rule]) {
     }
     let line = String::from_utf8_lossy(&head).into_owned();
     let rule = rules.iter().find(|(start, _)| line.starts_with(start)).map(|(_, instead)| instead);
-    if let Some(instead) = rule {
+    let is_lost = matches!(rule, Some(Instead::Lose));
+    if let Some(Instead::After(act)) = rule {
+        (act.0)();
+    }
+    if let Some(instead) = rule.filter(|rule| !matches!(rule, Instead::Lose | Instead::After(_))) {
         if let Instead::Say(text) | Instead::SayAndHold(text) = instead {
             client.write_all(text.as_bytes()).ok();
         }
@@ -84,6 +102,10 @@ fn pass(mut client: TcpStream, server: SocketAddr, rules: &[Rule]) {
         std::io::copy(&mut from, &mut to).ok();
         to.shutdown(std::net::Shutdown::Both).ok();
     });
+    if is_lost {
+        std::io::copy(&mut upstream, &mut std::io::sink()).ok();
+        return;
+    }
     std::io::copy(&mut upstream, &mut client).ok();
     client.shutdown(std::net::Shutdown::Both).ok();
     there.join().expect("the way back");

@@ -6,5 +6,6 @@ mod blocked;
 mod command;
 mod diagnosis;
 mod door;
+mod kill;
 mod perform;
 mod theater;

@@ -80,7 +80,7 @@ fn a09_the_demo_passes_twice_in_a_row_and_leaves_two_whole_folders_of_evidence()
         assert!(heard.said.iter().any(|line| line.contains("Nothing was lost during the demo. (published +")));
         assert_sealed(&outcome);
         let log = assert_master(&outcome);
-        assert!(!log.contains("(not reached)"));
+        assert!(!log.contains("(not reached)") && log.contains("\nboot_id ") && !log.contains("boot_id \""), "{log}");
         let summary = json(&folder(&outcome).join("summary.json"));
         assert_eq!((&summary["failed"], &summary["operator"]), (&json!(0), &json!("Kim")));
         assert_eq!((&summary["manual"], &summary["passed"]), (&json!(VISIBLE), &json!(passed)));
@@ -92,6 +92,7 @@ fn a09_the_demo_passes_twice_in_a_row_and_leaves_two_whole_folders_of_evidence()
     let rehearsals = text(&theater.root().join("evidence/phase-ops/rehearsal.log"));
     let rows: Vec<Vec<_>> = rehearsals.lines().map(|line| line.split('\t').collect()).collect();
     assert!(rows.len() == 2 && rows.iter().all(|row| row[1..3] == ["Kim", "PASSED"]), "{rehearsals}");
+    assert!(rows.iter().all(|row| row[3].starts_with("speed fast, ")), "{rehearsals}");
 }
 
 #[test]
@@ -253,16 +254,16 @@ fn the_pictures_are_taken_in_a_real_browser() {
     };
     let theater = Theater::new();
     let mut demo = theater.demo(theater.address());
-    demo.pictures = Pictures::Taken(program);
+    (demo.pictures, demo.kill) = (Pictures::Taken(program), KillPart::Shown);
     let (outcome, heard) = play(&demo);
     assert_eq!((outcome.exit_code, failed(&outcome)), (0, vec![]), "{:#?}", heard.checks);
     assert_eq!((&outcome.manual_required, &outcome.manual), (&Vec::new(), &Vec::new()));
     let passed = |id: &str| outcome.checks.iter().any(|check| check.id == id && check.result == Mark::Pass);
-    assert!(VISIBLE.into_iter().chain(["s6.picture"]).all(passed), "{:#?}", heard.checks);
+    assert!(VISIBLE.into_iter().chain(["s6.picture", "k.browser"]).all(passed), "{:#?}", heard.checks);
     let saved = files(&folder(&outcome).join("09_export/browser")).pop().expect("the file that the browser saved");
     assert_eq!(json(&saved)["events"], json(&folder(&outcome).join("06_trace.json"))["events"]);
     let pictures = files(&folder(&outcome).join("screenshots"));
-    assert_eq!(pictures.len(), 6);
+    assert_eq!(pictures.len(), 7);
     for picture in pictures {
         let bytes = std::fs::read(&picture).expect("read");
         assert!(bytes.starts_with(b"\x89PNG\r\n\x1a\n"), "{}", picture.display());

@@ -68,17 +68,24 @@ impl Theater {
 
     /// A theater whose live side was changed.
     pub(crate) fn with(change: impl FnOnce(&mut DashOptions)) -> Self {
+        Self::prepared(|_| (), change)
+    }
+
+    /// In a workspace that something was done to before its server starts.
+    pub(crate) fn prepared(prepare: impl FnOnce(&Path), change: impl FnOnce(&mut DashOptions)) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let mut dash = DashOptions { journal: Keeping::Log, ..DashOptions::default() };
         dash.settings.heartbeat_seconds = 1;
         change(&mut dash);
-        let options =
-            ServeOptions { port: 0, operator_token: Some(TokenHash::of(TOKEN)), dash, ..ServeOptions::default() };
-        let policy = Box::new(|| Ok(OpsPolicy::default()));
+        prepare(dir.path());
         let store = Store::new(dir.path());
-        let ops = Arc::new(Ops::new(store.clone(), Arc::new(SystemClock::new()), policy));
-        let server = Server::start(ops, &options).expect("serving");
+        let server = serve(&store, dash);
         Self { dir, server, store, clock: SystemClock::new(), interrupted: AtomicBool::new(false) }
+    }
+
+    /// Another server of the same workspace.
+    pub(crate) fn second(&self) -> Server {
+        serve(&self.store, DashOptions { journal: Keeping::Log, ..DashOptions::default() })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -110,6 +117,13 @@ impl Theater {
             patience: Patience { answer: long, event: long, hello: long, ready: Duration::ZERO },
         }
     }
+}
+
+fn serve(store: &Store, dash: DashOptions) -> Server {
+    let options = ServeOptions { port: 0, operator_token: Some(TokenHash::of(TOKEN)), dash, ..ServeOptions::default() };
+    let policy = Box::new(|| Ok(OpsPolicy::default()));
+    let ops = Arc::new(Ops::new(store.clone(), Arc::new(SystemClock::new()), policy));
+    Server::start(ops, &options).expect("serving")
 }
 
 pub(crate) fn base(address: SocketAddr) -> BaseUrl {

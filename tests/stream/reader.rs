@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use daily_ops::backend::DashOptions;
 use daily_ops::backend::ServeOptions;
 use daily_ops::backend::Server;
 use daily_ops::contracts::event::EventDraft;
@@ -33,11 +34,15 @@ impl Host {
     }
 
     pub(crate) fn with_workers(workers: usize, change: impl FnOnce(&mut DashboardSettings)) -> Self {
+        Self::with_options(workers, |dash| change(&mut dash.settings))
+    }
+
+    pub(crate) fn with_options(workers: usize, change: impl FnOnce(&mut DashOptions)) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let policy = Box::new(|| Ok(OpsPolicy::default()));
         let ops = Arc::new(Ops::new(Store::new(dir.path()), Arc::new(SystemClock::new()), policy));
         let mut options = ServeOptions { port: 0, workers, ..ServeOptions::default() };
-        change(&mut options.dash.settings);
+        change(&mut options.dash);
         let server = Server::start(ops, &options).expect("serving");
         Self { _dir: dir, server: Some(server) }
     }

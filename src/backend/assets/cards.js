@@ -1,10 +1,10 @@
 // The cards: what the server counts and says about itself. Old figures turn grey; nothing is green by default.
 
-import { byId, mark, put, show } from "./dom.js";
+import { byId, el, fill, mark, put, show } from "./dom.js";
 import { count, isNumber } from "./format.js";
 import { age, ago, known, t } from "./i18n.js";
+import { OLD } from "./net.js";
 
-const STALE_AFTER = 10000;
 const WINDOW = 60000;
 // Between two samples.
 const SLACK = 5000;
@@ -54,7 +54,7 @@ export class Cards {
   }
 
   stale() {
-    return this.at === null || this.failed || Date.now() - this.at > STALE_AFTER;
+    return this.at === null || this.failed || Date.now() - this.at > OLD;
   }
 
   draw() {
@@ -91,15 +91,20 @@ export class Cards {
 
   health(m, stale) {
     const word = typeof m.health === "string" ? m.health : "UNKNOWN";
+    const reasons = !stale && Array.isArray(m.health_reasons) ? m.health_reasons.map((code) => known("reason", code)) : [];
+    this.moreReasons(reasons.slice(1));
     if (stale) {
       this.card("health", this.at === null ? "UNKNOWN" : t("health.stale"), this.at === null ? t("waiting") : t("health.was", { word }), "none");
       return;
     }
-    const reasons = Array.isArray(m.health_reasons) ? m.health_reasons : [];
-    const first = reasons.length === 0 ? t(word === "OK" ? "health.fine" : "health.unsaid") : known("reason", reasons[0]);
-    const rest = reasons.length > 1 ? ` +${reasons.length - 1}` : "";
-    this.card("health", word, first + rest, healthTone(word));
-    byId("health").title = reasons.map((code) => known("reason", code)).join("\n");
+    this.card("health", word, reasons[0] ?? t(word === "OK" ? "health.fine" : "health.unsaid"), healthTone(word));
+  }
+
+  moreReasons(rest) {
+    show(byId("healthMore"), rest.length > 0);
+    put(byId("healthCount"), String(rest.length));
+    const list = byId("healthReasons");
+    if (list.textContent !== rest.join("")) fill(list, rest.map((word) => el("li", {}, word)));
   }
 
   drops(m) {

@@ -1,6 +1,6 @@
 // The kill switch: shown as the server says it is, set with a reason, a second look and a token.
 
-import { ask, Refused } from "./net.js";
+import { ask, OLD, Refused } from "./net.js";
 import { byId, copy, mark, put, show, toast } from "./dom.js";
 import { known, onLanguage, t } from "./i18n.js";
 import { instant, stamp } from "./format.js";
@@ -20,6 +20,7 @@ export class KillPanel {
   constructor(changed) {
     this.changed = changed;
     this.state = null;
+    this.at = null;
     this.unsure = false;
     this.pending = false;
     this.token = null;
@@ -54,6 +55,7 @@ export class KillPanel {
       const state = await ask(PATH);
       // The panel sets the latch, so it shows the latch; what counts beside it has its own line.
       this.state = { ...state, is_on: state.latch_is_on ?? state.is_on, status: state.latch_status ?? state.status };
+      this.at = Date.now();
       this.unsure = false;
     } catch {
       this.unsure = true;
@@ -62,8 +64,13 @@ export class KillPanel {
     return !this.unsure;
   }
 
+  // Nobody knows how the switch stands now: it was not read yet, not in time, or long ago.
+  isUnsure() {
+    return this.unsure || this.state === null || Date.now() - this.at > OLD;
+  }
+
   status() {
-    return this.unsure || this.state === null ? "?" : this.state.status ?? (this.state.is_on === true ? "ON" : "?");
+    return this.isUnsure() ? "?" : this.state.status ?? (this.state.is_on === true ? "ON" : "?");
   }
 
   draw() {
@@ -81,7 +88,9 @@ export class KillPanel {
     button.disabled = this.pending || (status === "?" && this.state === null && this.wanted !== null);
     mark(button, "will", on ? "off" : "on");
     const off = byId("killOff");
+    const left = document.activeElement === off && status !== "ARMED";
     show(off, status === "ARMED");
+    if (left) button.focus();
     off.disabled = this.pending;
     show(byId("killBanner"), on);
     put(byId("killBannerText"), on ? t("kill.banner", { reason: this.state?.reason || "—" }) : "");
@@ -91,7 +100,7 @@ export class KillPanel {
 
   detail() {
     const s = this.state;
-    if (s === null || this.unsure) return "";
+    if (this.isUnsure()) return "";
     const at = instant(s.ts > 0 ? s.ts : s.ts_iso);
     if (at === null) return t("kill.never");
     return t("kill.since", { at: stamp(at), who: s.actor || "—", why: s.reason || "—" });
@@ -159,7 +168,7 @@ export class KillPanel {
     this.busy(true);
     const { on, reason } = this.wanted;
     const body = { is_on: on, reason };
-    if (Number.isSafeInteger(this.state?.version) && !this.unsure) body.expected_version = this.state.version;
+    if (Number.isSafeInteger(this.state?.version) && !this.isUnsure()) body.expected_version = this.state.version;
     if (byId("killForce").checked) body.force = true;
     try {
       const headers = { "Content-Type": "application/json", Authorization: `Bearer ${this.token}` };

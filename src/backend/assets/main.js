@@ -1,6 +1,6 @@
 // Starts the dashboard: one stream, one poll of the metrics, the panels that hang on them.
 
-import { ask, poll } from "./net.js";
+import { ask, poll, Reading } from "./net.js";
 import { byId, mark, put, show } from "./dom.js";
 import { ago, onLanguage, startLanguage, t } from "./i18n.js";
 import { Cards } from "./cards.js";
@@ -18,6 +18,8 @@ import { Timeline } from "./timeline.js";
 const METRICS_EVERY = 1500;
 const VIEWS_EVERY = 5000;
 const FIRST = 200;
+// How long after a read of the history that failed it is read again.
+const HISTORY_AGAIN = 5000;
 const MOST = 1000;
 // How much of the past a filter asks for, and how long an answer from the log may take.
 const SEARCHED = 500;
@@ -30,9 +32,19 @@ startLanguage(byId("langToggle"));
 
 const buffer = new EventBuffer();
 const cards = new Cards();
-const views = { overview: null, overviewFailed: false, state: null, positions: null, risks: null, failed: new Set() };
+const views = {
+  overview: new Reading("/api/ops/overview"),
+  state: new Reading("/api/v1/ops/state"),
+  positions: new Reading("/api/v1/ops/positions"),
+  risks: new Reading("/api/v1/ops/risks?limit=20"),
+  snapshot: new Reading("/api/ops/risk-snapshot"),
+};
 let lastEventAt = null;
 let historyMissing = true;
+let historyReads = 0;
+let historyTimer = null;
+// The stream began after this id and was asked for nothing earlier: all up to it is the history's to bring.
+let beganAfter = null;
 
 const timeline = new Timeline(buffer, loadGap, findPast);
 const downgrade = new Downgrade();
@@ -68,7 +80,12 @@ function greeted(hello) {
   if (hello.replay?.reset === true) forget();
   else recognize(hello.boot_id);
   // Nothing was asked for, so nothing is replayed: what comes after this id and is lost later must be noticed.
-  if (hello.replay?.requested_after === null && Number.isSafeInteger(hello.last_id)) heardId = Math.max(heardId ?? 0, hello.last_id);
+  if (hello.replay?.requested_after === null && Number.isSafeInteger(hello.last_id)) {
+    heardId = Math.max(heardId ?? 0, hello.last_id);
+    beganAfter = hello.last_id;
+    // A history that was read before the stream began may end before it.
+    historyMissing = true;
+  }
   if (historyMissing) loadHistory();
   timeline.searchAgain();
 }
@@ -77,6 +94,7 @@ function forget() {
   inbox.clear();
   buffer.clear();
   heardId = 0;
+  beganAfter = null;
   timeline.renew();
 }
 
@@ -99,15 +117,24 @@ async function recognize(now) {
   }
 }
 
+// Reads the newest events, or those before the stream's first, until it has them. Only the last read that began counts.
 async function loadHistory() {
+  historyReads += 1;
+  const read = historyReads;
+  const began = beganAfter;
+  clearTimeout(historyTimer);
   try {
-    const page = await ask(`/api/ops/events?limit=${FIRST}`);
+    const page = await ask(`/api/ops/events?limit=${FIRST}${began === null ? "" : `&before=${began + 1}`}`);
+    if (read !== historyReads) return;
     historyMissing = false;
     for (const event of [...page.events].sort((a, b) => a.id - b.id)) take(event, false);
-    if (Number.isSafeInteger(page.last_id)) buffer.lastId = Math.max(buffer.lastId, page.last_id);
+    if (began === null && Number.isSafeInteger(page.last_id)) buffer.lastId = Math.max(buffer.lastId, page.last_id);
   } catch {
+    if (read !== historyReads) return;
     historyMissing = true;
+    historyTimer = setTimeout(loadHistory, HISTORY_AGAIN);
   }
+  show(byId("historyNote"), historyMissing);
   timeline.drawSoon();
 }
 
@@ -144,43 +171,33 @@ const pollMetrics = poll(METRICS_EVERY, async () => {
   }
 });
 
-async function view(path, keep) {
-  try {
-    keep(await ask(path), false);
-  } catch {
-    keep(null, true);
-  }
-}
+// What each reading changes on the page.
+const DRAWS = {
+  overview: drawDay,
+  state: () => {
+    drawStateOfEngine();
+    drawHeld();
+  },
+  positions: drawHeld,
+  risks: drawRecent,
+  snapshot: () => cards.draw(),
+};
 
-// What was read before stays when a read fails; it turns grey.
-function keeps(name) {
-  return (reply, failed) => {
-    views[name] = reply ?? views[name];
-    if (failed) views.failed.add(name);
-    else views.failed.delete(name);
-  };
-}
+// Each is asked for by itself: one that hangs makes no other one old.
+const pollViews = Object.keys(DRAWS).map((name) =>
+  poll(VIEWS_EVERY, async () => {
+    await views[name].read();
+    drawAges();
+    DRAWS[name]();
+  }),
+);
 
-async function readViews() {
-  await Promise.all([
-    kill.pending ? null : kill.read(),
-    view("/api/ops/overview", (reply, failed) => {
-      views.overview = reply ?? views.overview;
-      views.overviewFailed = failed;
-    }),
-    view("/api/v1/ops/state", keeps("state")),
-    view("/api/v1/ops/positions", keeps("positions")),
-    view("/api/v1/ops/risks?limit=20", keeps("risks")),
-    view("/api/ops/risk-snapshot", (reply) => (cards.downgrade = reply?.downgrade_level ?? null)),
-  ]);
-  drawViews();
-}
-
-const pollViews = poll(VIEWS_EVERY, readViews);
+const pollKill = poll(VIEWS_EVERY, async () => {
+  if (!kill.pending) await kill.read();
+});
 
 function refresh() {
-  pollMetrics();
-  pollViews();
+  for (const now of [pollMetrics, pollKill, ...pollViews]) now();
 }
 
 let soon = null;
@@ -193,21 +210,42 @@ function refreshSoon() {
   }, 150);
 }
 
-function drawViews() {
-  drawOverview(views.overview, views.overviewFailed);
-  const stale = (id, name) => mark(byId(id), "stale", String(views.failed.has(name)));
-  stale("engine", "state");
-  stale("positions", "positions");
-  stale("risks", "risks");
-  drawPositions(views.positions, { connected: isConnected(views.state), failed: views.failed.has("positions") });
-  drawRisks(views.risks, (trace) => timeline.setFilter({ q: timeline.filter.q === trace ? "" : trace }));
-  drawStateOfEngine();
+function drawDay() {
+  drawOverview(views.overview.value);
+}
+
+function drawHeld() {
+  drawPositions(views.positions.value, { connected: isConnected(views.state.value), failed: views.positions.failed });
+}
+
+function drawRecent() {
+  const choose = (trace) => timeline.setFilter({ q: timeline.filter.q === trace ? "" : trace });
+  drawRisks(views.risks.value, { choose, failed: views.risks.failed });
 }
 
 function drawStateOfEngine() {
   const quiet = lastEventAt === null ? null : (Date.now() - lastEventAt) / 1000;
-  const live = stream.state(Date.now()) === "live";
-  drawEngine(views.state, cards.metrics?.uptime_sec, freeze(views.state, live, quiet));
+  const live = stream.state(Date.now()) === "live" && !views.state.isOld();
+  drawEngine(views.state.value, cards.metrics?.uptime_sec, freeze(views.state.value, live, quiet));
+}
+
+// What is old is grey and says so: nothing that was read long ago stands there as if it were now.
+function drawAges() {
+  stale("positions", views.positions, views.positions.value?.stale === true && !isAbsent());
+  stale("risks", views.risks);
+  stale("engine", views.state);
+  stale("day", views.overview);
+  cards.downgrade = views.snapshot.isOld() ? null : views.snapshot.value?.downgrade_level;
+}
+
+function stale(id, reading, saysSo = false) {
+  mark(byId(id), "stale", String(reading.isOld()));
+  show(byId(`${id}Stale`), reading.isOld() || saysSo);
+}
+
+// Without an engine there is nothing that could be late.
+function isAbsent() {
+  return isConnected(views.state.value) === false && !(views.positions.value?.positions?.length > 0);
 }
 
 function drawConnection() {
@@ -228,8 +266,25 @@ function drawConnection() {
 
 function tick() {
   drawConnection();
+  drawAges();
   cards.draw();
+  kill.draw();
   drawStateOfEngine();
+  keepFocus();
+}
+
+let focused = null;
+
+document.addEventListener("focusin", ({ target }) => {
+  focused = { node: target, home: target.closest("#eventScroll") ?? byId("main") };
+});
+
+// A control that goes while it has the focus leaves it to the part of the page that it was in.
+function keepFocus() {
+  if (focused === null || document.activeElement !== document.body || document.querySelector("dialog[open]") !== null) return;
+  const { node, home } = focused;
+  if (node.isConnected && node.disabled !== true && node.checkVisibility({ visibilityProperty: true })) return;
+  home.focus({ preventScroll: true });
 }
 
 function typing(target) {
@@ -261,15 +316,21 @@ document.addEventListener("keydown", (key) => {
 byId("helpBtn").addEventListener("click", () => byId("helpDialog").showModal());
 byId("helpClose").addEventListener("click", () => byId("helpDialog").close());
 byId("reconnectBtn").addEventListener("click", () => stream.again());
+let exporting = false;
+
 byId("exportBtn").addEventListener("click", async (click) => {
+  if (exporting) return;
+  exporting = true;
   const button = click.currentTarget;
-  button.disabled = true;
+  // It stays enabled: a disabled button would lose the focus.
+  button.setAttribute("aria-busy", "true");
   await exportEvents(timeline.filter, timeline.known());
-  button.disabled = false;
+  button.removeAttribute("aria-busy");
+  exporting = false;
 });
 onLanguage(() => {
+  for (const draw of Object.values(DRAWS)) draw();
   tick();
-  drawViews();
   downgrade.draw();
 });
 

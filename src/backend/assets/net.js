@@ -1,6 +1,8 @@
 // Requests to this server: relative addresses, no cache, a time limit, one shape of fault.
 
 const LIMIT = 5000;
+// What was read longer ago than this does not count as current.
+export const OLD = 10000;
 
 export class Refused extends Error {
   constructor(status, code, message) {
@@ -58,4 +60,28 @@ export function poll(every, work) {
   document.addEventListener("visibilitychange", () => document.hidden || turn());
   turn();
   return turn;
+}
+
+// What a service said last, and when. The value stays when a read fails or is long ago; then it is said to be old.
+export class Reading {
+  constructor(path) {
+    this.path = path;
+    this.value = null;
+    this.at = null;
+    this.failed = false;
+  }
+
+  async read() {
+    try {
+      this.value = await ask(this.path);
+      this.at = Date.now();
+      this.failed = false;
+    } catch {
+      this.failed = true;
+    }
+  }
+
+  isOld() {
+    return this.failed || (this.at !== null && Date.now() - this.at > OLD);
+  }
 }

@@ -111,8 +111,7 @@ function drawDue(view) {
   tile("due", due === null ? DASH : when(due), why.filter(Boolean).join(" · "), late ? "warn" : tone);
 }
 
-export function drawOverview(view, failed) {
-  for (const id of ["run", "gate", "sender", "stop", "bundle", "due"]) mark(byId(id), "stale", String(failed));
+export function drawOverview(view) {
   if (view === null) return;
   drawRun(view);
   drawSwitches(view);

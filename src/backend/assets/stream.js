@@ -55,6 +55,8 @@ export class Stream {
     window.addEventListener("online", () => this.renew());
     document.addEventListener("visibilitychange", () => this.looked());
     this.connect();
+    // A tab may be opened where nobody looks.
+    this.looked();
   }
 
   get lastFrame() {
@@ -166,7 +168,7 @@ export class Stream {
       }, HIDDEN_AFTER);
     } else if (this.asleep) {
       this.asleep = false;
-      this.seen = { ...this.seen, everOpen: false, attempts: 0, lostAt: Date.now() };
+      this.seen = { ...this.seen, everOpen: false, full: false, attempts: 0, lostAt: Date.now() };
       this.connect();
     } else if (this.source === null || this.source.readyState === EventSource.CLOSED) {
       this.again();

@@ -31,13 +31,23 @@ export function isConnected(state) {
   return engine.alive === true || isNumber(engine.pid) || isNumber(state.freshness?.checkpoint_age_sec);
 }
 
+// What can be shown of a list: a row that is none is left out.
+function listOf(list) {
+  return Array.isArray(list) ? list.filter((row) => row !== null && typeof row === "object") : [];
+}
+
+function nothing(reply, failed, word) {
+  if (reply !== null) return t(word);
+  return t(failed ? "table.failed" : "waiting");
+}
+
 export function drawPositions(reply, { connected, failed }) {
-  const rows = Array.isArray(reply?.positions) ? reply.positions : [];
+  const rows = listOf(reply?.positions);
   const lines = rows.map((row) =>
     el(
       "tr",
       {},
-      el("th", { scope: "row" }, row.name ?? row.symbol ?? DASH, row.name ? el("small", { class: "num" }, row.symbol ?? "") : null),
+      el("th", { scope: "row" }, row.name || row.symbol || DASH, row.name ? el("small", { class: "num" }, row.symbol ?? "") : null),
       el("td", { class: "num" }, count(row.qty)),
       el("td", { class: "num" }, decimal(row.avg_entry_price, 0)),
       el("td", { class: "num" }, decimal(row.mark_price, 0)),
@@ -52,10 +62,7 @@ export function drawPositions(reply, { connected, failed }) {
   fill(byId("positionRows"), lines);
   show(byId("positionsTable"), rows.length > 0);
   show(byId("positionsEmpty"), rows.length === 0);
-  const none = connected === false ? "engine.absent" : "positions.empty";
-  put(byId("positionsEmpty"), t(reply === null ? "table.failed" : none));
-  const absent = connected === false && rows.length === 0;
-  show(byId("positionsStale"), reply !== null && (failed || (reply.stale === true && !absent)));
+  put(byId("positionsEmpty"), nothing(reply, failed, connected === false ? "engine.absent" : "positions.empty"));
   const asof = instant(reply?.as_of_ms);
   put(byId("positionsAsof"), asof === null ? "" : shortStamp(asof, Date.now()));
 }
@@ -68,8 +75,8 @@ function breakable(name) {
 // The rows of the risks that are on the page, by what they say: a row that stays keeps its focus.
 let riskRows = new Map();
 
-export function drawRisks(reply, choose) {
-  const items = Array.isArray(reply?.items) ? reply.items.slice(0, 20) : [];
+export function drawRisks(reply, { choose, failed }) {
+  const items = listOf(reply?.items).slice(0, 20);
   const now = Date.now();
   const kept = new Map();
   const line = (item) => {
@@ -96,7 +103,7 @@ export function drawRisks(reply, choose) {
   arrange(byId("riskRows"), [...kept.values()]);
   show(byId("risksTable"), items.length > 0);
   show(byId("risksEmpty"), items.length === 0);
-  put(byId("risksEmpty"), t(reply === null ? "table.failed" : "risks.empty"));
+  put(byId("risksEmpty"), nothing(reply, failed, "risks.empty"));
 }
 
 // Whether data stand still although the stream lives, while the engine works.

@@ -23,6 +23,9 @@ const GAP_PAGES = 5;
 const FOUND = 500;
 // Events that a paused page holds at most.
 const FROZEN = 6000;
+// A list that is open in somebody's hand stands still. A browser that cannot tell is believed to have it open while it has
+// the focus.
+const OPEN = CSS.supports("selector(:open)") ? ":open" : ":focus";
 
 function nothingFound(state = "none") {
   return { events: [], state };
@@ -35,7 +38,6 @@ export class Timeline {
     this.load = load;
     this.find = find;
     this.found = nothingFound();
-    this.isTypeOpen = false;
     const { filter, flat } = readHash(location.hash);
     this.filter = filter;
     this.flat = flat;
@@ -73,7 +75,8 @@ export class Timeline {
 
   bindInputs() {
     let wait = null;
-    this.bindTypes(byId("typeFilter"));
+    // Nothing says for sure that the list was closed, but one of these comes with it.
+    for (const kind of ["blur", "click", "keyup"]) byId("typeFilter").addEventListener(kind, () => this.drawSoon());
     byId("typeFilter").addEventListener("change", (event) => this.setFilter({ type: event.target.value }));
     byId("traceSearch").addEventListener("input", (event) => {
       clearTimeout(wait);
@@ -83,20 +86,6 @@ export class Timeline {
     byId("badgeClear").addEventListener("click", () => this.clear());
     byId("pauseBtn").addEventListener("click", () => this.togglePause());
     byId("groupBtn").addEventListener("click", () => this.toggleGroups());
-  }
-
-  // An open list that changes closes in the user's hand; one that merely has the focus may change.
-  bindTypes(select) {
-    const opens = (open) => () => {
-      this.isTypeOpen = open;
-      if (!open) this.drawSoon();
-    };
-    select.addEventListener("pointerdown", () => opens(!this.isTypeOpen)());
-    for (const kind of ["change", "blur"]) select.addEventListener(kind, opens(false));
-    select.addEventListener("keydown", (key) => {
-      if (key.key === " " || key.key === "Enter" || key.key === "F4" || (key.altKey && key.key.startsWith("Arrow"))) this.isTypeOpen = true;
-      else if (key.key === "Escape" || key.key === "Tab") opens(false)();
-    });
   }
 
   // The ids of the events begin anew: a row that is on the page may be of another event with the same id.
@@ -406,10 +395,11 @@ export class Timeline {
 
   showTypes(events) {
     const select = byId("typeFilter");
+    if (select.matches(OPEN)) return;
     const types = typesOf(events);
     if (this.filter.type !== "" && !types.some(({ type }) => type === this.filter.type)) types.push({ type: this.filter.type, count: 0 });
     const sum = types.map(({ type, count: n }) => `${type}\n${n}`).join("\n");
-    if (select.dataset.sum !== sum && !(this.isTypeOpen && document.activeElement === select)) {
+    if (select.dataset.sum !== sum) {
       const options = types.map(({ type, count: n }) => el("option", { value: type }, `${type} (${count(n)})`));
       fill(select, [select.options[0], ...options]);
       select.dataset.sum = sum;

@@ -45,6 +45,10 @@ pub struct DashOptions {
     pub journal: Keeping,
     /// What was odd about the configuration, for the metrics.
     pub config_warnings: Vec<String>,
+    /// How often a WebSocket client is asked whether it lives.
+    pub ping_every: Duration,
+    /// How long it may take to say so.
+    pub pong_within: Duration,
 }
 
 /// Whether events are kept on disk.
@@ -71,7 +75,14 @@ impl Default for DashOptions {
             log_keep: 7,
             ..DashboardSettings::default()
         };
-        Self { settings, lang: Lang::Ko, journal: Keeping::Memory, config_warnings: Vec::new() }
+        Self {
+            settings,
+            lang: Lang::Ko,
+            journal: Keeping::Memory,
+            config_warnings: Vec::new(),
+            ping_every: Duration::from_secs(20),
+            pong_within: Duration::from_secs(20),
+        }
     }
 }
 

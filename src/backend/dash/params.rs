@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use super::past::Order;
 use super::refusal::invalid_param;
 use crate::backend::query::Query;
 use crate::backend::reply::Reply;
@@ -80,12 +81,12 @@ impl<'a> Params<'a> {
         })
     }
 
-    /// Whether the oldest come first: as asked, else exactly when somebody asks for what came after an id.
-    pub(crate) fn is_ascending(&self, filter: &EventFilter) -> Result<bool, Reply> {
+    /// Which events come first: as asked, else the oldest exactly when somebody asks for what came after an id.
+    pub(crate) fn order(&self, filter: &EventFilter) -> Result<Order, Reply> {
         match self.text("order")? {
-            None => Ok(filter.after.is_some()),
-            Some("asc") => Ok(true),
-            Some("desc") => Ok(false),
+            None if filter.after.is_some() => Ok(Order::OldestFirst),
+            Some("asc") => Ok(Order::OldestFirst),
+            None | Some("desc") => Ok(Order::NewestFirst),
             Some(_) => Err(self.invalid("order", "must be asc or desc")),
         }
     }

@@ -1,17 +1,20 @@
 //! The route table, and the one way from a request to a reply.
 
+mod admission;
 mod approvals;
 mod cycle;
 mod dash;
 mod deps;
 mod evidence;
 mod handoff;
+mod intake;
 mod live;
 mod openapi;
 mod ops;
 mod orders;
 mod push;
 mod recon;
+mod route;
 mod safety;
 mod secrets;
 mod status;
@@ -22,6 +25,14 @@ mod tickets;
 mod told;
 mod watch;
 
+pub use dash::DASH_ROUTES;
+pub use route::Confirm;
+pub use route::Kind;
+pub use route::Member;
+pub use route::Route;
+pub use route::Verb;
+pub use table::ROUTES;
+
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
@@ -29,8 +40,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::body::BodyDataStream;
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::HeaderMap;
@@ -40,18 +49,18 @@ use axum::http::header;
 use axum::response::Response;
 use axum::routing::MethodFilter;
 use axum::routing::on;
-use futures_util::StreamExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 
-use super::access::Access;
-use super::access::NO_TOKEN;
-use super::access::NOT_CONFIGURED;
-use super::access::ROLE_TOO_LOW;
-use super::access::Reach;
-pub use dash::DASH_ROUTES;
-pub use table::ROUTES;
+use admission::admit;
+use admission::named;
+use admission::who;
+use intake::drain;
+use intake::read;
+use route::Answer;
+use route::Turn;
 
+use super::access::Access;
 use super::body::RequestBody;
 use super::cache::Cache;
 use super::dash::Dash;
@@ -61,12 +70,10 @@ use super::dash::rate::Rate;
 use super::dash::refusal;
 use super::guard;
 use super::guard::Refusal;
-use super::line::Line;
 use super::query::Query;
 use super::reply::Fields;
 use super::reply::Reply;
 use crate::contracts::actor::Actor;
-use crate::contracts::actor::Role;
 use crate::gates::Gates;
 use crate::ops::Ops;
 use crate::store::Store;
@@ -76,224 +83,8 @@ use crate::time::KstTime;
 const SLOW: usize = 2;
 /// Large reads at a time, so that however many are asked for, threads stay free for health, metrics and the switches.
 const READS: usize = 2;
-/// Bytes that are read of a body that is refused for its length.
-const SWALLOWED: usize = 16 << 20;
 /// The one address that is read without a token, and by monitors that name no host.
 const HEALTH: &str = "/health";
-
-/// What a route does with its method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
-    /// Reads; changes nothing.
-    Get,
-    /// Changes, runs or regenerates.
-    Post,
-}
-
-impl Verb {
-    /// The word in a request.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-        }
-    }
-}
-
-type Handler = fn(&App, &Call) -> Result<Reply, Reply>;
-
-/// One row of the route table. The router, the guards, the table in the README and the OpenAPI document come from it.
-#[derive(Clone, Copy, Debug)]
-pub struct Route {
-    /// The method.
-    pub verb: Verb,
-    /// The path; `{id}` stands for one part.
-    pub path: &'static str,
-    /// What it does, for people.
-    pub summary: &'static str,
-    /// The schema of the document in its reply; empty when the reply is no document.
-    pub schema: &'static str,
-    /// The least role that may call it, where roles count.
-    pub role: Role,
-    /// Whether `confirm=true` must be said.
-    pub confirm: Option<Confirm>,
-    /// Members of the query.
-    pub query: &'static [Member],
-    /// Members of the body.
-    pub body: &'static [Member],
-    /// Status codes beside 200 that belong to it, beyond those of every route.
-    pub refusals: &'static [u16],
-    /// Whether it waits for others of its kind.
-    turn: Turn,
-    /// The files that its reply depends on, when it depends on nothing else.
-    watched: &'static [&'static str],
-    /// How it answers.
-    answer: Answer,
-    /// The type of the event that tells of it when it has changed something.
-    event: &'static str,
-    /// What is special about a row of the dashboard; none for the operations API.
-    dash: Option<DashRow>,
-    handler: Handler,
-}
-
-/// How a route answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
-    /// With what its handler makes.
-    Reply,
-    /// With server-sent events.
-    Events,
-    /// By becoming a WebSocket.
-    Socket,
-}
-
-/// When a handler may begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
-    /// At once.
-    Now,
-    /// It may wait for the network, or for somebody who does: few of these run at a time.
-    Network,
-    /// It reads logs or many files: few of these run at a time.
-    Read,
-}
-
-/// What is special about a row of the dashboard.
-#[derive(Clone, Copy, Debug)]
-struct DashRow {
-    /// Whether it needs a token on this machine too.
-    token: bool,
-    /// Whether it exists for rehearsals only.
-    dev: bool,
-    /// The address that replaces this one.
-    successor: Option<&'static str>,
-    /// Largest request body, in bytes.
-    body_limit: usize,
-}
-
-/// Where a confirmation may stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Confirm {
-    /// Whether `{"confirm": true}` in the body counts too.
-    pub in_body: bool,
-    /// The key that names what was made, null in the refusal.
-    pub id: Option<&'static str>,
-}
-
-/// One parameter of a query or member of a body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Member {
-    /// Its name.
-    pub name: &'static str,
-    /// What it holds.
-    pub kind: Kind,
-    /// Whether it must be there.
-    pub needed: bool,
-    /// What it is, for people.
-    pub about: &'static str,
-}
-
-/// What a parameter or member holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Text.
-    Text,
-    /// true or false.
-    Switch,
-    /// A whole number, not negative.
-    Count,
-    /// A number.
-    Number,
-    /// An object.
-    Object,
-    /// A list.
-    List,
-}
-
-impl Route {
-    /// Whether it belongs to the dashboard.
-    #[must_use]
-    pub const fn is_dash(&self) -> bool {
-        self.dash.is_some()
-    }
-
-    /// Whether it needs a token on this machine too.
-    #[must_use]
-    pub const fn needs_token(&self) -> bool {
-        matches!(self.dash, Some(row) if row.token)
-    }
-
-    /// Whether it exists for rehearsals only.
-    #[must_use]
-    pub const fn is_rehearsal(&self) -> bool {
-        matches!(self.dash, Some(row) if row.dev)
-    }
-
-    /// The address that replaces this one.
-    #[must_use]
-    pub const fn successor(&self) -> Option<&'static str> {
-        match self.dash {
-            Some(row) => row.successor,
-            None => None,
-        }
-    }
-
-    /// Whether its answer is a stream that does not end by itself.
-    #[must_use]
-    pub const fn is_stream(&self) -> bool {
-        !matches!(self.answer, Answer::Reply)
-    }
-
-    const fn answered(self, answer: Answer) -> Self {
-        Self { answer, ..self }
-    }
-
-    const fn watching(self, watched: &'static [&'static str]) -> Self {
-        Self { watched, ..self }
-    }
-
-    /// May wait for the network, or for somebody who does: few of these run at a time.
-    const fn slow(self) -> Self {
-        Self { turn: Turn::Network, ..self }
-    }
-
-    /// Reads logs or many files: few of these run at a time.
-    const fn large(self) -> Self {
-        Self { turn: Turn::Read, ..self }
-    }
-
-    /// The bus is told of it under this type.
-    const fn event(self, event: &'static str) -> Self {
-        Self { event, ..self }
-    }
-
-    const fn asked(self, query: &'static [Member]) -> Self {
-        Self { query, ..self }
-    }
-
-    const fn told(self, body: &'static [Member]) -> Self {
-        Self { body, ..self }
-    }
-
-    const fn refusing(self, refusals: &'static [u16]) -> Self {
-        Self { refusals, ..self }
-    }
-
-    const fn admin(self) -> Self {
-        Self { role: Role::Admin, ..self }
-    }
-
-    /// `confirm=true` in the query.
-    const fn confirmed(self, id: Option<&'static str>) -> Self {
-        Self { confirm: Some(Confirm { in_body: false, id }), ..self }
-    }
-
-    /// `confirm=true` in the query or `{"confirm": true}` in the body.
-    const fn confirmed_anywhere(self, id: Option<&'static str>) -> Self {
-        Self { confirm: Some(Confirm { in_body: true, id }), ..self }
-    }
-}
 
 /// What every handler works on.
 #[derive(Debug)]
@@ -461,61 +252,6 @@ async fn reply(app: &Arc<App>, (at, route): (usize, &'static Route), request: Re
     reply.into_response()
 }
 
-/// Who may come in, and as whom.
-fn admit(app: &App, route: &Route, request: &Request) -> Result<Actor, Refusal> {
-    let is_health = route.path == HEALTH;
-    // Simple monitors name no host; a browser always does, and may have been led here by a foreign name.
-    let is_monitor = is_health && (app.access.reach == Reach::Remote || !request.headers().contains_key(header::HOST));
-    if !is_monitor {
-        named(app, request)?;
-    }
-    if dash::is_hidden(app, route.path) {
-        return Err(guard::NOT_FOUND);
-    }
-    let is_change = route.verb == Verb::Post;
-    if (is_change || route.answer == Answer::Socket) && !dash::is_listed(app, route, request.headers()) {
-        guard::same_origin(request.headers())?;
-    }
-    if is_change {
-        guard::length(request.headers(), limit(app, route))?;
-    }
-    let asks_openly = is_health && !request.headers().contains_key(header::AUTHORIZATION);
-    if asks_openly {
-        return Ok(Actor::new("anybody", Role::Viewer, "http"));
-    }
-    if route.needs_token() && !app.access.has_tokens(&app.gates()).unwrap_or(false) {
-        return Err(NOT_CONFIGURED);
-    }
-    let actor = who(app, request)?;
-    if route.needs_token() && !app.access.shows_token(request.headers()) {
-        return Err(NO_TOKEN);
-    }
-    let least = if route.needs_token() { route.role.max(Role::Operator) } else { route.role };
-    if actor.role < least { Err(ROLE_TOO_LOW) } else { Ok(actor) }
-}
-
-/// The largest body that a route reads.
-fn limit(app: &App, route: &Route) -> usize {
-    route.dash.map_or(app.bounds.bytes, |row| row.body_limit)
-}
-
-/// Checks by which name this server was called.
-fn named(app: &App, request: &Request) -> Result<(), Refusal> {
-    let allowed = &app.dash.options.settings.allowed_hosts;
-    match app.access.reach {
-        Reach::Loopback if guard::is_allowed(request.headers(), request.uri(), allowed) => Ok(()),
-        Reach::Loopback => guard::host(request.headers(), request.uri()),
-        Reach::Remote => guard::any_host(request.headers(), request.uri()),
-    }
-}
-
-fn who(app: &App, request: &Request) -> Result<Actor, Refusal> {
-    // Every connection states its other end; without one nobody is trusted.
-    let unspecified = Peer(IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED));
-    let Peer(peer) = request.extensions().get::<Peer>().copied().unwrap_or(unspecified);
-    app.access.actor(request.headers(), peer, &app.gates(), app.ops.clock().monotonic())
-}
-
 /// The reply to a request that was not let in. What 401, 429 and 503 ask for stands in its head.
 fn turned_away(app: &App, route: Option<&Route>, refusal: Refusal) -> Response {
     let mut response = refused(app, route, refusal).into_response();
@@ -530,62 +266,6 @@ fn turned_away(app: &App, route: Option<&Route>, refusal: Refusal) -> Response {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
     }
     response
-}
-
-/// Refuses in a handler what the role of the route allows and this change does not.
-fn needs(app: &App, call: &Call, role: Role) -> Result<(), Reply> {
-    if call.actor.role < role { Err(refused(app, None, ROLE_TOO_LOW)) } else { Ok(()) }
-}
-
-async fn read(app: &App, route: &Route, request: Request, actor: Actor) -> Result<Call, Refusal> {
-    let (parts, body) = request.into_parts();
-    let body = match route.verb {
-        Verb::Get => Bytes::new(),
-        Verb::Post => collect(body, app, limit(app, route)).await?,
-    };
-    if let Some(line) = parts.extensions.get::<Arc<Line>>() {
-        line.works();
-    }
-    let tail = parts.uri.path().rsplit('/').next().unwrap_or_default().to_owned();
-    Ok(Call { query: Query::parse(parts.uri.query()), headers: parts.headers, body, actor, tail })
-}
-
-async fn collect(body: Body, app: &App, limit: usize) -> Result<Bytes, Refusal> {
-    let mut stream = body.into_data_stream();
-    let all = async {
-        let mut bytes = Vec::new();
-        while let Some(chunk) = stream.next().await {
-            // The fault is a client that went away, and it reads no reply.
-            let chunk = chunk.map_err(|_gone| guard::TOO_LARGE)?;
-            if bytes.len() + chunk.len() > limit {
-                swallow(&mut stream).await;
-                return Err(guard::TOO_LARGE);
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(Bytes::from(bytes))
-    };
-    tokio::time::timeout(app.bounds.time, all).await.unwrap_or(Err(guard::TOO_SLOW))
-}
-
-/// Reads a body that is refused, so that its sender comes to read the reply: a connection that is closed over unread
-/// bytes is reset, and the reply is lost with it. Who waits to be told to go on has sent nothing yet.
-async fn drain(app: &App, request: Request) {
-    if !request.headers().contains_key(header::EXPECT) {
-        let mut stream = request.into_body().into_data_stream();
-        // Past the time the connection is closed over what is left.
-        tokio::time::timeout(app.bounds.time, swallow(&mut stream)).await.ok();
-    }
-}
-
-async fn swallow(stream: &mut BodyDataStream) {
-    let mut swallowed = 0;
-    while let Some(Ok(chunk)) = stream.next().await {
-        swallowed += chunk.len();
-        if swallowed > SWALLOWED {
-            break;
-        }
-    }
 }
 
 /// Waits until a slow handler or a large read may run; any other may at once. Nothing waits on a thread here.

@@ -10,7 +10,6 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
-use super::Answer;
 use super::App;
 use super::Call;
 use super::DASH_ROUTES;
@@ -18,8 +17,9 @@ use super::Kind;
 use super::Member;
 use super::ROUTES;
 use super::Route;
-use super::Turn;
 use super::Verb;
+use super::route::Answer;
+use super::route::Turn;
 use crate::backend::reply::Reply;
 use crate::contracts::actor::Role;
 

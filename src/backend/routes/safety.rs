@@ -96,7 +96,7 @@ pub(super) fn set_gate(app: &App, call: &Call) -> Result<Reply, Reply> {
         fail(StatusCode::BAD_REQUEST, &format!("Invalid mode. Must be one of [{modes}]"))
     })?;
     if mode == GateMode::RealEnabled {
-        super::needs(app, call, Role::Admin)?;
+        super::admission::needs(app, call, Role::Admin)?;
     }
     let gate = app
         .gates()
@@ -123,7 +123,7 @@ pub(super) fn set_sender(app: &App, call: &Call) -> Result<Reply, Reply> {
     let on = body.boolean("enabled")?;
     let reason = if body.is_null("reason") { None } else { body.text_or_default("reason")? };
     if on {
-        super::needs(app, call, Role::Admin)?;
+        super::admission::needs(app, call, Role::Admin)?;
     }
     // Disabling is never refused for a list that it does not need.
     let position = if on { Sender::On(channels(&body)?) } else { Sender::Off };

@@ -1,12 +1,9 @@
 //! The rows of the route table. A second row of the same method and path does not compile.
 
-use super::Answer;
 use super::HEALTH;
-use super::Handler;
 use super::Kind;
 use super::Member;
 use super::Route;
-use super::Turn;
 use super::Verb;
 use super::approvals;
 use super::cycle;
@@ -19,6 +16,9 @@ use super::ops;
 use super::orders;
 use super::push;
 use super::recon;
+use super::route::Answer;
+use super::route::Handler;
+use super::route::Turn;
 use super::safety;
 use super::secrets;
 use super::status;

@@ -1,8 +1,11 @@
 //! What holds for every row of the route table.
 
 use super::*;
+use crate::backend::access::Reach;
 use crate::backend::server::BLOCKING_THREADS;
+use crate::contracts::actor::Role;
 use crate::time::Clock;
+use axum::body::Body;
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;

@@ -43,9 +43,15 @@ impl Route {
 
 /// The trace that a request names in its headers.
 pub(super) fn trace_of(headers: &HeaderMap) -> Option<String> {
-    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let named = text(&TRACE_HEADER).filter(|trace| is_trace(trace)).map(str::to_owned);
-    named.or_else(|| text(&PARENT_HEADER).and_then(trace_of_parent))
+    let named = headers.get(&TRACE_HEADER).and_then(|value| value.to_str().ok()).filter(|trace| is_trace(trace));
+    named.map(str::to_owned).or_else(|| parent_of(headers))
+}
+
+/// The trace of whoever calls. Two such headers name none.
+pub(super) fn parent_of(headers: &HeaderMap) -> Option<String> {
+    let mut values = headers.get_all(&PARENT_HEADER).iter();
+    let value = values.next().filter(|_| values.next().is_none())?;
+    trace_of_parent(value.to_str().ok()?)
 }
 
 /// The trace of an operation: of the headers, else of the body, else a new one.

@@ -1,4 +1,4 @@
-//! Limits of connections and requests, over real sockets.
+//! What holds for every connection: nobody holds a place for ever, and a stop waits for nobody who sends or reads nothing.
 
 use super::*;
 use crate::ops::OpsPolicy;

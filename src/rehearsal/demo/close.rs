@@ -15,6 +15,7 @@ use super::show::Show;
 use crate::contracts::event::millis_stamp;
 use crate::rehearsal::evidence::EvidenceFault;
 use crate::rehearsal::live_log;
+use crate::rehearsal::visit::word;
 use crate::store::layout;
 
 /// How many rows of the observation log are kept.
@@ -155,7 +156,7 @@ impl Show<'_> {
             format!("operator {}", plain(self.demo.operator.as_deref().unwrap_or("-"))),
             format!("host {}", self.demo.host),
             format!("version {}", env!("CARGO_PKG_VERSION")),
-            format!("boot_id {}", self.boot_id),
+            format!("boot_id {}", word(&self.boot_id)),
             format!("base_url {}", self.demo.base),
         ];
         let mut log = String::new();
@@ -189,8 +190,8 @@ impl Show<'_> {
         let folder = self.evidence.as_ref().ok().and_then(|evidence| evidence.folder().file_name());
         let folder = folder.map(|name| Path::new(name).display().to_string()).unwrap_or_default();
         let notes = format!(
-            "speed {:?}, {} passed, {} failed, {} manual, {} pictures by hand, evidence {folder}",
-            self.demo.speed,
+            "speed {}, {} passed, {} failed, {} manual, {} pictures by hand, evidence {folder}",
+            self.demo.speed.as_str(),
             self.passed(),
             self.failed(),
             self.manual().len(),

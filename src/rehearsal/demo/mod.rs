@@ -45,6 +45,17 @@ pub enum Speed {
     Fast,
 }
 
+impl Speed {
+    /// As it is typed.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Real => "real",
+            Self::Fast => "fast",
+        }
+    }
+}
+
 /// Whether the kill switch is part of the demo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KillPart {
@@ -124,6 +135,10 @@ pub trait Audience {
     fn say(&mut self, line: &str);
     /// The line of a check.
     fn check(&mut self, line: &str);
+    /// A line that nobody may miss.
+    fn alarm(&mut self, line: &str) {
+        self.say(line);
+    }
 }
 
 /// How a check ended.

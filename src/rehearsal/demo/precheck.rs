@@ -8,7 +8,9 @@ use serde_json::json;
 use super::KillPart;
 use super::Said;
 use super::Speed;
+use super::kill::whose;
 use super::show::Show;
+use crate::rehearsal::diagnosis::absence::absence;
 use crate::rehearsal::diagnosis::reach;
 use crate::rehearsal::live_log;
 use crate::rehearsal::visit::Answer;
@@ -82,22 +84,24 @@ fn all(show: &mut Show<'_>) -> Option<()> {
             Some(_) => Ok("a token is there for the kill switch".to_owned()),
             None => Err("the kill switch needs a token and there is none".to_owned()),
         };
-        show.judge("pre10", outcome, Some(REMEDY_TOKEN));
+        show.judge("pre10", outcome, Some(REMEDY_TOKEN.to(show.demo.lang)));
     }
     Some(())
 }
 
 /// Judges a look, unless a signal came: a look that a signal cut short has found no fault.
-fn judge(show: &mut Show<'_>, id: &'static str, outcome: Result<String, String>, remedy: Said) -> Option<bool> {
+fn judge(show: &mut Show<'_>, id: &'static str, outcome: Result<String, String>, remedy: &str) -> Option<bool> {
     (!show.is_interrupted()).then(|| show.judge(id, outcome, Some(remedy)))
 }
 
 /// What only a server that answers can be asked.
 fn served(show: &mut Show<'_>) -> Option<()> {
+    let [remedy_a, remedy_b, remedy_c, remedy_kill] =
+        [REMEDY_A, REMEDY_B, REMEDY_C, REMEDY_KILL].map(|said| said.to(show.demo.lang));
     let outcome = pages(show);
-    judge(show, "pre2", outcome, REMEDY_A)?;
+    judge(show, "pre2", outcome, remedy_a)?;
     let outcome = metrics(show);
-    judge(show, "pre3", outcome, REMEDY_C)?;
+    judge(show, "pre3", outcome, remedy_c)?;
     let stream = show.listen();
     let (mut stream, outcome) = match stream {
         Ok(mut stream) => {
@@ -108,27 +112,30 @@ fn served(show: &mut Show<'_>) -> Option<()> {
         }
         Err(why) => (None, Err(format!("/events: {why}"))),
     };
-    judge(show, "pre4", outcome, REMEDY_B)?;
+    judge(show, "pre4", outcome, remedy_b)?;
     let posted = smoke(show);
     let trace = posted.as_ref().ok().cloned();
-    judge(show, "pre5", posted.map(|trace| format!("trace_id {trace}")), REMEDY_B)?;
-    let outcome = match (trace, &mut stream) {
+    judge(show, "pre5", posted.map(|trace| format!("trace_id {trace}")), remedy_b)?;
+    let (outcome, cause) = match (trace, &mut stream) {
         (Some(trace), Some(stream)) => followed(show, stream, &trace),
-        _ => Err("not looked at: see pre4 and pre5".to_owned()),
+        _ => (Err("not looked at: see pre4 and pre5".to_owned()), None),
     };
-    judge(show, "pre6", outcome, REMEDY_B)?;
+    judge(show, "pre6", outcome, cause.as_deref().unwrap_or(remedy_b))?;
     let outcome = kill_switch(show);
-    judge(show, "pre7", outcome, REMEDY_KILL).map(drop)
+    judge(show, "pre7", outcome, remedy_kill).map(drop)
 }
 
 /// One listener, and it is ours. A server that was only just started is given some seconds.
 fn listener(show: &mut Show<'_>) -> Option<bool> {
     let patience = show.demo.patience;
+    let lang = show.demo.lang;
+    let mut instead = None;
     let outcome = show.until(patience.ready, |show| {
         let found = reach::look(&show.visitor, show.demo.store.root());
+        instead = found.instead(lang);
         if found.is_fine() { Ok(found.summary()) } else { Err(found.summary()) }
     });
-    judge(show, "pre1", outcome, REMEDY_A)
+    judge(show, "pre1", outcome, instead.as_deref().unwrap_or(REMEDY_A.to(lang)))
 }
 
 fn pages(show: &mut Show<'_>) -> Result<String, String> {
@@ -193,35 +200,37 @@ pub(super) fn trace_of(answer: &Answer) -> Result<String, String> {
     }
 }
 
-/// The event once on the stream and once in the log.
-fn followed(show: &mut Show<'_>, stream: &mut Listener, trace: &str) -> Result<String, String> {
+/// The event once on the stream and once in the log; when it is not in the log, also what to do about that.
+fn followed(show: &mut Show<'_>, stream: &mut Listener, trace: &str) -> (Result<String, String>, Option<String>) {
     let patience = show.demo.patience;
     let frame = stream.wait_for(patience.event, |frame| frame.is_of(trace));
-    let frame = frame.ok_or_else(|| format!("the event {trace} did not come on the stream"))?;
+    let Some(frame) = frame else { return (Err(format!("the event {trace} did not come on the stream")), None) };
     let rows = show.until(patience.event.max(patience.answer), |show| {
         let rows = live_log::rows_of(show.demo.store, &show.demo.log, trace)?;
         if rows.is_empty() { Err(format!("no row of {trace} in {}", show.demo.log)) } else { Ok(rows) }
-    })?;
+    });
+    let kept = match rows {
+        Ok(rows) => rows.len(),
+        Err(why) => {
+            let (cause, _) = absence(&show.visitor, (show.demo.store, &show.demo.log), show.demo.lang);
+            return (Err(format!("{why}: {}", cause.text)), Some(cause.remedy.join(" ")));
+        }
+    };
     let seen = stream.count(|frame| frame.is_of(trace));
-    let kept = rows.len();
     if (seen, kept) != (1, 1) {
-        return Err(format!(
-            "the event came {seen} times on the stream and {kept} times in the log, once each is right"
-        ));
+        let told = format!("the event came {seen} times on the stream and {kept} times in the log, once each is right");
+        return (Err(told), None);
     }
     let hello = stream.count(|frame| frame.sort == Sort::Hello);
-    Ok(format!(
-        "id {} once on the stream (after {hello} hello) and once in {}",
-        frame.id.unwrap_or_default(),
-        show.demo.log
-    ))
+    let (id, log) = (frame.id.unwrap_or_default(), &show.demo.log);
+    (Ok(format!("id {id} once on the stream (after {hello} hello) and once in {log}")), None)
 }
 
 fn kill_switch(show: &mut Show<'_>) -> Result<String, String> {
     let state = show.read("/api/control/kill-switch")?.json();
     match state["is_on"].as_bool() {
         Some(false) => Ok("the kill switch is off; the address carries no filter".to_owned()),
-        Some(true) => Err(format!("the kill switch is on: {}", state["reason"].as_str().unwrap_or("no reason given"))),
+        Some(true) => Err(format!("the kill switch is {}", whose(&state))),
         None => Err("the kill switch does not say whether it is on".to_owned()),
     }
 }
@@ -237,7 +246,7 @@ fn disk(show: &mut Show<'_>) {
             None => Ok(format!("{}; the system does not say what is left", evidence.folder().display())),
         },
     };
-    show.judge("pre8", outcome, Some(REMEDY_DISK));
+    show.judge("pre8", outcome, Some(REMEDY_DISK.to(show.demo.lang)));
 }
 
 /// What no program can see: it passes only in the name of somebody who confirms it.

@@ -127,8 +127,8 @@ pub(super) const KILL: Beat = Beat {
              is connected, so no order is tried.",
     },
     show: Said {
-        ko: "킬 스위치 카드가 켜짐으로 바뀌었다가 다시 꺼지는 것을 보여 줍니다.",
-        en: "Show the kill switch card go on, and off again.",
+        ko: "킬 스위치 카드가 ON으로 바뀌는 것을 가리킵니다. 10초 뒤 다시 꺼집니다.",
+        en: "Point at the kill switch card: it says ON, and goes off again after ten seconds.",
     },
 };
 

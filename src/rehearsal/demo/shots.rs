@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::KillPart;
 use super::Pictures;
 use super::show::Show;
 use super::steps::STORY;
@@ -21,6 +22,8 @@ use crate::settings::Lang;
 pub(super) const PICTURES: [&str; 6] =
     ["0005_intro.png", "0025_event.png", "0060_group.png", "0085_type.png", "0095_trace.png", EXPORT];
 const EXPORT: &str = "0142_export.png";
+/// The picture of a kill switch that is on; only of a demo that shows it.
+pub(super) const KILL: &str = "0205_kill.png";
 /// How long the page may take to show something: a second, and a browser on a small machine.
 const VISIBLE: Duration = Duration::from_secs(10);
 const SCREEN: Screen = Screen::desktop(1440, 900, Scheme::Dark);
@@ -44,7 +47,8 @@ impl Camera {
 /// The pictures that nobody took yet.
 pub(super) fn missing(show: &Show<'_>) -> Vec<String> {
     let taken = show.camera.as_ref().map(|camera| camera.taken.as_slice()).unwrap_or_default();
-    PICTURES.iter().filter(|name| !taken.contains(name)).map(|name| (*name).to_owned()).collect()
+    let kill = (show.demo.kill == KillPart::Shown).then_some(&KILL);
+    PICTURES.iter().chain(kill).filter(|name| !taken.contains(name)).map(|name| (*name).to_owned()).collect()
 }
 
 /// Starts the browser before the time runs.
@@ -85,10 +89,19 @@ fn literal(text: &str) -> String {
 }
 
 /// What must be visible: seen in the browser, or left to a person where there is none.
-fn look(show: &mut Show<'_>, id: &'static str, (what, script): (&str, &str)) {
-    let Some(camera) = &mut show.camera else { return show.leave(id, &format!("{what}; look at the page")) };
+fn look(show: &mut Show<'_>, id: &'static str, (what, script): (&str, &str)) -> bool {
+    let Some(camera) = &mut show.camera else {
+        show.leave(id, &format!("{what}; look at the page"));
+        return true;
+    };
     let outcome = see(camera, script).map(|()| format!("on the page: {what}"));
-    show.note(id, outcome);
+    show.note(id, outcome)
+}
+
+/// Waits until the page says that the kill switch is on; `false` when it does not.
+pub(super) fn see_kill(show: &mut Show<'_>) -> bool {
+    let script = "/\\bON\\b/.test(document.querySelector('#killsw [data-part=value]').innerText)";
+    look(show, "k.browser", ("the kill switch card says ON", script))
 }
 
 /// The group of a trace and the rows inside of it, if the page shows just one such group.

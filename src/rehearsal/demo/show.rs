@@ -111,6 +111,13 @@ impl<'a> Show<'a> {
         self.log("demo.log", line);
     }
 
+    /// A line that nobody may miss, also where little is said.
+    pub(super) fn alarm(&mut self, line: &str) {
+        let line = self.redaction.text(line);
+        self.audience.alarm(&line);
+        self.log("demo.log", line);
+    }
+
     pub(super) fn tell(&mut self, said: Said) {
         self.say(said.to(self.demo.lang));
     }
@@ -131,10 +138,10 @@ impl<'a> Show<'a> {
     }
 
     /// The same with what to do about a failure.
-    pub(super) fn judge(&mut self, id: &'static str, outcome: Result<String, String>, remedy: Option<Said>) -> bool {
+    pub(super) fn judge(&mut self, id: &'static str, outcome: Result<String, String>, remedy: Option<&str>) -> bool {
         let passed = outcome.is_ok();
         let (Ok(detail) | Err(detail)) = outcome;
-        let remedy = remedy.filter(|_| !passed).map(|said| said.to(self.demo.lang).to_owned());
+        let remedy = remedy.filter(|_| !passed).map(str::to_owned);
         self.enter(id, if passed { Mark::Pass } else { Mark::Fail }, (detail, remedy.clone()));
         if let Some(remedy) = remedy {
             let word = Said { ko: "조치", en: "remedy" }.to(self.demo.lang);

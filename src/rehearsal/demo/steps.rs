@@ -76,7 +76,7 @@ fn run(show: &mut Show<'_>) -> Option<()> {
         begin(show, &script::KILL)?;
         kill::show_it(show);
     }
-    Some(())
+    (!show.is_interrupted()).then_some(())
 }
 
 fn begin(show: &mut Show<'_>, beat: &Beat) -> Option<()> {

@@ -1,6 +1,5 @@
 //! B: events are not shown. One test event is posted and followed: reply, stream, observation log, subscribers.
 
-use serde_json::Value;
 use serde_json::json;
 
 use super::Class;
@@ -10,6 +9,7 @@ use super::Look;
 use super::Patient;
 use super::TITLE_B;
 use super::Verdict;
+use super::absence::absence;
 use super::pick;
 use super::unit;
 use crate::rehearsal::live_log;
@@ -18,6 +18,7 @@ use crate::rehearsal::visit::Listener;
 use crate::rehearsal::visit::Silence;
 use crate::rehearsal::visit::Sort;
 use crate::rehearsal::visit::Visitor;
+use crate::rehearsal::visit::word;
 use crate::settings::Lang;
 use crate::time::Clock as _;
 use crate::time::SystemClock;
@@ -30,12 +31,16 @@ struct Trail<'a> {
     patient: &'a Patient<'a>,
     visitor: &'a Visitor,
     looked: Vec<Look>,
+    /// Whether the event was seen in the log.
+    is_kept: bool,
 }
 
 pub(super) fn diagnosis(patient: &Patient<'_>, visitor: &Visitor) -> Diagnosis {
-    let mut trail = Trail { patient, visitor, looked: Vec::new() };
-    let verdict = trail.follow();
-    let Trail { looked, .. } = trail;
+    let mut trail = Trail { patient, visitor, looked: Vec::new(), is_kept: false };
+    let mut verdict = trail.follow();
+    let Trail { looked, is_kept, .. } = trail;
+    // Only what was seen is said.
+    verdict.say = verdict.say.or(is_kept.then_some(super::ON_DISK));
     verdict.with(("B", TITLE_B, END_B), looked, patient.lang)
 }
 
@@ -53,13 +58,18 @@ impl Trail<'_> {
         let watchers = self.watchers();
         let mut stream = match self.stream() {
             Ok(stream) => stream,
-            Err(verdict) => return verdict,
+            Err(verdict) => {
+                // Whether the record is kept is told apart from whether it is shown.
+                self.post().and_then(|trace| self.row(&trace)).ok();
+                return verdict;
+            }
         };
         let trace = match self.post() {
             Ok(trace) => trace,
             Err(verdict) => return verdict,
         };
         if let Err(verdict) = self.arrival(&mut stream, &trace) {
+            self.row(&trace).ok();
             return verdict;
         }
         if let Err(verdict) = self.row(&trace) {
@@ -124,7 +134,7 @@ impl Trail<'_> {
             "turn the proxy's buffering off (nginx: proxy_buffering off; proxy_read_timeout 1h;), or connect directly by an \
              SSH tunnel.",
         ))
-        .remedy(pick(lang, "직접 확인: curl -N http://127.0.0.1:8000/events", "see for yourself: curl -N http://127.0.0.1:8000/events"))
+        .remedy(format!("{}: curl -N {}", pick(lang, "직접 확인", "see for yourself"), self.patient.base.join("/events")))
     }
 
     fn refused(&self, told: &str) -> Verdict {
@@ -147,7 +157,7 @@ impl Trail<'_> {
         let answer =
             self.visitor.post("/api/ops/test-event", &json!({"message": "check dashboard", "source": "check"}));
         let saw = match &answer {
-            Ok(answer) if answer.status == 200 => format!("HTTP 200, trace_id {}", answer.json()["trace_id"]),
+            Ok(answer) if answer.status == 200 => format!("HTTP 200, trace_id {}", word(&answer.json()["trace_id"])),
             Ok(answer) => format!("HTTP {}: {}", answer.status, answer.excerpt()),
             Err(silence) => silence.to_string(),
         };
@@ -208,6 +218,7 @@ impl Trail<'_> {
             clock.wait(AGAIN);
         }
         let count = rows.as_ref().map_or(0, Vec::len);
+        self.is_kept = count > 0;
         self.saw(&log, rows.map_or_else(|why| why, |rows| format!("{} rows of the event", rows.len())));
         match count {
             1 => Ok(()),
@@ -226,32 +237,10 @@ impl Trail<'_> {
     }
 
     fn unwritten(&mut self) -> Verdict {
-        let lang = self.lang();
-        let health = self.visitor.get("/api/ops/health").map(|answer| answer.json()).unwrap_or(Value::Null);
-        let writer = health["data"]["dashboard"]["obs_writer"].as_str().unwrap_or("unknown").to_owned();
-        self.saw("obs_writer", writer);
-        let free = self.patient.store.free_bytes();
-        self.saw("disk", free.map_or_else(|| "unknown".to_owned(), |free| format!("{} MiB left", free >> 20)));
-        let root = self.patient.store.root().display();
-        Verdict::new(
-            Class::Finding,
-            "LOG_ROW_MISSING",
-            pick(
-                lang,
-                format!("이벤트는 전달되지만 {}에 기록되지 않습니다.", self.patient.log),
-                format!("the event is delivered, but no row is written into {}.", self.patient.log),
-            ),
-        )
-        .remedy(pick(
-            lang,
-            format!("이 서버가 이 작업 공간({root})의 서버인지 확인하세요. 아니면 --root를 지정하세요."),
-            format!("make sure that the server serves this workspace ({root}); name the right one with --root."),
-        ))
-        .remedy(pick(
-            lang,
-            "디스크 공간과 metrics/ 디렉터리의 쓰기 권한을 확인한 뒤 서버를 다시 시작하세요.",
-            "look at the free space and at who may write into metrics/, then restart the server.",
-        ))
+        let Patient { store, log, lang, .. } = self.patient;
+        let (verdict, looked) = absence(self.visitor, (store, log), *lang);
+        self.looked.extend(looked);
+        verdict
     }
 
     /// The event arrived everywhere; what is left is whether anybody watches.

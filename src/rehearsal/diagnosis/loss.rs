@@ -69,6 +69,7 @@ enum Loss {
     Past,
     Tiny(u64),
     Slow(Vec<Subscriber>),
+    Stalled(Vec<Subscriber>),
     Overload(usize),
     Gone,
 }
@@ -79,21 +80,20 @@ fn judge(before: &Reading, after: &Reading) -> Loss {
     }
     let dropped_before = |id: &str| before.subscribers.iter().find(|s| s.id == id).map_or(0, |s| s.dropped);
     let losing = |s: &&Subscriber| s.dropped > dropped_before(&s.id);
-    let stalled = |s: &&Subscriber| is_stalled(s, after);
-    let losers: Vec<Subscriber> = after.subscribers.iter().filter(losing).cloned().collect();
-    if losers.is_empty() {
-        let stalled: Vec<Subscriber> = after.subscribers.iter().filter(stalled).cloned().collect();
-        return match (stalled.is_empty(), after.drops > before.drops, after.drops) {
-            (false, _, _) => Loss::Slow(stalled),
-            (true, true, _) => Loss::Gone,
-            (true, false, 0) => Loss::None,
-            (true, false, _) => Loss::Past,
-        };
-    }
-    if losers.len() > 1 && losers.len() * 2 > after.subscribers.len() {
+    // Who has stopped reading says nothing about the others, however many they are.
+    let (stalled, readers): (Vec<_>, Vec<_>) = after.subscribers.iter().partition(|s| is_stalled(s, after));
+    let losers: Vec<&Subscriber> = readers.iter().copied().filter(losing).collect();
+    if losers.len() > 1 && losers.len() * 2 > readers.len() {
         return Loss::Overload(losers.len());
     }
-    Loss::Slow(losers)
+    let named = |list: &[&Subscriber]| list.iter().map(|s| (*s).clone()).collect::<Vec<_>>();
+    match (stalled.as_slice(), losers.as_slice()) {
+        ([], []) if after.drops > before.drops => Loss::Gone,
+        ([], []) if after.drops == 0 => Loss::None,
+        ([], []) => Loss::Past,
+        ([_, _, ..], []) => Loss::Stalled(named(&stalled)),
+        _ => Loss::Slow(named(&[stalled, losers].concat())),
+    }
 }
 
 /// Something waits for it, and nothing was written to it for a while.
@@ -157,6 +157,38 @@ fn unread(lang: Lang, why: &str) -> Verdict {
     Verdict::new(Class::Unseen, "METRICS_UNREADABLE", text)
 }
 
+fn names(list: &[Subscriber]) -> String {
+    list.iter().map(|s| format!("{} ({})", s.id, s.who)).collect::<Vec<_>>().join(", ")
+}
+
+fn stalled(lang: Lang, list: &[Subscriber]) -> Verdict {
+    let (count, names) = (list.len(), names(list));
+    let text = pick(
+        lang,
+        format!("구독자 {count}개가 읽지 않고 멈췄습니다: {names}. 읽는 구독자는 영향이 없습니다."),
+        format!("{count} subscribers have stopped reading: {names}. Those that read are not affected."),
+    );
+    Verdict::new(Class::Finding, "STALLED", text).remedy(pick(
+        lang,
+        "멈춘 화면을 닫거나 새로 고치세요. 발행 속도는 문제가 아닙니다.",
+        "close or reload each of them; the rate of the producer is not the cause.",
+    ))
+}
+
+fn slow(lang: Lang, list: &[Subscriber]) -> Verdict {
+    let names = names(list);
+    let text = pick(
+        lang,
+        format!("느린 구독자: {names}. 다른 구독자는 영향이 없습니다."),
+        format!("a slow subscriber: {names}. The others are not affected."),
+    );
+    Verdict::new(Class::Finding, "SLOW_CLIENT", text).remedy(pick(
+        lang,
+        "그 화면을 닫거나 새로 고치세요. id로 이어서 받고 빈 구간을 채웁니다.",
+        "close or reload that client; it goes on by id and fills its gap.",
+    ))
+}
+
 fn verdict(lang: Lang, loss: &Loss, drops: u64) -> Verdict {
     let of = |class, word, ko: String, en: String| Verdict::new(class, word, pick(lang, ko, en));
     match loss {
@@ -183,20 +215,8 @@ fn verdict(lang: Lang, loss: &Loss, drops: u64) -> Verdict {
             "OPS_BUS_QMAX를 지우고(unset OPS_BUS_QMAX, 유닛과 daily_ops.toml도 확인) 서버를 다시 시작하세요.",
             "remove OPS_BUS_QMAX (unset OPS_BUS_QMAX; look into the unit and daily_ops.toml too) and restart the server.",
         )),
-        Loss::Slow(slow) => {
-            let names = slow.iter().map(|s| format!("{} ({})", s.id, s.who)).collect::<Vec<_>>().join(", ");
-            of(
-                Class::Finding,
-                "SLOW_CLIENT",
-                format!("느린 구독자: {names}. 다른 구독자는 영향이 없습니다."),
-                format!("a slow subscriber: {names}. The others are not affected."),
-            )
-            .remedy(pick(
-                lang,
-                "그 화면을 닫거나 새로 고치세요. id로 이어서 받고 빈 구간을 채웁니다.",
-                "close or reload that client; it goes on by id and fills its gap.",
-            ))
-        }
+        Loss::Stalled(list) => stalled(lang, list),
+        Loss::Slow(list) => slow(lang, list),
         Loss::Overload(count) => of(
             Class::Finding,
             "OVERLOAD",
@@ -239,6 +259,7 @@ mod tests {
         let quiet = || reading(0, 200, &[(1, 0, 0, Some(10))]);
         let word = |before: &Reading, after: &Reading| verdict(Lang::En, &judge(before, after), after.drops).word;
         let now = Some(2_000_000_000_000_i64);
+        let old = Some(2_000_000_000_000 - 9_000);
         let cases = [
             (quiet(), quiet(), "OK"),
             (reading(7, 200, &[]), reading(7, 200, &[]), "PAST_LOSS"),
@@ -249,6 +270,15 @@ mod tests {
             (quiet(), reading(0, 200, &[(1, 0, 0, now), (2, 150, 0, Some(2_000_000_000_000 - 9_000))]), "SLOW_CLIENT"),
             (quiet(), reading(0, 200, &[(2, 150, 0, None)]), "SLOW_CLIENT"),
             (quiet(), reading(0, 200, &[(2, 150, 0, now)]), "OK"),
+            // Three that stopped reading: losing, not losing, with nobody or somebody else there.
+            (quiet(), reading(9, 200, &[(2, 200, 3, old), (3, 200, 3, old), (4, 200, 3, None)]), "STALLED"),
+            (quiet(), reading(9, 200, &[(2, 150, 0, old), (3, 200, 3, old), (4, 0, 0, now)]), "STALLED"),
+            (
+                quiet(),
+                reading(9, 200, &[(2, 200, 3, old), (3, 200, 3, now), (4, 0, 0, now), (5, 0, 0, now)]),
+                "SLOW_CLIENT",
+            ),
+            (quiet(), reading(9, 200, &[(2, 200, 3, old), (3, 200, 3, now), (4, 200, 1, now)]), "OVERLOAD"),
         ];
         for (before, after, want) in cases {
             assert_eq!(word(&before, &after), want, "{before:?} {after:?}");

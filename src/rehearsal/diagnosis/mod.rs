@@ -1,7 +1,9 @@
 //! The three failures of a dashboard, each as a program: what was looked at, what is wrong, what to type, and when it is
 //! over. A: the page cannot be reached. B: events are not shown. C: events are lost.
 
+pub(super) mod absence;
 mod events;
+mod holders;
 mod loss;
 pub(super) mod reach;
 mod unit;
@@ -153,10 +155,15 @@ const TITLE_C: Said = Said { ko: "손실 없는 전달", en: "delivery without l
 const END_B: End = (
     Said { ko: "새 이벤트가 화면에 한 번 보인다.", en: "a new event is seen once on the page." },
     Said {
-        ko: "기록은 여기 디스크에 있습니다. 화면이 다시 연결되는 중입니다.",
-        en: "the record is here on disk; the view is reconnecting.",
+        ko: "이벤트가 어디까지 왔는지 지금 따라가고 있습니다. 확인한 것만 말씀드리겠습니다.",
+        en: "we follow an event through the system right now, and say only what we have seen.",
     },
 );
+/// Said only after the row was seen.
+const ON_DISK: Said = Said {
+    ko: "기록은 여기 디스크에 있습니다. 화면이 다시 연결되는 중입니다.",
+    en: "the record is here on disk; the view is reconnecting.",
+};
 const END_C: End = (
     Said {
         ko: "60초 동안 늘지 않고, 빈 구간이 이력에서 채워진다.",
@@ -172,27 +179,33 @@ fn unseen((id, title, end): (&'static str, Said, End), lang: Lang) -> Diagnosis 
         ko: "서버가 응답하지 않아 보지 못했습니다. A부터 해결하세요.",
         en: "not looked at: the server does not answer. Solve A first.",
     };
-    let verdict =
-        Verdict { class: Class::Unseen, word: "NOT_LOOKED_AT", text: text.to(lang).to_owned(), remedy: Vec::new() };
+    let verdict = Verdict::new(Class::Unseen, "NOT_LOOKED_AT", text.to(lang).to_owned());
     verdict.with((id, title, end), Vec::new(), lang)
 }
 
 /// A verdict on its way to a diagnosis.
 #[derive(Debug)]
-struct Verdict {
+pub(super) struct Verdict {
     class: Class,
     word: &'static str,
-    text: String,
-    remedy: Vec<String>,
+    pub(super) text: String,
+    pub(super) remedy: Vec<String>,
+    /// What the audience hears, where that is not what its diagnosis says in general.
+    say: Option<Said>,
 }
 
 impl Verdict {
     fn new(class: Class, word: &'static str, text: String) -> Self {
-        Self { class, word, text, remedy: Vec::new() }
+        Self { class, word, text, remedy: Vec::new(), say: None }
     }
 
     fn remedy(mut self, step: impl Into<String>) -> Self {
         self.remedy.push(step.into());
+        self
+    }
+
+    fn say(mut self, say: Said) -> Self {
+        self.say = Some(say);
         self
     }
 
@@ -206,7 +219,7 @@ impl Verdict {
             looked,
             remedy: self.remedy,
             verified_when: end.to(lang).to_owned(),
-            say: say.to(lang).to_owned(),
+            say: self.say.unwrap_or(say).to(lang).to_owned(),
         }
     }
 }

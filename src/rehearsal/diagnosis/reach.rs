@@ -7,11 +7,13 @@ use super::Diagnosis;
 use super::Look;
 use super::Patient;
 use super::Verdict;
+use super::holders::absolute;
+use super::holders::others;
+use super::holders::owners;
+use super::holders::sockets;
 use super::pick;
 use super::unit;
 use crate::rehearsal::demo::Said;
-use crate::rehearsal::port;
-use crate::rehearsal::port::Listening;
 use crate::rehearsal::port::Owner;
 use crate::rehearsal::visit::Answer;
 use crate::rehearsal::visit::Silence;
@@ -29,6 +31,19 @@ const END: super::End = (
         en: "the service restarts with its evidence intact.",
     },
 );
+
+const SAY_MOVED: Said = Said {
+    ko: "서비스를 다른 주소에서 이어 갑니다. 증거는 그대로 남아 있습니다.",
+    en: "the service goes on at another address, with its evidence intact.",
+};
+const SAY_RUNS: Said = Said {
+    ko: "서비스는 다른 주소에서 동작하고 있습니다. 그 주소를 여는 중입니다.",
+    en: "the service runs at another address; we open that one.",
+};
+const SAY_UNSEEN: Said = Said {
+    ko: "서비스가 아니라 서비스까지 가는 길이 막혀 있습니다. 길을 여는 중입니다.",
+    en: "the way to the service is closed from here; we open it.",
+};
 
 /// Who is at the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +74,8 @@ pub(in crate::rehearsal) struct Reach {
     pub(in crate::rehearsal) seen: Seen,
     /// Those that hold the port; `None` when nobody knows.
     owners: Option<Vec<Owner>>,
-    /// The server of this workspace that listens elsewhere.
-    elsewhere: Vec<Listening>,
+    /// Where a server of this workspace listens instead.
+    elsewhere: Vec<String>,
     page: String,
     authority: String,
 }
@@ -76,14 +91,23 @@ impl Reach {
             Seen::Ours => "one listener, ours",
             Seen::Broken => "our server listens, and its page is broken",
             Seen::Nobody => "nothing listens; start it with `daily_ops serve`",
-            Seen::Elsewhere => "nothing listens here; the server of this workspace listens elsewhere",
+            Seen::Elsewhere => "nothing listens here",
             Seen::Foreign => "another program holds the port",
             Seen::Hung => "the server takes connections and does not answer",
             Seen::Several => "several processes listen on the port",
             Seen::Unreachable => "the machine cannot be reached",
             Seen::Closed => "the server wants a token",
         };
-        format!("{}: {what} ({}; GET /ops: {})", self.authority, self.who(), self.page)
+        let told = format!("{}: {what} ({}; GET /ops: {})", self.authority, self.who(), self.page);
+        match self.elsewhere.as_slice() {
+            [] => told,
+            found => format!("{told}; the server of this workspace listens on {}", found.join(", ")),
+        }
+    }
+
+    /// What to do when a server of this workspace runs elsewhere: another one beside it would keep no log.
+    pub(in crate::rehearsal) fn instead(&self, lang: Lang) -> Option<String> {
+        (!self.elsewhere.is_empty()).then(|| use_it(lang, &self.elsewhere.join(", ")))
     }
 
     fn who(&self) -> String {
@@ -96,9 +120,13 @@ impl Reach {
         }
     }
 
-    fn pids(&self) -> String {
+    fn pids(&self) -> Vec<String> {
         let owners = self.owners.as_deref().unwrap_or_default();
-        owners.iter().map(|owner| owner.pid.to_string()).collect::<Vec<_>>().join(" ")
+        owners.iter().map(|owner| owner.pid.to_string()).collect()
+    }
+
+    fn has_ours(&self) -> bool {
+        self.owners.as_deref().is_some_and(|owners| owners.iter().any(|owner| owner.is_ours))
     }
 }
 
@@ -107,35 +135,13 @@ pub(in crate::rehearsal) fn look(visitor: &Visitor, workspace: &Path) -> Reach {
     let base = visitor.base();
     // The page first: a server that only just starts then has its socket when the sockets are read.
     let answer = visitor.get("/ops");
-    let all = if base.is_local() { port::listening() } else { None };
-    let addresses = base.addresses().unwrap_or_default();
-    let holders = all.as_deref().map(|all| {
-        let mut found: Vec<Listening> = addresses.iter().flat_map(|address| port::reached(all, *address)).collect();
-        found.sort_by_key(|socket| socket.address);
-        found.dedup();
-        found
-    });
-    let owners = holders.as_ref().and_then(|holders| {
-        let mut owners: Vec<Owner> = holders.iter().flat_map(port::owners).collect();
-        owners.sort_by_key(|owner| owner.pid);
-        owners.dedup_by_key(|owner| owner.pid);
-        // A socket without a visible owner belongs to somebody else.
-        (holders.is_empty() || !owners.is_empty()).then_some(owners)
-    });
+    let all = sockets(visitor);
+    let owners = all.as_deref().and_then(|all| owners(visitor, all));
     let (seen, page) = judge(visitor, owners.as_deref(), &answer);
-    let elsewhere =
-        if seen == Seen::Nobody { all.map(|all| others(&all, workspace)).unwrap_or_default() } else { Vec::new() };
-    let seen = if elsewhere.is_empty() { seen } else { Seen::Elsewhere };
+    let all = all.filter(|_| matches!(seen, Seen::Nobody | Seen::Foreign));
+    let elsewhere = all.map(|all| others(visitor, &all, workspace)).unwrap_or_default();
+    let seen = if seen == Seen::Nobody && !elsewhere.is_empty() { Seen::Elsewhere } else { seen };
     Reach { seen, owners, elsewhere, page, authority: base.authority() }
-}
-
-/// The sockets of this workspace's servers.
-fn others(all: &[Listening], workspace: &Path) -> Vec<Listening> {
-    let Ok(workspace) = workspace.canonicalize() else { return Vec::new() };
-    let ours = |socket: &&Listening| {
-        port::owners(socket).iter().any(|owner| owner.is_ours && owner.workspace.as_ref() == Some(&workspace))
-    };
-    all.iter().filter(ours).cloned().collect()
 }
 
 fn judge(visitor: &Visitor, owners: Option<&[Owner]>, page: &Result<Answer, Silence>) -> (Seen, String) {
@@ -200,31 +206,28 @@ pub(super) fn diagnosis(reach: &Reach, patient: &Patient<'_>) -> Diagnosis {
 
 fn wrong(reach: &Reach, patient: &Patient<'_>) -> Verdict {
     let lang = patient.lang;
-    let root = patient.store.root();
-    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    let root = absolute(patient.store.root());
     match reach.seen {
         Seen::Nobody | Seen::Ours => {
             finding(lang, "NO_PROCESS", reach, ("아무것도 듣고 있지 않습니다", "nothing listens"))
                 .remedy(start(lang, &root))
         }
         Seen::Elsewhere => elsewhere(reach, lang),
-        Seen::Foreign => finding(
-            lang,
-            "FOREIGN_PROCESS",
-            reach,
-            ("다른 프로그램이 포트를 쓰고 있습니다", "another program holds the port"),
-        )
-        .remedy(confirmed(lang, &reach.pids()))
-        .remedy(plan_b(lang, &root)),
+        Seen::Foreign => foreign(reach, lang, &root),
         Seen::Hung => {
             finding(lang, "HUNG", reach, ("연결은 받지만 응답하지 않습니다", "connections are taken and not answered"))
                 .remedy(unit::restart(lang))
                 .remedy(by_hand(lang, &reach.pids(), &root))
         }
         Seen::Several => {
-            finding(lang, "SEVERAL_LISTENERS", reach, ("여러 프로세스가 듣고 있습니다", "several processes listen"))
-                .remedy(pick(lang, "하나만 남기고 멈추세요.", "stop all but one."))
-                .remedy(plan_b(lang, &root))
+            let verdict = finding(
+                lang,
+                "SEVERAL_LISTENERS",
+                reach,
+                ("여러 프로세스가 듣고 있습니다", "several processes listen"),
+            )
+            .remedy(pick(lang, "하나만 남기고 멈추세요.", "stop all but one."));
+            if reach.has_ours() { verdict } else { verdict.remedy(plan_b(lang, &root)) }
         }
         Seen::Broken => finding(
             lang,
@@ -243,21 +246,45 @@ fn finding(lang: Lang, word: &'static str, reach: &Reach, (ko, en): (&str, &str)
     Verdict::new(Class::Finding, word, text)
 }
 
+/// A stranger holds the port. A server of ours that runs elsewhere keeps the log, so another one beside it is no way out.
+fn foreign(reach: &Reach, lang: Lang, root: &Path) -> Verdict {
+    let (ko, en) = ("다른 프로그램이 포트를 쓰고 있습니다", "another program holds the port");
+    let mut verdict = finding(lang, "FOREIGN_PROCESS", reach, (ko, en));
+    let Some(instead) = reach.instead(lang) else {
+        return confirmed(verdict.say(SAY_MOVED), lang, &reach.pids()).remedy(plan_b(lang, root));
+    };
+    let found = reach.elsewhere.join(", ");
+    verdict.text.push_str(&pick(
+        lang,
+        format!("; 이 작업 공간의 서버는 {found}에서 듣고 있습니다"),
+        format!("; the server of this workspace listens on {found}"),
+    ));
+    confirmed(verdict.say(SAY_RUNS).remedy(instead), lang, &reach.pids())
+}
+
 fn elsewhere(reach: &Reach, lang: Lang) -> Verdict {
-    let at = &reach.authority;
-    let found = reach.elsewhere.iter().map(|s| format!("http://{}", s.address)).collect::<Vec<_>>().join(", ");
+    let (at, found) = (&reach.authority, reach.elsewhere.join(", "));
     let text = pick(
         lang,
         format!("{at}에는 없고, 이 작업 공간의 서버는 {found}에서 듣고 있습니다."),
         format!("nothing listens on {at}; the server of this workspace listens on {found}."),
     );
-    Verdict::new(Class::Finding, "BOUND_ELSEWHERE", text)
-        .remedy(pick(lang, format!("브라우저에서 {found} 을(를) 여세요."), format!("open {found} in the browser.")))
-        .remedy(pick(
-            lang,
-            "주소를 되돌리려면 OPS_BIND를 확인하고 서버를 다시 시작하세요.",
-            "to have it back here, look at OPS_BIND and restart the server.",
-        ))
+    Verdict::new(Class::Finding, "BOUND_ELSEWHERE", text).say(SAY_RUNS).remedy(use_it(lang, &found)).remedy(pick(
+        lang,
+        "주소를 되돌리려면 OPS_BIND를 확인하고 서버를 다시 시작하세요.",
+        "to have it back here, look at OPS_BIND and restart the server.",
+    ))
+}
+
+/// The address of a server that runs.
+pub(super) fn use_it(lang: Lang, found: &str) -> String {
+    pick(
+        lang,
+        format!(
+            "브라우저에서 {found} 을(를) 열고, 명령에는 --base-url {found} 을(를) 붙이세요. 서버를 하나 더 시작하지 마세요."
+        ),
+        format!("open {found} in the browser and name it to commands with --base-url {found}; start no second server."),
+    )
 }
 
 /// What says nothing about the server, because it was not seen.
@@ -265,7 +292,7 @@ fn unlooked(reach: &Reach, patient: &Patient<'_>) -> Verdict {
     let (lang, at, port) = (patient.lang, &reach.authority, patient.base.port());
     if reach.seen == Seen::Closed {
         let text = pick(lang, "서버가 토큰을 요구합니다.", "the server wants a token.");
-        return Verdict::new(Class::Unseen, "TOKEN_NEEDED", text).remedy(pick(
+        return Verdict::new(Class::Unseen, "TOKEN_NEEDED", text).say(SAY_UNSEEN).remedy(pick(
             lang,
             "--token-file로 토큰 파일을 지정하세요.",
             "name the file of a token with --token-file.",
@@ -273,33 +300,39 @@ fn unlooked(reach: &Reach, patient: &Patient<'_>) -> Verdict {
     }
     let text =
         pick(lang, format!("{at}에 닿지 않습니다: {}", reach.page), format!("{at} cannot be reached: {}", reach.page));
-    Verdict::new(Class::Unseen, "UNREACHABLE", text).remedy(pick(
+    Verdict::new(Class::Unseen, "UNREACHABLE", text).say(SAY_UNSEEN).remedy(pick(
         lang,
         format!("다른 기계라면 터널을 여세요: ssh -L {port}:127.0.0.1:{port} HOST"),
         format!("on another machine open a tunnel: ssh -L {port}:127.0.0.1:{port} HOST"),
     ))
 }
 
-/// A process whose owner is not seen has no number to type.
-fn confirmed(lang: Lang, pids: &str) -> String {
-    let port = "sudo ss -ltnp";
+/// Look first, stop second. A process whose owner is not seen has no number to type.
+fn confirmed(verdict: Verdict, lang: Lang, pids: &[String]) -> Verdict {
     if pids.is_empty() {
-        return pick(
+        return verdict.remedy(pick(
             lang,
-            format!("누구의 것인지 보이지 않습니다. 확인한 뒤에만 멈추세요: {port}"),
-            format!("its owner is not seen from here; stop it only after you looked: {port}"),
-        );
+            "누구의 것인지 여기서는 보이지 않습니다. 먼저 확인하세요: sudo ss -ltnp",
+            "its owner is not seen from here; look first: sudo ss -ltnp",
+        ));
     }
-    pick(
-        lang,
-        format!("명령줄을 확인한 뒤에만 멈추세요: ps -o pid,user,args -p {pids} ; kill {pids}"),
-        format!("stop it only after you confirmed its command line: ps -o pid,user,args -p {pids} ; kill {pids}"),
-    )
+    let (listed, typed) = (pids.join(","), pids.join(" "));
+    verdict
+        .remedy(pick(
+            lang,
+            format!("먼저 명령줄과 사용자를 확인하세요: ps -o pid,user,args -p {listed}"),
+            format!("first confirm whose it is, and its command line: ps -o pid,user,args -p {listed}"),
+        ))
+        .remedy(pick(
+            lang,
+            format!("멈춰도 되는 것이 확실할 때에만: kill {typed}"),
+            format!("only when you are sure that it may go: kill {typed}"),
+        ))
 }
 
-fn by_hand(lang: Lang, pids: &str, root: &Path) -> String {
+fn by_hand(lang: Lang, pids: &[String], root: &Path) -> String {
     let start = format!("daily_ops --root {} serve", root.display());
-    let pids = if pids.is_empty() { "PID" } else { pids };
+    let pids = if pids.is_empty() { "PID".to_owned() } else { pids.join(" ") };
     pick(
         lang,
         format!("유닛이 없으면: kill {pids} 다음에 {start}"),

@@ -68,6 +68,12 @@ pub(super) fn one_line(text: &str) -> String {
     text.chars().take(EXCERPT).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
+/// A member of a document as people read it, without the quotes of a JSON text.
+#[must_use]
+pub(super) fn word(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
 /// There was no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Silence {

@@ -19,6 +19,7 @@ mod disks;
 mod restarts;
 mod spools;
 
+const LIMITS: BusLimits = BusLimits { queue: 5, replay: 1000, subscribers: 10 };
 const LOG: &str = "metrics/live_obs.jsonl";
 
 /// A workspace, and a clock that stands still.
@@ -57,9 +58,8 @@ impl Site {
 
     fn keeper(&self) -> Keeper {
         let mut opened = self.opened();
-        let limits = BusLimits { queue: 5, replay: 1000, subscribers: 10 };
         let clock: Arc<SimClock> = Arc::clone(&self.clock);
-        let bus = Bus::new(clock, limits, std::mem::take(&mut opened.earlier), opened.last_id);
+        let bus = Bus::new(clock, LIMITS, std::mem::take(&mut opened.earlier), opened.last_id);
         let recorder = Recorder::new(Arc::clone(&bus), self.store.clone(), opened, Arc::default());
         Keeper { bus, recorder, spool: Spool::new(self.store.clone()) }
     }
@@ -262,7 +262,7 @@ fn a_log_that_somebody_removes_is_made_again() {
 #[test]
 fn one_process_keeps_the_log_and_the_thread_writes_by_itself() {
     let site = Site::new();
-    let bus = Bus::new(Arc::new(crate::time::SystemClock::new()), BusLimits::default(), Vec::new(), 0);
+    let bus = Bus::new(Arc::new(crate::time::SystemClock::new()), LIMITS, Vec::new(), 0);
     let journal = Journal::start(&bus, site.store.clone(), site.opened()).expect("a thread");
     match Opened::open(&site.store, site.settings.clone(), site.clock.now()) {
         Err(JournalFault::Held { pid }) => assert_eq!(pid, std::process::id()),

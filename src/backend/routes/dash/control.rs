@@ -6,12 +6,13 @@ use axum::http::StatusCode;
 
 use super::App;
 use super::Call;
-use super::ingest::traceparent;
+use super::head;
 use crate::backend::dash::observer::kill_changed;
 use crate::backend::dash::refusal::TRACE_HEADER;
 use crate::backend::dash::refusal::refuse;
 use crate::backend::reply::Fields;
 use crate::backend::reply::Reply;
+use crate::backend::routes::told::parent_of;
 use crate::contracts::Json;
 use crate::contracts::event::CONTRACT_VERSION;
 use crate::contracts::event::MAX_NAME;
@@ -42,8 +43,7 @@ pub(super) fn kill_fields(app: &App) -> Fields {
     let latch = &view.reading.state;
     // Who reads only `is_on` must not take held orders for free ones.
     let counts = KillSwitch { is_on: view.is_on(), status: view.status(), ..latch.clone() };
-    Fields::new()
-        .with("contract_version", CONTRACT_VERSION)
+    head()
         .spread(&counts)
         .with("latch_is_on", &latch.is_on)
         .with("latch_status", &latch.status)
@@ -135,7 +135,7 @@ struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     fn read(app: &'a App, call: &'a Call) -> Result<Self, Reply> {
-        let parent = traceparent(&call.headers);
+        let parent = parent_of(&call.headers);
         let body = object(app, call, parent.as_deref())?;
         let asked = Self { app, call, body, trace_id: parent };
         let trace_id = asked.named_trace()?.or_else(|| asked.trace_id.clone());

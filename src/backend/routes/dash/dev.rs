@@ -14,9 +14,9 @@ use tokio::sync::watch;
 
 use super::App;
 use super::Call;
-use super::ingest::Given;
-use super::ingest::given;
-use super::ingest::invalid;
+use super::given::Given;
+use super::given::given;
+use super::given::invalid;
 use crate::backend::dash::refusal::TRACE_HEADER;
 use crate::backend::dash::refusal::bad_event;
 use crate::backend::dash::refusal::refuse;

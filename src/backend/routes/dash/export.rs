@@ -6,11 +6,10 @@ use serde::Serialize;
 
 use super::App;
 use super::Call;
+use super::head;
 use crate::backend::dash::params::Params;
 use crate::backend::dash::past::Order;
-use crate::backend::reply::Fields;
 use crate::backend::reply::Reply;
-use crate::contracts::event::CONTRACT_VERSION;
 use crate::contracts::event::millis_stamp;
 use crate::contracts::json::sha256_hex;
 use crate::time::KstTime;
@@ -29,15 +28,14 @@ pub(super) fn export(app: &App, call: &Call) -> Result<Reply, Reply> {
     let params = Params::new(&call.query, now);
     let filter = params.filter()?;
     let limit = params.limit(1000, 10_000)?;
-    let order = if params.is_ascending(&filter)? { Order::OldestFirst } else { Order::NewestFirst };
+    let order = params.order(&filter)?;
     let mut found = app.dash.find(&filter, limit, order);
     if order == Order::NewestFirst {
         found.records.reverse();
     }
     let id = |record: Option<&crate::backend::dash::past::Record>| record.map(|record| record.event().id);
     let server = Server { boot_id: app.dash.bus.boot_id(), version: env!("CARGO_PKG_VERSION") };
-    let reply = Fields::new()
-        .with("contract_version", CONTRACT_VERSION)
+    let reply = head()
         .with("exported_at", &millis_stamp(now))
         .with("exported_at_ms", &now.timestamp_millis())
         .with("origin", "server")

@@ -1,6 +1,7 @@
 //! What a stream says beside events: hello, heartbeat, gap, shutdown; and the place where a subscriber goes on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::HeaderMap;
@@ -97,6 +98,11 @@ impl Desk {
     fn ts(&self) -> i64 {
         self.subscription.bus().clock().now().timestamp_millis()
     }
+}
+
+/// Between two heartbeats.
+pub(super) fn period(desk: &Desk) -> Duration {
+    Duration::from_secs(desk.app.dash.options.settings.heartbeat_seconds)
 }
 
 /// Takes a place for the one who asks, and remembers on its connection that it is a stream.

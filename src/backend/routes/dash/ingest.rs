@@ -1,28 +1,26 @@
 //! `/api/ops/test-event` and `/api/ops/events`: how events come in.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use axum::http::header;
-use serde_json::Map;
 use serde_json::Value;
 
 use super::App;
 use super::Call;
+use super::given::Given;
+use super::given::given;
+use super::given::invalid;
 use crate::backend::dash::refusal::TRACE_HEADER;
 use crate::backend::dash::refusal::bad_event;
 use crate::backend::dash::refusal::bad_item;
 use crate::backend::dash::refusal::refuse;
 use crate::backend::reply::Fields;
 use crate::backend::reply::Reply;
-use crate::contracts::Json;
-use crate::contracts::JsonFault;
 use crate::contracts::event::DraftDefaults;
 use crate::contracts::event::EventDraft;
-use crate::contracts::event::is_trace;
-use crate::contracts::event::trace_of_parent;
-use crate::contracts::json::decode;
+use crate::telemetry::Frame;
 
 /// What an event that may come twice is known by.
 const SPOOL_ID: &str = "spool_id";
@@ -30,14 +28,6 @@ const SPOOL_ID: &str = "spool_id";
 const BATCH: usize = 500;
 const TEST: DraftDefaults = DraftDefaults { kind: "test-event", source: "test" };
 const OTHERS: DraftDefaults = DraftDefaults { kind: "event", source: "unknown" };
-
-/// The body of a request, and the trace that the request belongs to.
-pub(super) struct Given {
-    /// The members of the body.
-    pub(super) members: Map<String, Value>,
-    /// As the body says, else as the header `traceparent` says.
-    pub(super) trace_id: Option<String>,
-}
 
 pub(super) fn test_event(app: &App, call: &Call) -> Result<Reply, Reply> {
     let given = given(app, call)?;
@@ -77,7 +67,7 @@ pub(super) fn events(app: &App, call: &Call) -> Result<Reply, Reply> {
         .or_else(|| drafts.iter().all(|draft| draft.trace_id().is_some()).then_some(first)?);
     let trace_id = trace_id.as_deref();
     let accepted = app.dash.bus.publish(without_known(app, drafts), trace_id);
-    let id = |frame: Option<&std::sync::Arc<crate::telemetry::Frame>>| frame.map(|frame| frame.event.id);
+    let id = |frame: Option<&Arc<Frame>>| frame.map(|frame| frame.event.id);
     let fields = Fields::new()
         .with("status", "ok")
         .with("accepted", &count)
@@ -123,63 +113,4 @@ fn batch(app: &App, given: Given) -> Result<Vec<EventDraft>, Reply> {
     let read =
         |(index, item)| EventDraft::parse(item, OTHERS).map_err(|fault| bad_item(index, &fault, trace_id, app.now()));
     items.into_iter().enumerate().map(read).collect()
-}
-
-/// A body member that breaks its rule.
-pub(super) fn invalid(app: &App, rule: &str, trace_id: Option<&str>) -> Reply {
-    refuse((StatusCode::UNPROCESSABLE_ENTITY, "INVALID_PARAM"), rule, trace_id, app.now())
-}
-
-/// Reads the JSON object of a request. No body at all is an empty object, whatever the content type says.
-pub(super) fn given(app: &App, call: &Call) -> Result<Given, Reply> {
-    let parent = traceparent(&call.headers);
-    let no = |status, code, why: &str| refuse((status, code), why, parent.as_deref(), app.now());
-    if call.body.is_empty() {
-        return Ok(Given { members: Map::new(), trace_id: parent });
-    }
-    if !says_json(&call.headers) {
-        let why = "a body needs the header Content-Type: application/json";
-        return Err(no(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", why));
-    }
-    match parse(&call.body) {
-        Ok(Value::Object(members)) => {
-            let own = members.get("trace_id").and_then(Value::as_str).filter(|text| is_trace(text));
-            let trace_id = own.map(str::to_owned).or(parent);
-            Ok(Given { members, trace_id })
-        }
-        Ok(_) => Err(no(StatusCode::UNPROCESSABLE_ENTITY, "BODY_NOT_OBJECT", "the body must be a JSON object")),
-        Err(fault @ JsonFault::TooDeep) => {
-            Err(no(StatusCode::UNPROCESSABLE_ENTITY, "DATA_TOO_LARGE", &fault.to_string()))
-        }
-        Err(fault) => Err(no(StatusCode::BAD_REQUEST, "INVALID_JSON", &format!("the body is {}", why(&fault)))),
-    }
-}
-
-fn why(fault: &JsonFault) -> String {
-    match fault {
-        JsonFault::Empty => "not JSON: it holds nothing but white space".to_owned(),
-        JsonFault::DuplicateKey(_) | JsonFault::NotFinite(_) => format!("not accepted: {fault}"),
-        JsonFault::NotUtf8(_) | JsonFault::Syntax(_) | JsonFault::TooDeep => fault.to_string(),
-    }
-}
-
-/// Read twice: the strict reader refuses what two readers could understand in two ways, the other one makes the value.
-fn parse(bytes: &[u8]) -> Result<Value, JsonFault> {
-    Json::parse(bytes)?;
-    serde_json::from_str(decode(bytes)?).map_err(|fault| JsonFault::Syntax(fault.to_string()))
-}
-
-/// Whether exactly one header says that the body is JSON; parameters such as a charset may follow.
-fn says_json(headers: &HeaderMap) -> bool {
-    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
-    let kind = values.next().and_then(|value| value.to_str().ok());
-    let kind = kind.map(|kind| kind.split(';').next().unwrap_or_default().trim());
-    kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) && values.next().is_none()
-}
-
-/// The trace of the caller as the header `traceparent` says, when it says so once.
-pub(super) fn traceparent(headers: &HeaderMap) -> Option<String> {
-    let mut values = headers.get_all("traceparent").iter();
-    let value = values.next()?.to_str().ok()?;
-    if values.next().is_some() { None } else { trace_of_parent(value) }
 }

@@ -2,10 +2,9 @@
 
 use super::App;
 use super::Call;
+use super::head;
 use crate::backend::dash::params::Params;
-use crate::backend::reply::Fields;
 use crate::backend::reply::Reply;
-use crate::contracts::event::CONTRACT_VERSION;
 
 pub(super) fn metrics(app: &App, call: &Call) -> Result<Reply, Reply> {
     let now = app.now();
@@ -18,8 +17,7 @@ pub(super) fn metrics(app: &App, call: &Call) -> Result<Reply, Reply> {
     let rail = app.dash.guardrail(&app.ops);
     let ts = now.timestamp_millis();
     let last_age = journal.last_row_ms.map(|last| seconds(ts.saturating_sub(last).max(0)));
-    let mut fields = Fields::new()
-        .with("contract_version", CONTRACT_VERSION)
+    let mut fields = head()
         .with("version", env!("CARGO_PKG_VERSION"))
         .with("boot_id", bus.boot_id())
         .with("ts", &ts)

@@ -4,7 +4,9 @@ mod control;
 mod dev;
 mod export;
 mod frames;
+mod given;
 mod ingest;
+mod logs;
 mod metrics;
 mod pages;
 mod prometheus;
@@ -33,8 +35,10 @@ use super::Call;
 use super::ROUTES;
 use super::Route;
 use super::Verb;
-use super::named;
+use super::admission::named;
+use crate::backend::reply::Fields;
 use crate::backend::reply::Reply;
+use crate::contracts::event::CONTRACT_VERSION;
 
 /// Below these an unknown path is the dashboard's to refuse; elsewhere the reference's form stays.
 const PLACES: [&str; 12] = [
@@ -128,6 +132,11 @@ pub(super) fn shared(mut response: Response, route: &Route, origin: Option<Heade
         headers.extend(link.ok().map(|link| (header::LINK, link)));
     }
     response
+}
+
+/// What a reply of this family begins with.
+fn head() -> Fields {
+    Fields::new().with("contract_version", CONTRACT_VERSION)
 }
 
 /// The handler of a row that answers with a stream: nothing comes here.

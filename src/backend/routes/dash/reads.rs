@@ -6,12 +6,11 @@ use serde_json::Value;
 
 use super::App;
 use super::Call;
+use super::head;
 use crate::backend::dash::params::Params;
 use crate::backend::dash::past::DropRow;
 use crate::backend::dash::past::Order;
-use crate::backend::reply::Fields;
 use crate::backend::reply::Reply;
-use crate::contracts::event::CONTRACT_VERSION;
 use crate::contracts::event::Event;
 use crate::contracts::event::NO_TRACE;
 use crate::contracts::event::Severity;
@@ -27,11 +26,10 @@ pub(super) fn events(app: &App, call: &Call) -> Result<Reply, Reply> {
     let params = Params::new(&call.query, app.now());
     let filter = params.filter()?;
     let limit = params.limit(200, 1000)?;
-    let order = if params.is_ascending(&filter)? { Order::OldestFirst } else { Order::NewestFirst };
+    let order = params.order(&filter)?;
     let found = app.dash.find(&filter, limit, order);
     let (oldest_id, last_id) = (app.dash.oldest_id(), app.dash.bus.ids().last);
-    let fields = Fields::new()
-        .with("contract_version", CONTRACT_VERSION)
+    let fields = head()
         .with("events", &found.records)
         .with("count", &found.records.len())
         .with("oldest_id", &oldest_id)
@@ -48,8 +46,7 @@ pub(super) fn history(app: &App, call: &Call) -> Result<Reply, Reply> {
     let filter = EventFilter { since_ms: Some(since_ms), ..EventFilter::default() };
     let found = app.dash.find(&filter, HISTORY, Order::NewestFirst);
     let (points, points_truncated) = app.dash.points(since_ms, HISTORY);
-    let fields = Fields::new()
-        .with("contract_version", CONTRACT_VERSION)
+    let fields = head()
         .with("hours", &hours)
         .with("events", &found.records)
         .with("count", &found.records.len())
@@ -63,8 +60,7 @@ pub(super) fn alerts(app: &App, call: &Call) -> Result<Reply, Reply> {
     let limit = Params::new(&call.query, app.now()).limit(50, 500)?;
     let filter = EventFilter { severity_min: Some(Severity::Error), ..EventFilter::default() };
     let found = app.dash.find(&filter, limit, Order::NewestFirst);
-    let fields = Fields::new()
-        .with("contract_version", CONTRACT_VERSION)
+    let fields = head()
         .with("alerts", &found.records)
         .with("limit", &limit)
         .with("count", &found.records.len())
@@ -128,11 +124,7 @@ pub(super) fn runtime_events(app: &App, call: &Call) -> Result<Reply, Reply> {
     events.sort_by_key(|event| std::cmp::Reverse(event.ts));
     let has_more = found.has_more || events.len() > limit;
     events.truncate(limit);
-    let fields = Fields::new()
-        .with("contract_version", CONTRACT_VERSION)
-        .with("events", &events)
-        .with("count", &events.len())
-        .with("has_more", &has_more);
+    let fields = head().with("events", &events).with("count", &events.len()).with("has_more", &has_more);
     Ok(fields.ok())
 }
 
@@ -187,7 +179,7 @@ fn risk_list(app: &App, call: &Call, names: &[&'static str]) -> Result<Reply, Re
     let limit = Params::new(&call.query, app.now()).limit(20, 500)?;
     let found = app.dash.find_where(&EventFilter::default(), &RiskItem::is_one, limit, Order::NewestFirst);
     let items: Vec<_> = found.records.iter().map(|record| RiskItem::of(record.event())).collect();
-    let fields = Fields::new().with("contract_version", CONTRACT_VERSION).with("count", &items.len());
+    let fields = head().with("count", &items.len());
     let fields = names.iter().fold(fields, |fields, name| fields.with(name, &items));
     Ok(fields.with("has_more", &found.has_more).ok())
 }

@@ -33,6 +33,7 @@ use super::App;
 use super::frames::Desk;
 use super::frames::WRITE;
 use super::frames::join;
+use super::frames::period;
 use crate::backend::dash::refusal::refuse;
 use crate::backend::line::Line;
 use crate::backend::line::STREAM_GRACE;
@@ -42,9 +43,6 @@ use crate::telemetry::Transport;
 
 /// Bytes of a client's message.
 const MESSAGE: usize = 4 << 10;
-/// How often a client is asked whether it lives, and how long it may take to say so.
-const PING: Duration = Duration::from_secs(20);
-const PONG: Duration = Duration::from_secs(20);
 /// What the last words are given to leave, and the client to hear them.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -193,7 +191,7 @@ impl<'a> Writer<'a> {
     fn new(desk: Desk, rounds: watch::Receiver<()>, answered: &'a AtomicBool) -> Self {
         let stopping = desk.app.dash.stopping.clone();
         let beat = Box::pin(tokio::time::sleep(period(&desk)));
-        let pulse = Box::pin(tokio::time::sleep(PING));
+        let pulse = Box::pin(tokio::time::sleep(desk.app.dash.options.ping_every));
         Self { desk, rounds, stopping, answered, beat, pulse, is_asked: false }
     }
 
@@ -280,7 +278,7 @@ impl<'a> Writer<'a> {
             self.answered.store(false, Ordering::Relaxed);
             self.is_asked = true;
             into.send(Message::Ping(axum::body::Bytes::new())).await?;
-            PONG
+            self.desk.app.dash.options.pong_within
         };
         self.pulse = Box::pin(tokio::time::sleep(next));
         Ok(None)
@@ -296,10 +294,6 @@ impl<'a> Writer<'a> {
             () = &mut self.pulse => false,
         }
     }
-}
-
-fn period(desk: &Desk) -> Duration {
-    Duration::from_secs(desk.app.dash.options.settings.heartbeat_seconds)
 }
 
 fn control<T: Serialize>(kind: &'static str, members: T) -> Message {

@@ -3,44 +3,33 @@
 //! There is no trading engine in this release. Everything that only an engine knows is null, empty or UNKNOWN, and never
 //! a made-up value.
 
-use std::ops::RangeInclusive;
 use std::sync::atomic::Ordering;
 
-use axum::http::StatusCode;
-use axum::http::header;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
 
 use super::App;
 use super::Call;
-use crate::backend::dash::refusal::invalid_param;
-use crate::backend::dash::refusal::refuse;
+use super::head;
+use crate::backend::dash::params::Params;
 use crate::backend::reply::Fields;
 use crate::backend::reply::Reply;
 use crate::contracts::Document;
-use crate::contracts::event::CONTRACT_VERSION;
 use crate::contracts::event::millis_stamp;
 use crate::gates::Origin;
 use crate::gates::Reading;
 use crate::ops::DailyRun;
 use crate::ops::HeartbeatView;
 use crate::store::Stored;
-use crate::store::layout;
 use crate::time::Stamp;
 
-/// Lines of a log.
-const LINES: RangeInclusive<u64> = 1..=500;
-const USUAL_LINES: u64 = 200;
-/// Rows of the list of runs.
-const RUNS: RangeInclusive<u64> = 1..=500;
-const USUAL_RUNS: u64 = 30;
 /// The engine's state when there is none: not idle, which only a living one could be.
 const NOT_CONNECTED: &str = "NOT_CONNECTED";
 
 /// The head that every reply of these views has.
 fn views(app: &App) -> Fields {
-    Fields::new().with("contract_version", CONTRACT_VERSION).with("ts", &app.now().timestamp_millis())
+    head().with("ts", &app.now().timestamp_millis())
 }
 
 pub(super) fn version(app: &App, _call: &Call) -> Result<Reply, Reply> {
@@ -135,22 +124,8 @@ fn bundle(app: &App) -> Value {
 }
 
 pub(super) fn runs(app: &App, call: &Call) -> Result<Reply, Reply> {
-    let limit = count(app, call, (&["limit"], RUNS, USUAL_RUNS))?;
-    let runs = app.ops.daily_runs(usize::try_from(limit).unwrap_or(usize::MAX));
+    let runs = app.ops.daily_runs(Params::new(&call.query, app.now()).limit(30, 500)?);
     Ok(views(app).with("schema", "OPS_RUNS_V1").asof_now(app.now()).with("count", &runs.len()).with("runs", &runs).ok())
-}
-
-/// A number of the query by one of its names.
-fn count(app: &App, call: &Call, (names, range, usual): (&[&str], RangeInclusive<u64>, u64)) -> Result<u64, Reply> {
-    for name in names {
-        let rule = format!("must be a whole number, {} to {}", range.start(), range.end());
-        match call.query.count(name) {
-            Ok(None) => {}
-            Ok(Some(number)) if range.contains(&number) => return Ok(number),
-            Ok(Some(_)) | Err(_) => return Err(invalid_param(name, &rule, app.now())),
-        }
-    }
-    Ok(usual)
 }
 
 pub(super) fn risk_snapshot(app: &App, _call: &Call) -> Result<Reply, Reply> {
@@ -262,28 +237,4 @@ pub(super) fn positions(app: &App, _call: &Call) -> Result<Reply, Reply> {
         .with("stale", &true)
         .with("connected", &false)
         .ok())
-}
-
-fn log(app: &App, call: &Call, file: &str) -> Result<(Vec<String>, u64), Reply> {
-    let limit = count(app, call, (&["limit", "lines"], LINES, USUAL_LINES))?;
-    let lines = app.ops.log_lines(file, usize::try_from(limit).unwrap_or(usize::MAX)).map_err(|fault| {
-        refuse((StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL"), &fault.to_string(), None, app.now())
-    })?;
-    Ok((lines, limit))
-}
-
-pub(super) fn stdout(app: &App, call: &Call) -> Result<Reply, Reply> {
-    let (lines, limit) = log(app, call, layout::RUN_LOG)?;
-    Ok(Fields::new().with("logs", &lines).with("limit", &limit).with("source", layout::RUN_LOG).ok())
-}
-
-pub(super) fn stderr(app: &App, call: &Call) -> Result<Reply, Reply> {
-    let (lines, limit) = log(app, call, layout::BACKEND_LOG)?;
-    Ok(Fields::new().with("logs", &lines).with("limit", &limit).with("source", layout::BACKEND_LOG).ok())
-}
-
-pub(super) fn log_tail(app: &App, call: &Call) -> Result<Reply, Reply> {
-    let (lines, _) = log(app, call, layout::RUN_LOG)?;
-    let text: String = lines.into_iter().map(|line| line + "\n").collect();
-    Ok(Reply::new(StatusCode::OK, text.into()).with_header(header::CONTENT_TYPE, "text/plain; charset=utf-8"))
 }

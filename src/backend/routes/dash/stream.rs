@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::body::Bytes;
@@ -25,6 +24,7 @@ use super::App;
 use super::frames::Desk;
 use super::frames::WRITE;
 use super::frames::join;
+use super::frames::period;
 use crate::telemetry::Item;
 use crate::telemetry::Transport;
 
@@ -153,10 +153,6 @@ impl Writer {
             () = &mut self.beat => {}
         }
     }
-}
-
-fn period(desk: &Desk) -> Duration {
-    Duration::from_secs(desk.app.dash.options.settings.heartbeat_seconds)
 }
 
 /// A frame that is no event: it has a name and no id.

@@ -4,6 +4,7 @@ use super::control;
 use super::dev;
 use super::export;
 use super::ingest;
+use super::logs;
 use super::metrics;
 use super::pages;
 use super::prometheus;
@@ -11,12 +12,12 @@ use super::reads;
 use super::state;
 use super::streamed;
 use super::traces;
-use crate::backend::routes::Answer;
-use crate::backend::routes::DashRow;
-use crate::backend::routes::Handler;
 use crate::backend::routes::Kind;
 use crate::backend::routes::Member;
 use crate::backend::routes::Route;
+use crate::backend::routes::route::Answer;
+use crate::backend::routes::route::DashRow;
+use crate::backend::routes::route::Handler;
 use crate::backend::routes::table::get;
 use crate::backend::routes::table::has_twins;
 use crate::backend::routes::table::may;
@@ -62,6 +63,9 @@ const fn alias(route: Route, successor: &'static str) -> Route {
 }
 
 const LIMIT: Member = may("limit", Kind::Count, "how many at most");
+const LINES: &[Member] = &[LIMIT, may("lines", Kind::Count, "the same as limit")];
+const TRACE: Member = may("trace_id", Kind::Text, "what it belongs to; made up when missing");
+const SEVERITY: Member = may("severity", Kind::Text, "INFO, WARN, ERROR or CRITICAL");
 const LAST_EVENT_ID: Member =
     may("last_event_id", Kind::Count, "the id of the last event seen, as the header Last-Event-ID");
 const FILTERS: &[Member] = &[
@@ -80,16 +84,16 @@ const EVENT: &[Member] = &[
     may("message", Kind::Text, "for people, 2,000 characters"),
     may("source", Kind::Text, "who says so, 64 characters"),
     may("type", Kind::Text, "what happened"),
-    may("severity", Kind::Text, "INFO, WARN, ERROR or CRITICAL"),
-    may("trace_id", Kind::Text, "what it belongs to; made up when missing"),
+    SEVERITY,
+    TRACE,
     may("data", Kind::Object, "for machines, 16 KiB and 8 levels"),
 ];
 /// What a body can do wrong.
 const BODY_FAULTS: &[u16] = &[400, 415];
 const EMIT: &[Member] = &[
     need("event_type", Kind::Text, "what happened"),
-    may("trace_id", Kind::Text, "what it belongs to; made up when missing"),
-    may("severity", Kind::Text, "INFO, WARN, ERROR or CRITICAL"),
+    TRACE,
+    SEVERITY,
     may("index", Kind::Count, "which of several"),
     may("total", Kind::Count, "of how many"),
     may("metadata", Kind::Object, "its data"),
@@ -153,12 +157,9 @@ pub const DASH_ROUTES: &[Route] = &[
     alias(read("/api/state/positions", "OPS_POSITIONS_V1", "positions", state::positions), "/api/v1/ops/positions"),
     read("/api/v1/ops/risks", "OPS_RISKS_V1", "newest risk events", reads::risks).large().asked(&[LIMIT]),
     alias(read("/api/history/risks", "OPS_RISKS_V1", "newest risk events", reads::old_risks).large().asked(&[LIMIT]), "/api/v1/ops/risks"),
-    locked(read("/api/ops/logs/stdout", "OPS_LOGS_V1", "last lines of the daily run's log", state::stdout).large()
-        .asked(&[LIMIT, may("lines", Kind::Count, "the same as limit")])),
-    locked(read("/api/ops/logs/stderr", "OPS_LOGS_V1", "last lines of the error log", state::stderr).large()
-        .asked(&[LIMIT, may("lines", Kind::Count, "the same as limit")])),
-    locked(read("/log-tail", "", "last lines of the daily run's log as plain text", state::log_tail).large()
-        .asked(&[LIMIT, may("lines", Kind::Count, "the same as limit")])),
+    locked(read("/api/ops/logs/stdout", "OPS_LOGS_V1", "last lines of the daily run's log", logs::stdout).large().asked(LINES)),
+    locked(read("/api/ops/logs/stderr", "OPS_LOGS_V1", "last lines of the error log", logs::stderr).large().asked(LINES)),
+    locked(read("/log-tail", "", "last lines of the daily run's log as plain text", logs::log_tail).large().asked(LINES)),
     read("/api/control/kill-switch", "KILL_SWITCH_V1", "the kill switch", control::kill_switch),
     locked(write("/api/control/kill-switch", "", "sets the kill switch", control::set_kill_switch).told(KILL).refusing(&[409, 503])),
     alias(locked(write("/api/ops/kill", "", "sets the kill switch; kill stands for is_on", control::set_kill)

@@ -9,14 +9,13 @@ use serde::Serialize;
 
 use super::App;
 use super::Call;
+use super::head;
 use crate::backend::dash::params::Params;
 use crate::backend::dash::past::Order;
 use crate::backend::dash::past::Record;
 use crate::backend::dash::refusal::refuse;
 use crate::backend::query::segment;
-use crate::backend::reply::Fields;
 use crate::backend::reply::Reply;
-use crate::contracts::event::CONTRACT_VERSION;
 use crate::contracts::event::Event;
 use crate::contracts::event::Severity;
 use crate::contracts::event::is_trace;
@@ -87,11 +86,7 @@ pub(super) fn list(app: &App, call: &Call) -> Result<Reply, Reply> {
     let mut items: Vec<Group> = groups.into_iter().filter(wanted).collect();
     let has_more = items.len() > limit || !is_all;
     items.truncate(limit);
-    let fields = Fields::new()
-        .with("contract_version", CONTRACT_VERSION)
-        .with("items", &items)
-        .with("count", &items.len())
-        .with("has_more", &has_more);
+    let fields = head().with("items", &items).with("count", &items.len()).with("has_more", &has_more);
     Ok(fields.ok())
 }
 
@@ -129,8 +124,7 @@ pub(super) fn one(app: &App, call: &Call) -> Result<Reply, Reply> {
     found.records.reverse();
     let (Some(first), Some(last)) = (found.records.first(), found.records.last()) else { return Err(unknown()) };
     let worst = found.records.iter().map(|record| record.event().severity).max();
-    let fields = Fields::new()
-        .with("contract_version", CONTRACT_VERSION)
+    let fields = head()
         .with("trace_id", &first.event().trace_id)
         .with("status", &worst)
         .with("started_at", &first.event().ts_iso)

@@ -69,6 +69,17 @@ fn card(lang: Lang, id: &'static str, english: Option<&str>) -> Markup {
             h3 { (word(lang, id)) @if let Some(english) = english { small.alt lang="en" { (english) } } }
             p.value.num data-part="value" { "—" }
             p.quiet data-part="note" { (say(lang, "waiting")) }
+            @if id == "health" { (more_reasons(lang)) }
+        }
+    }
+}
+
+/// The reasons after the first one, for everybody: a tooltip is for a mouse alone.
+fn more_reasons(lang: Lang) -> Markup {
+    html! {
+        details #healthMore.quiet hidden {
+            summary { (word(lang, "health.more")) " " span.num #healthCount {} }
+            ul #healthReasons {}
         }
     }
 }
@@ -87,12 +98,18 @@ fn cards(lang: Lang) -> Markup {
     }
 }
 
+/// The word of a part that shows old values.
+fn stale(lang: Lang, id: &'static str) -> Markup {
+    html! { span id=(id) class="badge warn" data-i18n="positions.stale" hidden { (say(lang, "positions.stale")) } }
+}
+
 fn day(lang: Lang) -> Markup {
     html! {
-        section.panel.day {
+        section.panel.day #day data-stale="true" {
             h2.sr { (word(lang, "day")) }
+            (stale(lang, "dayStale"))
             div.run {
-                section.tile #run data-tone="none" data-stale="true" {
+                section.tile #run data-tone="none" {
                     h3 { (word(lang, "run")) a #runLink href="/ops/runs" data-i18n="run.open" hidden { (say(lang, "run.open")) } }
                     p.value data-part="value" { "—" }
                     p.quiet data-part="note" {}
@@ -101,7 +118,7 @@ fn day(lang: Lang) -> Markup {
             }
             div.tiles {
                 @for id in ["gate", "sender", "stop", "bundle", "due"] {
-                    section.tile id=(id) data-tone="none" data-stale="true" {
+                    section.tile id=(id) data-tone="none" {
                         h3 { (word(lang, id)) }
                         p.value data-part="value" { "—" }
                         p.quiet data-part="note" {}
@@ -125,6 +142,7 @@ fn timeline(lang: Lang) -> Markup {
                 button #latestBtn type="button" hidden { "↑ " (word(lang, "latest")) " " span.num #latestNews {} }
             }
             (toolbar(lang))
+            p #historyNote.note.warn role="status" data-i18n="history.failed" hidden { (say(lang, "history.failed")) }
             div #events role="log" aria-live="polite" aria-label=(say(lang, "events")) data-i18n-label="events" {
                 p #eventsSummary.sr {}
                 div #eventScroll tabindex="0" aria-live="off" role="group" aria-label=(say(lang, "events")) data-i18n-label="events" {
@@ -214,7 +232,7 @@ fn kill_dialog(lang: Lang) -> Markup {
 fn engine(lang: Lang) -> Markup {
     html! {
         section.panel #engine data-state="unknown" {
-            div.head { h2 { (word(lang, "engine")) } span #engineState.quiet { (say(lang, "engine.unknown")) } }
+            div.head { h2 { (word(lang, "engine")) } span #engineState.quiet { (say(lang, "engine.unknown")) } (stale(lang, "engineStale")) }
             p #engineFreeze.note role="status" hidden {}
             dl.facts {
                 @for (key, id) in [
@@ -246,7 +264,7 @@ fn positions(lang: Lang) -> Markup {
             div.head {
                 h2 { (word(lang, "positions")) }
                 span #positionsAsof.num.quiet {}
-                span #positionsStale.badge.warn data-i18n="positions.stale" hidden { (say(lang, "positions.stale")) }
+                (stale(lang, "positionsStale"))
             }
             p #positionsEmpty.empty { (say(lang, "waiting")) }
             div.scroll #positionsTable tabindex="0" role="group" aria-label=(say(lang, "positions")) data-i18n-label="positions" hidden {
@@ -260,7 +278,7 @@ fn risks(lang: Lang) -> Markup {
     let keys = ["risks.time", "risks.level", "risks.type", "risks.reason", "risks.trace"];
     html! {
         section.panel #risks {
-            div.head { h2 { (word(lang, "risks")) } }
+            div.head { h2 { (word(lang, "risks")) } (stale(lang, "risksStale")) }
             p #risksEmpty.empty { (say(lang, "waiting")) }
             div.scroll #risksTable tabindex="0" role="group" aria-label=(say(lang, "risks")) data-i18n-label="risks" hidden {
                 table aria-label=(say(lang, "risks")) data-i18n-label="risks" { (columns(lang, &keys, &[0])) tbody #riskRows {} }

@@ -15,13 +15,15 @@ use crate::time::KstTime;
 
 /// Days of the chart.
 const DAYS: u64 = 31;
-/// The drawing: its size, and where the bars stand.
+/// The drawing: its size, and where the bars stand. The durations stand at the right edge, beside the newest run, which is
+/// the part that a phone shows.
 const WIDTH: u64 = 960;
 const HEIGHT: u64 = 250;
-const LEFT: u64 = 56;
+const LEFT: u64 = 8;
+const RIGHT: u64 = 890;
 const TOP: u64 = 26;
 const FLOOR: u64 = 210;
-const SLOT: u64 = (WIDTH - LEFT) / DAYS;
+const SLOT: u64 = (RIGHT - LEFT) / DAYS;
 const BAR: u64 = 18;
 /// A run is seen, however short it was.
 const LEAST: u64 = 3;
@@ -95,8 +97,8 @@ fn patterns() -> Markup {
 fn line(top: u64, part: u64) -> Markup {
     let y = FLOOR - (FLOOR - TOP) * part / 2;
     html! {
-        line.grid x1=(LEFT) x2=(WIDTH) y1=(y) y2=(y) {}
-        text.axis x=(LEFT - 8) y=(y + 4) text-anchor="end" { (facts::duration(Some(top * part / 2))) }
+        line.grid x1=(LEFT) x2=(RIGHT) y1=(y) y2=(y) {}
+        text.axis x=(RIGHT + 8) y=(y + 4) { (facts::duration(Some(top * part / 2))) }
     }
 }
 
@@ -167,6 +169,6 @@ mod tests {
         assert_eq!(slots.len(), 31);
         assert_eq!(slots.last().map(|slot| slot.day), Some(today));
         assert!(slots.windows(2).all(|pair| pair[0].day.succ_opt() == Some(pair[1].day) && pair[0].x < pair[1].x));
-        assert!(slots.iter().all(|slot| slot.x + BAR <= WIDTH && slot.run.is_none()));
+        assert!(slots.iter().all(|slot| slot.x + BAR <= RIGHT && slot.run.is_none()));
     }
 }
