@@ -49,6 +49,11 @@ impl Look {
         })
     }
 
+    /// When the file was last written, in milliseconds since 1970.
+    pub(crate) fn modified_ms(&self) -> i64 {
+        self.modified.0.saturating_mul(1000).saturating_add(self.modified.1 / 1_000_000)
+    }
+
     #[cfg(not(unix))]
     pub(crate) fn at(_path: &Path) -> Option<Self> {
         None

@@ -21,6 +21,7 @@ pub use routes::Confirm;
 pub use routes::DASH_ROUTES;
 pub use routes::Kind;
 pub use routes::Member;
+pub use routes::OPERATIONS;
 pub use routes::ROUTES;
 pub use routes::Route;
 pub use routes::Verb;

@@ -159,7 +159,7 @@ impl Server {
         let bounds = Bounds { bytes: options.body_limit, time: limits.body, turn: limits.turn };
         let (stop, stopped) = watch::channel(false);
         let dash = Dash::new(ops.shared_clock(), ops.store(), options.dash.clone(), stopped.clone());
-        // What is there now is known; only what changes from here on is told.
+        // Before anybody is served: what happened while no server was there is told first.
         dash.look(&ops);
         runtime.spawn(observer::watch(Arc::clone(&dash), Arc::clone(&ops), stopped.clone()));
         let router = routes::router(ops, Arc::clone(&dash), access, bounds);

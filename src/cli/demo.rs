@@ -18,7 +18,6 @@ use crate::contracts::RunId;
 use crate::contracts::SigningKey;
 use crate::contracts::json::hex;
 use crate::contracts::run::Trigger;
-use crate::pipeline::EventsTo;
 use crate::pipeline::Mode;
 use crate::pipeline::Pull;
 use crate::pipeline::RunOptions;
@@ -65,7 +64,7 @@ pub(super) fn handoff(dir: Option<PathBuf>, output: &mut Output) -> Result<u8, F
     context.heed_signals()?;
     let embedded = Embedded::start(&context)?;
     let options = RunOptions { trigger: Trigger::Manual, pull: Pull::Yes, mode: Mode::Act };
-    let outcome = run::run_at(&context, (&embedded.url(), EventsTo::Spool), options, output);
+    let outcome = run::run_at(&context, (&embedded.url(), embedded.events()), options, output);
     embedded.stop();
     run::report(&outcome, output);
     let traced = outcome.record.as_ref().is_some_and(|record| record.trace_id == run_id);

@@ -38,7 +38,7 @@ pub(super) fn run(context: &mut Context, args: &RunArgs, output: &mut Output) ->
     let embedded = if args.embedded { Some(Embedded::start(context)?) } else { None };
     let url = embedded.as_ref().map_or_else(|| context.settings.api_url.clone(), Embedded::url);
     // A backend inside this process ends with it; its bus is nobody's.
-    let events = if embedded.is_some() { EventsTo::Spool } else { context.events_to(&url) };
+    let events = embedded.as_ref().map_or_else(|| context.events_to(&url), Embedded::events);
     let outcome = run_at(context, (&url, events), options(context, args), output);
     if let Some(embedded) = embedded {
         embedded.stop();

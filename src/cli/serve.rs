@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::args::ServeArgs;
 use super::context::Context;
@@ -10,6 +11,7 @@ use super::output::Output;
 use super::quotes;
 use crate::backend::DashOptions;
 use crate::backend::Keeping;
+use crate::backend::OPERATIONS;
 use crate::backend::ServeFault;
 use crate::backend::ServeOptions;
 use crate::backend::Server;
@@ -20,6 +22,8 @@ use crate::notify::Messenger;
 use crate::ops::Ops;
 use crate::ops::OpsPolicy;
 use crate::ops::RiskWindow;
+use crate::pipeline::Beside;
+use crate::pipeline::EventsTo;
 use crate::settings::MessageSecrets;
 use crate::settings::Settings;
 use crate::store::layout;
@@ -27,7 +31,7 @@ use crate::telemetry::init_logging;
 use crate::time::Clock as _;
 
 /// How often the server's owner looks for a signal.
-const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 pub(super) fn serve(context: &mut Context, args: &ServeArgs, output: &Output) -> Result<u8, Failure> {
     let bind = context.settings.serve.bind;
@@ -154,6 +158,18 @@ impl Embedded {
 
     pub(super) fn url(&self) -> String {
         self.server.url()
+    }
+
+    /// Where the events of a run against it go: into the spool, together with what its operations tell. What it observes
+    /// is told by the next server of the workspace.
+    pub(super) fn events(&self) -> EventsTo {
+        let bus = Arc::clone(self.server.bus());
+        // Nobody keeps a log here, so what waits for one is all of it.
+        bus.feed().open();
+        EventsTo::Spool(Beside::new(move || {
+            let frames = bus.feed().take(usize::MAX, Duration::ZERO);
+            frames.iter().map(|frame| frame.event.clone()).filter(|event| event.source == OPERATIONS).collect()
+        }))
     }
 
     pub(super) fn stop(self) {

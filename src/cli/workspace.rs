@@ -63,6 +63,7 @@ const IGNORED: &str = "\
 /state/real_enable_windows/
 /state/audit/
 /state/heartbeat.json
+/state/ops_observed.json
 /state/ops_runner.lock
 /state/real_sender_window_consumed.json
 /state/worker.lock

@@ -27,6 +27,7 @@ pub mod json;
 pub mod kill;
 pub mod message;
 pub mod money;
+pub mod observed;
 pub mod ops_run;
 pub mod order_plan;
 pub mod pc_run;

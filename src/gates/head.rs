@@ -2,6 +2,7 @@
 //! noticed. It is noted after each entry, so it may be one entry behind when a process dies in between.
 
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::Gates;
 use crate::contracts::Json;
@@ -52,6 +53,16 @@ impl Gates<'_> {
             }
         }
         Err(unsound(format!("it ends in a line longer than {} bytes", REACHES[REACHES.len() - 1])))
+    }
+
+    /// The number of the newest entry that put this document there; `None` when the end of the trail names none. An entry may
+    /// be missing for a moment: a change towards safety is recorded after it is made.
+    #[must_use]
+    pub fn entry_that_set(&self, target: &str, document: &Value) -> Option<u64> {
+        let (bytes, _) = self.store.read_end(layout::AUDIT, REACHES[1]).ok()??;
+        let mut entries = bytes.rsplit(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+        let is_it = |entry: &AuditEntry| entry.target == target && entry.outcome.is_none() && entry.after == *document;
+        entries.find(is_it).map(|entry| entry.seq)
     }
 
     /// The head that was noted; `None` when none was.

@@ -38,6 +38,7 @@ pub use client::Body;
 pub use client::CallFault;
 pub use client::Limits;
 pub use control::Control;
+pub use events::Beside;
 pub use events::EventsTo;
 pub use explain::Language;
 pub use explain::explain;

@@ -322,6 +322,8 @@ pub const OPS_TOKEN: &str = "state/ops_token";
 pub const OPS_EVIDENCE: &str = "evidence/phase-ops";
 /// One folder a demo of the dashboard.
 pub const DEMO_EVIDENCE: &str = "evidence/phase-ops/OVL-003-DEMO";
+/// OPS_OBSERVED_V1: what the event bus was last told of the workspace's files.
+pub const OPS_OBSERVED: &str = "state/ops_observed.json";
 /// HEARTBEAT_V1: when the daily run last started and ended.
 pub const HEARTBEAT: &str = "state/heartbeat.json";
 /// MESSAGE_KEYS_V1: which messages of which day have left the backend, or may have.

@@ -55,6 +55,8 @@ pub struct JournalStatus {
     pub bad_lines: u64,
     /// When the newest row was written, in milliseconds since 1970.
     pub last_row_ms: Option<i64>,
+    /// The newest event that the disk has.
+    pub synced_id: u64,
     /// Bytes written by this process.
     pub bytes_written: u64,
     /// Events that were taken over from the spool.

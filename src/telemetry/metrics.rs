@@ -50,9 +50,9 @@ pub struct Counters {
     pub obs_write_dropped_total: u64,
     /// Events by severity, in the order of [`Severity::ALL`].
     pub by_severity: [u64; 4],
-    /// Deliveries up to each of [`DELIVERY_BUCKETS`] and beyond, not added up.
+    /// Deliveries up to each of [`DELIVERY_BUCKETS`] and beyond, not added up; replays are not among them.
     pub delivery_buckets: [u64; 9],
-    /// All delivery times together, in microseconds.
+    /// The times of these deliveries together, in microseconds.
     pub delivery_sum_us: u64,
     /// Events in the last 60 seconds.
     pub published_last_minute: u64,
@@ -116,11 +116,13 @@ impl BusCounts {
         *slot = if slot.0 == second { (second, slot.1 + count) } else { (second, count) };
     }
 
-    pub(super) fn delivered(&self, transport: Transport, took: Duration) {
+    /// Counts a frame that was written, and how long that took unless it was a replay.
+    pub(super) fn delivered(&self, transport: Transport, took: Option<Duration>) {
         match transport {
             Transport::Sse | Transport::Hung => add(&self.deliveries[0], 1),
             Transport::Ws => add(&self.deliveries[1], 1),
         }
+        let Some(took) = took else { return };
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let bucket = DELIVERY_BUCKETS.iter().position(|end| took <= *end).unwrap_or(DELIVERY_BUCKETS.len());
         add(&self.delivery_buckets[bucket], 1);

@@ -244,14 +244,16 @@ impl Subscription {
         self.seat.cursor.store(cursor, Ordering::Release);
     }
 
-    /// Says that items were written to the socket.
+    /// Says that items were written to the socket. What was published before the subscriber came is a delivery as well, but
+    /// its age says nothing about how fast events are delivered.
     pub fn wrote(&self, items: &[Item]) {
         let (now, at) = (self.bus.clock.now(), self.bus.clock.monotonic());
         let mut events = 0;
         for item in items {
             if let Item::Event(frame) = item {
                 events += 1;
-                self.bus.counts.delivered(self.seat.transport, at.saturating_sub(frame.at));
+                let took = (frame.event.id > self.start).then(|| at.saturating_sub(frame.at));
+                self.bus.counts.delivered(self.seat.transport, took);
             }
         }
         add(&self.seat.delivered, events);

@@ -77,10 +77,7 @@ fn each_card_has_its_value_its_words_and_its_tone() {
         [...document.querySelectorAll('#healthReasons li')].map(line => line.innerText)]";
     for (said, want) in [
         (json!(["engine_dead"]), json!([false, "0", []])),
-        (
-            json!(["engine_dead", "drops_recent", "of_tomorrow"]),
-            json!([true, "2", ["최근 누락 발생", "of_tomorrow"]]),
-        ),
+        (json!(["engine_dead", "drops_recent", "of_tomorrow"]), json!([true, "2", ["최근 누락 발생", "of_tomorrow"]])),
     ] {
         card(&mut page, "health", &health("CRITICAL", said.clone()));
         page.now("document.querySelector('#healthMore').open = true");

@@ -15,6 +15,7 @@ use daily_ops::contracts::kill::KillSwitch;
 use daily_ops::contracts::message::DailyStatusPush;
 use daily_ops::contracts::message::IncidentPush;
 use daily_ops::contracts::message::MessageKeys;
+use daily_ops::contracts::observed::OpsObserved;
 use daily_ops::contracts::ops_run::OpsRunReceipt;
 use daily_ops::contracts::order_plan::OrderPlan;
 use daily_ops::contracts::pc_run::PcRun;
@@ -87,6 +88,7 @@ pub(crate) const TYPED: &[(&str, Rewrite, Ours)] = &[
     ("real_sender_enable_v1", rewritten::<SenderEnable>, Ours::WrittenStrict),
     ("emergency_stop_v1", rewritten::<EmergencyStop>, Ours::Written),
     ("kill_switch_v1", rewritten::<KillSwitch>, Ours::WrittenStrict),
+    ("ops_observed_v1", rewritten::<OpsObserved>, Ours::WrittenStrict),
     ("window_consumed_v1", rewritten::<WindowConsumed>, Ours::Written),
     ("tokens_v1", rewritten::<Tokens>, Ours::WrittenStrict),
     ("rollback_v1", rewritten::<Rollback>, Ours::Written),

@@ -43,7 +43,11 @@ fn without_the_setting_there_is_nothing() {
     for path in ALL {
         refused(&site.call("POST", path, Some("{}"), &[BEARER]), 404, "NOT_FOUND", path);
         refused(&site.call("POST", path, Some("{}"), &[]), 404, "NOT_FOUND", path);
-        refused(&site.get(path), 404, "NOT_FOUND", path);
+        for verb in ["GET", "PUT", "DELETE"] {
+            let answer = site.call(verb, path, None, &[]);
+            refused(&answer, 404, "NOT_FOUND", path);
+            assert_eq!(answer.json()["error"]["message"], "Not Found", "{verb} {path}: it says what it is");
+        }
     }
 }
 

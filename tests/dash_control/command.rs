@@ -16,12 +16,18 @@ use daily_ops::store::Store;
 use daily_ops::store::layout;
 use daily_ops::time::Clock as _;
 use daily_ops::time::SystemClock;
+use serde_json::Value;
+use serde_json::json;
 
 use crate::SWITCH;
 use crate::client::raw;
+use crate::client::receive;
 use crate::client::request;
 
 const BODY: &str = r#"{"is_on":true,"reason":"r"}"#;
+const OPERATOR: &str = "token-of-the-shell-1";
+/// The specification's limit: a server that is started again is ready within it.
+const RESTART_LIMIT: Duration = Duration::from_secs(5);
 
 /// A running `serve`, ended with the test.
 struct Serving {
@@ -37,12 +43,16 @@ impl Drop for Serving {
 }
 
 fn serve(root: &Path, env: &[(&str, &str)]) -> Serving {
-    started(Command::new(env!("CARGO_BIN_EXE_daily_ops")), root, env)
+    serve_at(root, 0, env)
+}
+
+fn serve_at(root: &Path, port: u16, env: &[(&str, &str)]) -> Serving {
+    started(Command::new(env!("CARGO_BIN_EXE_daily_ops")), (root, port), env)
 }
 
 /// Starts `serve` by a command that takes its arguments.
-fn started(mut command: Command, root: &Path, env: &[(&str, &str)]) -> Serving {
-    command.arg("--root").arg(root).args(["serve", "--port", "0"]).env_clear().env("USER", "kim");
+fn started(mut command: Command, (root, port): (&Path, u16), env: &[(&str, &str)]) -> Serving {
+    command.arg("--root").arg(root).args(["serve", "--port", &port.to_string()]).env_clear().env("USER", "kim");
     command.envs(env.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("started");
     let mut line = String::new();
@@ -82,17 +92,77 @@ fn the_machines_token_is_made_once_shown_never_and_taken() {
     let second = serve(dir.path(), &[]);
     assert_eq!(switch(&second, &token), 200, "the same after a restart");
     drop(second);
-    let own = serve(dir.path(), &[("NEXT_TRADE_OPS_TOKEN", "token-of-the-shell-1")]);
-    assert_eq!(
-        (switch(&own, "token-of-the-shell-1"), switch(&own, &token)),
-        (200, 401),
-        "a configured one replaces it"
-    );
+    let own = serve(dir.path(), &[("NEXT_TRADE_OPS_TOKEN", OPERATOR)]);
+    assert_eq!((switch(&own, OPERATOR), switch(&own, &token)), (200, 401), "a configured one replaces it");
     let said = told(own);
     assert!(
         said.contains("NEXT_TRADE_OPS_TOKEN is an older name of OPS_TOKEN") && !said.contains("of-the-shell"),
         "{said}"
     );
+}
+
+fn read(serving: &Serving, path: &str) -> Option<Value> {
+    let mut stream = TcpStream::connect(serving.address).ok()?;
+    stream.write_all(request("GET", path, None, &[]).as_bytes()).ok()?;
+    Some(receive(&mut stream)).filter(|answer| answer.status == 200).map(|answer| answer.json())
+}
+
+#[test]
+fn a_server_that_was_killed_is_ready_again_within_the_limit_with_its_kill_switch_and_its_ids() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let env = [("OPS_TOKEN", OPERATOR)];
+    let first = serve(dir.path(), &env);
+    let port = first.address.port();
+    assert_eq!(switch(&first, OPERATOR), 200);
+    let kill = read(&first, SWITCH).expect("the kill switch");
+    let last_id = |serving: &Serving| read(serving, "/api/ops/metrics")?["last_event_id"].as_u64();
+    let before = last_id(&first).expect("an id");
+    assert!(before > 0 && kill["is_on"] == true, "{kill}");
+    // Dropping it kills it: no goodbye, nothing is put in order.
+    drop(first);
+    let clock = SystemClock::new();
+    let second = serve_at(dir.path(), port, &env);
+    let is_ready = || read(&second, "/api/ops/health").is_some_and(|health| health["status"] == "ready");
+    while !is_ready() {
+        assert!(clock.monotonic() < RESTART_LIMIT, "not ready within {RESTART_LIMIT:?}");
+        std::thread::yield_now();
+    }
+    assert!(clock.monotonic() < RESTART_LIMIT, "ready within {RESTART_LIMIT:?}");
+    assert_eq!(read(&second, SWITCH), Some(kill), "as it was");
+    assert!(last_id(&second).is_some_and(|now| now >= before), "ids go on from {before}");
+    let event = raw(second.address, request("POST", "/api/ops/test-event", Some("{}"), &[]).as_bytes()).json();
+    assert!(event["event"]["id"].as_u64().is_some_and(|id| id > before), "{event}");
+}
+
+/// Runs a command on the workspace.
+fn does(root: &Path, args: &[&str]) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_daily_ops"));
+    let output = command.arg("--root").arg(root).args(args).env_clear().env("USER", "kim").output().expect("ended");
+    assert!(output.status.success(), "{args:?}: {output:?}");
+}
+
+/// File, position and trace of each change of a switch that was told, and whether it was found at a start.
+fn safety_events(serving: &Serving) -> Vec<Value> {
+    // Newest first: from the other end a reader waits for ids that a killed server gave and never wrote.
+    let events = read(serving, "/api/ops/events?type=safety_changed&limit=1000").expect("events");
+    let of = |event: &Value| {
+        let data = &event["data"];
+        json!([data["file"], data["after"], event["trace_id"], data["found_at_start"]])
+    };
+    events["events"].as_array().expect("a list").iter().rev().map(of).collect()
+}
+
+#[test]
+fn switches_that_were_set_by_command_while_no_server_was_there_are_told_once_at_its_start() {
+    let dir = tempfile::tempdir().expect("a directory");
+    drop(serve(dir.path(), &[]));
+    does(dir.path(), &["stop", "set", "on", "--reason", "drill"]);
+    does(dir.path(), &["sender", "set", "on", "--reason", "today"]);
+    let want = [json!([layout::SENDER, "ON", "audit-3", true]), json!([layout::STOP, "ON", "audit-1", true])];
+    for _ in 0..3 {
+        let serving = serve(dir.path(), &[]);
+        assert_eq!(safety_events(&serving), want, "also when the server is killed again and again");
+    }
 }
 
 #[test]
@@ -136,7 +206,7 @@ fn more_streams_are_served_than_the_usual_limit_of_open_files_lets_in() {
     let mut shell = Command::new("/bin/sh");
     let within = r#"ulimit -Sn 100 && test "$(ulimit -Sn)" = 100 && exec "$0" "$@""#;
     shell.args(["-c", within, env!("CARGO_BIN_EXE_daily_ops")]);
-    let serving = started(shell, dir.path(), &[]);
+    let serving = started(shell, (dir.path(), 0), &[]);
     let mut streams: Vec<TcpStream> = (0..150).map(|_| connect(serving.address)).collect();
     for stream in &mut streams {
         stream.write_all(request("GET", "/events", None, &[]).as_bytes()).expect("sent");

@@ -264,6 +264,24 @@ fn a_run_with_its_own_backend_spools_and_a_dry_run_tells_nobody() {
 }
 
 #[test]
+fn what_the_backend_of_an_embedded_run_did_is_spooled_in_its_place_and_told_once_by_the_next_server() {
+    let (publisher, _) = Publisher::new();
+    let publication = publisher.publish();
+    let host = &publisher.host;
+    let ran = host.run(&["run", "--embedded"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let found = spooled(host);
+    assert!(found.iter().all(|event| event["trace_id"] == publication.run_id.as_str()), "{found:?}");
+    acts_stand_where_they_happened(&found);
+    assert_eq!(names(&of_the_run(&found)), ALL);
+    let served = Served::with(host, &[("OPS_TOKEN", TOKEN)]);
+    site::until("an empty spool", || host.store().read(EVENT_SPOOL).is_ok_and(|left| left.is_none()));
+    let events: Vec<_> = told(&served, &publication.run_id);
+    let spooled: Vec<_> = events.iter().filter(|event| event["data"]["spool_id"].is_string()).cloned().collect();
+    assert_eq!(names(&spooled), names(&found), "each once, in order");
+}
+
+#[test]
 fn the_token_goes_to_this_machine_and_no_secret_into_an_event() {
     let secrets = ["planted-ops-token-0123456789", "planted-server-token-0123456789", "planted-key-0123456789abcdef"];
     let (host, fake) = (Host::new(), takes());
@@ -308,6 +326,21 @@ fn of_the_run(events: &[Value]) -> Vec<Value> {
     events.iter().filter(is_own).cloned().collect()
 }
 
+/// What a run lets the server do is told once, between the start and the end of its stage.
+fn acts_stand_where_they_happened(events: &[Value]) {
+    let names = names(events);
+    let order = |name: &str| names.iter().position(|found| found == name);
+    for (before, act, after) in [
+        ("stage_started 3", "ops_summary_regenerated", "stage_finished 3"),
+        ("stage_started 4", "live_cycle_finished", "stage_finished 4"),
+        ("stage_finished 5", "push_finished", "run_finished"),
+    ] {
+        assert_eq!(names.iter().filter(|found| *found == act).count(), 1, "{act}: {names:?}");
+        let found = [order(before), order(act), order(after)];
+        assert!(found.is_sorted(), "{act} stands where it happened: {names:?}");
+    }
+}
+
 #[test]
 fn from_the_publish_to_the_last_stage_everything_is_one_trace_on_the_server() {
     let (publisher, _) = Publisher::new();
@@ -323,18 +356,8 @@ fn from_the_publish_to_the_last_stage_everything_is_one_trace_on_the_server() {
     assert_eq!(names(&own), ALL);
     assert_eq!(own[11]["data"]["run_id"], host.record()["run_id"]);
     let kinds: Vec<_> = events.iter().filter_map(|event| event["type"].as_str()).collect();
-    for kind in ["publish_seen", "ops_summary_regenerated", "live_cycle_finished", "push_finished"] {
-        assert_eq!(kinds.iter().filter(|found| **found == kind).count(), 1, "{kind}: {kinds:?}");
-    }
-    let order = |name: &str| names(&events).iter().position(|found| found == name);
-    for (before, act, after) in [
-        ("stage_started 3", "ops_summary_regenerated", "stage_finished 3"),
-        ("stage_started 4", "live_cycle_finished", "stage_finished 4"),
-        ("stage_finished 5", "push_finished", "run_finished"),
-    ] {
-        let found = [order(before), order(act), order(after)];
-        assert!(found.is_sorted(), "{act} stands where it happened: {:?}", names(&events));
-    }
+    assert_eq!(kinds.iter().filter(|found| **found == "publish_seen").count(), 1, "{kinds:?}");
+    acts_stand_where_they_happened(&events);
     let cycle = events.iter().find(|event| event["type"] == "live_cycle_finished").expect("an event");
     let data = &cycle["data"];
     assert_eq!((&data["result"], &data["decision"]), (&"OK".into(), &"COMPLETED".into()), "{cycle}");

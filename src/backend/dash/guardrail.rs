@@ -109,10 +109,9 @@ impl Guardrail {
         }
     }
 
-    /// Whether another guardrail says the same to those who act on it.
-    pub(crate) fn is_like(&self, other: &Self) -> bool {
-        let of = |it: &Self| (it.risk_level, it.kill_switch, it.kill_status, it.downgrade_level, it.mode);
-        of(self) == of(other)
+    /// What it says to those who act on it, in one text; the other members follow from these three.
+    pub(crate) fn position(&self) -> String {
+        format!("{} {} {}", self.mode.as_str(), self.risk_level.as_str(), self.kill_status.as_str())
     }
 
     /// The event that tells of it.

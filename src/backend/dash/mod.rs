@@ -169,6 +169,11 @@ impl Dash {
         }
     }
 
+    /// Whether this process keeps the observation log of the workspace.
+    pub(crate) fn keeps_log(&self) -> bool {
+        self.journal.is_some()
+    }
+
     /// The observation log to be read back; none when this process does not keep it, because its ids are another's then.
     pub(crate) fn archive(&self) -> Option<Archive> {
         self.journal.as_ref().map(|_| Archive::new(self.store.clone(), &self.options.settings.log))
@@ -179,6 +184,7 @@ impl Dash {
         if let Some(journal) = &self.journal {
             journal.stop();
         }
+        self.note_last();
     }
 }
 

@@ -32,6 +32,7 @@ pub use route::Member;
 pub use route::Route;
 pub use route::Verb;
 pub use table::ROUTES;
+pub use told::OPERATIONS;
 
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
@@ -196,7 +197,7 @@ fn no_row(app: &App, request: &Request, status: StatusCode, text: &'static str) 
     match named(app, request).and_then(|()| who(app, request)) {
         Ok(_) if dash::is_spoken_for(request.uri().path(), status) => {
             let is_hidden = dash::is_hidden(app, request.uri().path());
-            let status = if is_hidden { StatusCode::NOT_FOUND } else { status };
+            let (status, text) = if is_hidden { (StatusCode::NOT_FOUND, "Not Found") } else { (status, text) };
             let code = if status == StatusCode::NOT_FOUND { "NOT_FOUND" } else { "METHOD_NOT_ALLOWED" };
             refusal::refuse((status, code), text, None, app.now()).into_response()
         }
@@ -317,6 +318,9 @@ fn handle(app: &App, (at, route): (usize, &Route), call: &Call) -> Reply {
 /// Does an operation and tells the bus how it ended, also when it ended by a panic.
 fn change(app: &App, route: &'static Route, call: &Call) -> Reply {
     let trace = told::trace_of_call(call);
+    if route.sets_a_switch() {
+        app.dash.observer.begins(&trace);
+    }
     let reply = match confirmed(route, call) {
         Err(no) => no,
         Ok(()) => {
@@ -333,7 +337,10 @@ fn change(app: &App, route: &'static Route, call: &Call) -> Reply {
     };
     app.cache.forget();
     // Whatever file it changed is told at once.
-    app.dash.look_after(&app.ops, &trace);
+    if route.sets_a_switch() {
+        app.dash.observer.ends(&trace);
+    }
+    app.dash.look(&app.ops);
     reply.with_header(refusal::TRACE_HEADER, &trace)
 }
 

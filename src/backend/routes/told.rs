@@ -24,7 +24,11 @@ use crate::contracts::event::new_trace;
 use crate::contracts::event::trace_of_parent;
 use crate::telemetry::Bus;
 
-const SOURCE: &str = "backend";
+/// The source of the events that tell of an operation.
+pub const OPERATIONS: &str = "backend";
+/// The operations that set a switch; a live fire switches the sender off when it ends.
+const SETTERS: [&str; 4] =
+    ["/api/execution_gate", "/api/real_sender_enable", "/api/emergency_stop", "/api/ops/push/live_fire/run"];
 /// The trace of a request as W3C writes it.
 const PARENT_HEADER: HeaderName = HeaderName::from_static("traceparent");
 /// What an operation is when its row says nothing else.
@@ -38,6 +42,11 @@ impl Route {
     /// Whether the bus is told of it here; rows of the dashboard see to themselves.
     pub(super) const fn is_told(&self) -> bool {
         matches!(self.verb, Verb::Post) && !self.is_dash()
+    }
+
+    /// Whether it sets gate, sender or stop, so that the change belongs to its request.
+    pub(super) fn sets_a_switch(&self) -> bool {
+        SETTERS.contains(&self.path)
     }
 }
 
@@ -78,7 +87,7 @@ pub(super) fn tell(bus: &Bus, (route, trace): (&Route, &str), call: &Call, (repl
     let status = reply.status.as_u16();
     let shown: Vec<&str> = said.iter().map(|(_, word)| word.as_str()).collect();
     let text = format!("{} {}: {status} {}", route.verb.as_str(), route.path, shown.join(" "));
-    let mut draft = EventDraft::new(route.event, SOURCE, text.trim_end())
+    let mut draft = EventDraft::new(route.event, OPERATIONS, text.trim_end())
         .trace(trace)
         .severity(severity_of(reply.status, &said))
         .with("operation", route.path)

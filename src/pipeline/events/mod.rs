@@ -9,18 +9,23 @@
 //! All events of a run carry one trace: the id of the publish that the run works on, which is known when stage 1 has
 //! pulled. What happened before that is held back until then; `ts` says when it was.
 //!
+//! A run with a backend of its own spools what that backend's operations tell as well, each before what the run says next.
+//!
 //! Each object has a `spool_id`. A post whose answer did not come may have worked, and its objects are spooled as well:
 //! who takes the spool over leaves out what it has seen under the same `spool_id`.
 
 mod post;
 mod spool;
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::contracts::RunCode;
 use crate::contracts::StageClass;
+use crate::contracts::event::Event;
 use crate::contracts::event::EventDraft;
 use crate::contracts::event::Severity;
 use crate::contracts::run::Ending;
@@ -47,8 +52,8 @@ pub enum EventsTo {
     /// Nowhere.
     #[default]
     Nowhere,
-    /// Into the spool, for a server that is started later.
-    Spool,
+    /// Into the spool, for a server that is started later, with what the backend in this process tells.
+    Spool(Beside),
     /// To the server; into the spool what it does not take.
     Server {
         /// Scheme, host and port without a slash at the end.
@@ -57,6 +62,27 @@ pub enum EventsTo {
         /// address of this machine.
         token: Option<Secret>,
     },
+}
+
+/// What somebody else in this process tells meanwhile: whatever is new since the last call, in order.
+#[derive(Clone)]
+pub struct Beside(Arc<dyn Fn() -> Vec<Event> + Send + Sync>);
+
+impl Beside {
+    /// Asks `news` for it.
+    pub fn new(news: impl Fn() -> Vec<Event> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(news))
+    }
+
+    fn objects(&self) -> Vec<String> {
+        (self.0)().into_iter().map(accepted).collect()
+    }
+}
+
+impl fmt::Debug for Beside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Beside")
+    }
 }
 
 /// What became of the events, when there is something to say.
@@ -75,6 +101,7 @@ pub(super) struct Events<'a> {
     clock: &'a dyn Clock,
     began: Duration,
     poster: Option<Poster>,
+    beside: Option<Beside>,
     /// Events that wait for the trace.
     held: Vec<(EventDraft, i64)>,
     /// The trace, when it is known.
@@ -85,9 +112,10 @@ impl<'a> Events<'a> {
     pub(super) fn new(to: &EventsTo, store: &Store, clock: &'a dyn Clock) -> Self {
         let poster = match to {
             EventsTo::Nowhere => None,
-            EventsTo::Spool | EventsTo::Server { .. } => Some(Poster::new(to, store.clone())),
+            EventsTo::Spool(_) | EventsTo::Server { .. } => Some(Poster::new(to, store.clone())),
         };
-        Self { clock, began: clock.monotonic(), poster, held: Vec::new(), trace: None }
+        let beside = if let EventsTo::Spool(beside) = to { Some(beside.clone()) } else { None };
+        Self { clock, began: clock.monotonic(), poster, beside, held: Vec::new(), trace: None }
     }
 
     pub(super) fn run_started(&mut self, record: &RunRecord) {
@@ -154,10 +182,19 @@ impl<'a> Events<'a> {
 
     /// Waits until everything is delivered or spooled, at most [`PATIENCE`].
     pub(super) fn close(&mut self) -> Told {
+        self.tell_beside();
         self.poster.take().map(|poster| poster.close(PATIENCE)).unwrap_or_default()
     }
 
+    /// Passes on what was told beside the run. What came before the trace is known waits where it is.
+    fn tell_beside(&self) {
+        if let (Some(poster), Some(beside), Some(_)) = (&self.poster, &self.beside, &self.trace) {
+            poster.send(beside.objects());
+        }
+    }
+
     fn say(&mut self, draft: EventDraft) {
+        self.tell_beside();
         let Some(poster) = &mut self.poster else { return };
         let at = self.clock.now().timestamp_millis();
         match &self.trace {
@@ -184,6 +221,17 @@ impl<'a> Events<'a> {
 fn object(draft: EventDraft, at: i64, trace: &str) -> String {
     let mut value = draft.trace(trace).to_json();
     value["ts"] = at.into();
+    value["spool_id"] = uuid::Uuid::new_v4().to_string().into();
+    value.to_string()
+}
+
+/// An event that a bus of this process has accepted, as it is spooled.
+fn accepted(event: Event) -> String {
+    let (kind, at, trace) = (event.kind, event.ts, event.trace_id);
+    let mut value = serde_json::json!({
+        "type": kind, "source": event.source, "severity": event.severity, "message": event.message, "trace_id": trace,
+        "data": event.data, "ts": at,
+    });
     value["spool_id"] = uuid::Uuid::new_v4().to_string().into();
     value.to_string()
 }

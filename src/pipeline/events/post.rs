@@ -81,7 +81,7 @@ impl Poster {
     pub(super) fn new(to: &EventsTo, store: Store) -> Self {
         let server = match to {
             EventsTo::Server { url, token } => Some(Server { url: url.clone(), token: token.clone() }),
-            EventsTo::Nowhere | EventsTo::Spool => None,
+            EventsTo::Nowhere | EventsTo::Spool(_) => None,
         };
         let shared = Arc::<Shared>::default();
         let has_thread = server.is_some_and(|server| {

@@ -44,7 +44,7 @@ fn what_happened_before_the_trace_was_known_has_it_too_and_its_own_time() {
     let (dir, clock) = (tempfile::tempdir().expect("a directory"), clock());
     let store = Store::new(dir.path());
     let mut record = record();
-    let mut events = Events::new(&EventsTo::Spool, &store, &clock);
+    let mut events = Events::new(&EventsTo::Spool(Beside::new(Vec::new)), &store, &clock);
     events.run_started(&record);
     clock.advance(Duration::from_secs(3));
     events.stage_started(&record, StageName::Pull);
@@ -75,6 +75,42 @@ fn what_happened_before_the_trace_was_known_has_it_too_and_its_own_time() {
     }
     assert_eq!(found[3]["data"]["duration_ms"], 43_000);
     assert_eq!(found[3]["data"]["exit_code"], 0);
+}
+
+#[test]
+fn what_the_backend_beside_the_run_tells_is_spooled_once_before_what_the_run_says_next() {
+    let (dir, clock) = (tempfile::tempdir().expect("a directory"), clock());
+    let store = Store::new(dir.path());
+    let record = record();
+    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let tell = |kind: &str, id: u64| {
+        let draft = EventDraft::new(kind, "backend", "done").with("status", 200);
+        told.lock().expect("alive").push(draft.accepted(id, clock.now(), record.trace_id.as_str()));
+    };
+    let news = Arc::clone(&told);
+    let beside = Beside::new(move || std::mem::take(&mut *news.lock().expect("alive")));
+    let mut events = Events::new(&EventsTo::Spool(beside), &store, &clock);
+    tell("early", 1);
+    events.run_started(&record);
+    events.stage_finished(&record, &report(StageName::Pull, StageClass::Ok));
+    events.stage_started(&record, StageName::Summary);
+    tell("ops_summary_regenerated", 2);
+    clock.advance(Duration::from_secs(2));
+    events.stage_finished(&record, &report(StageName::Summary, StageClass::Ok));
+    tell("push_finished", 3);
+    assert_eq!(events.close(), Told { spooled: 7, ..Told::default() });
+    let found = spooled(&store);
+    let kinds: Vec<_> = found.iter().map(|event| event["type"].as_str().expect("a type")).collect();
+    let want = ["run_started", "early", "stage_finished", "stage_started", "ops_summary_regenerated", "stage_finished"];
+    assert_eq!((&kinds[..6], kinds[6]), (&want[..], "push_finished"));
+    assert!(found.iter().all(|event| event["trace_id"] == record.trace_id.as_str() && event["spool_id"].is_string()));
+    let began = Stamp::from(START).instant().expect("a time").timestamp_millis();
+    let act = &found[4];
+    assert_eq!(
+        (&act["ts"], &act["source"], &act["data"]),
+        (&json!(began), &json!("backend"), &json!({"status": 200})),
+        "its own time"
+    );
 }
 
 #[test]

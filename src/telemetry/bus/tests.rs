@@ -3,6 +3,7 @@
 use super::*;
 use crate::telemetry::Gap;
 use crate::telemetry::Item;
+use crate::time::SimClock;
 use crate::time::SystemClock;
 use proptest::prelude::*;
 
@@ -73,6 +74,27 @@ fn a_replay_is_not_bound_by_the_queue_and_meets_the_live_events_without_a_seam()
     let mut seen = Seen::default();
     while seen.read(&mut subscription, 4096) {}
     assert_eq!((seen.ids.len(), seen.missed), (1003, 0));
+}
+
+#[test]
+fn a_replay_is_a_delivery_without_a_delay() {
+    let clock = Arc::new(SimClock::at(SystemClock::new().now()));
+    let limits = BusLimits { queue: 5, replay: 10, subscribers: 3 };
+    let bus = Bus::new(Arc::<SimClock>::clone(&clock), limits, Vec::new(), 0);
+    let mut seen = Seen::default();
+    publish(&bus, 2);
+    clock.advance(Duration::from_secs(75));
+    let mut subscription = bus.subscribe(Transport::Sse, "test", Some(0)).expect("a place");
+    while seen.read(&mut subscription, 4096) {}
+    let counters = bus.counters();
+    assert_eq!((counters.deliveries_sse_total, counters.delivery_sum_us), (2, 0));
+    assert_eq!(counters.delivery_buckets.iter().sum::<u64>(), 0);
+    publish(&bus, 1);
+    clock.advance(Duration::from_millis(30));
+    while seen.read(&mut subscription, 4096) {}
+    let counters = bus.counters();
+    assert_eq!((counters.deliveries_sse_total, counters.delivery_sum_us), (3, 30_000));
+    assert_eq!(counters.delivery_buckets, [0, 0, 0, 1, 0, 0, 0, 0, 0], "the live one is in its bucket");
 }
 
 #[test]

@@ -49,6 +49,8 @@ pub(super) struct Recorder {
     day: NaiveDate,
     /// Rows that are not written yet, with their times.
     pending: VecDeque<(Bytes, i64)>,
+    /// The newest event that was taken to be written.
+    taken_id: u64,
     own: OwnRows,
     /// When the next flush of the disk is due; `None` when it has everything.
     sync_at: Option<Duration>,
@@ -70,11 +72,13 @@ impl Recorder {
         }
         let today = bus.clock().now().with_timezone(&kst()).date_naive();
         let is_failing = log.is_none();
+        let last_id = bus.ids().last;
         let has_rows = log.as_ref().is_some_and(|log| log.bytes() > 0);
         shared.change(|status| {
             status.bad_lines = bad_lines;
             status.last_row_ms = last_row_ms;
             status.is_failing = is_failing;
+            status.synced_id = last_id;
         });
         bus.feed().open();
         let recorder = Self {
@@ -87,6 +91,7 @@ impl Recorder {
             shared,
             log,
             pending: VecDeque::new(),
+            taken_id: last_id,
             sync_at: None,
             retry_at: is_failing.then_some(now),
             rotate_at: now,
@@ -167,6 +172,7 @@ impl Recorder {
     }
 
     fn keep(&mut self, frames: &[Arc<Frame>]) {
+        self.taken_id = frames.last().map_or(self.taken_id, |frame| frame.event.id);
         self.pending.extend(frames.iter().map(|frame| (frame.line.clone(), frame.event.ts)));
     }
 
@@ -322,6 +328,9 @@ impl Recorder {
         match self.log.as_ref().map_or(Ok(()), LineLog::sync) {
             Ok(()) => {
                 self.sync_at = None;
+                if self.pending.is_empty() {
+                    self.shared.change(|status| status.synced_id = self.taken_id);
+                }
                 true
             }
             Err(fault) => {

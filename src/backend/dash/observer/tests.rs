@@ -6,10 +6,13 @@ use serde_json::json;
 
 use super::*;
 use crate::backend::dash::DashOptions;
+use crate::backend::dash::Keeping;
 use crate::contracts::actor::Actor;
 use crate::contracts::actor::Role;
 use crate::contracts::channel::Channels;
 use crate::contracts::event::Event;
+use crate::contracts::event::NO_TRACE;
+use crate::contracts::event::Severity;
 use crate::gates::Force;
 use crate::gates::KillOrder;
 use crate::gates::KillPosition;
@@ -27,20 +30,59 @@ struct Desk {
     ops: Ops,
     dash: Arc<Dash>,
     clock: Arc<SimClock>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Desk {
     fn new(prepare: impl FnOnce(&Store)) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         prepare(&Store::new(dir.path()));
+        Self::open(dir, Keeping::Memory)
+    }
+
+    /// A server that keeps the log of a new workspace.
+    fn keeping() -> Self {
+        Self::open(tempfile::tempdir().expect("a directory"), Keeping::Log)
+    }
+
+    fn open(dir: tempfile::TempDir, journal: Keeping) -> Self {
         let clock = Arc::new(SimClock::at(Stamp::from("2026-11-21T09:05:00+09:00").instant().expect("a time")));
         let policy = Box::new(|| Ok(OpsPolicy::default()));
         let ops = Ops::new(Store::new(dir.path()), Arc::<SimClock>::clone(&clock), policy);
         let stopping = watch::channel(false).1;
-        let dash = Dash::new(Arc::<SimClock>::clone(&clock), &Store::new(dir.path()), DashOptions::default(), stopping);
+        let options = DashOptions { journal, ..DashOptions::default() };
+        let dash = Dash::new(Arc::<SimClock>::clone(&clock), &Store::new(dir.path()), options, stopping);
         dash.look(&ops);
-        Self { other: Store::new(dir.path()), ops, dash, clock, _dir: dir }
+        Self { other: Store::new(dir.path()), ops, dash, clock, dir }
+    }
+
+    /// Ends this server, lets something happen, and starts the next one.
+    fn restarted(self, meanwhile: impl FnOnce(&Store)) -> Self {
+        self.dash.stop_journal();
+        self.killed(meanwhile)
+    }
+
+    /// The same, without a chance to note anything.
+    fn killed(self, meanwhile: impl FnOnce(&Store)) -> Self {
+        let Self { other, ops, dash, clock: _, dir } = self;
+        drop((ops, dash));
+        meanwhile(&other);
+        Self::open(dir, Keeping::Log)
+    }
+
+    /// What the start has told, whatever was told before it.
+    fn told_at_start(&self, after: u64) -> Vec<Event> {
+        let frames = self.dash.bus.recent();
+        frames.iter().map(|frame| frame.event.clone()).filter(|event| event.id > after).collect()
+    }
+
+    fn newest(&self) -> u64 {
+        self.dash.bus.ids().last
+    }
+
+    fn noted(&self) -> Option<Value> {
+        let bytes = self.other.read(layout::OPS_OBSERVED).expect("readable")?;
+        Some(serde_json::from_slice(&bytes).expect("JSON"))
     }
 
     /// What is told by one look.
@@ -118,7 +160,8 @@ fn each_switch_that_another_process_moves_is_told_once_with_before_after_and_why
         json!(["safety_changed", layout::SENDER, "OFF", "ON", "today"]),
     ];
     assert_eq!(said, want);
-    assert!(told.iter().all(|e| e.severity == Severity::Warn && e.source == "daily_ops" && e.trace_id == NO_TRACE));
+    assert!(told.iter().all(|e| e.severity == Severity::Warn && e.source == "daily_ops"));
+    assert_eq!(traces(&told), ["audit-1", "audit-2"], "each under its entry of the audit trail");
     desk.gates().set_stop(Stop::On, &op(), "halt", now()).expect("set");
     let told = desk.told();
     let files: Vec<_> =
@@ -126,12 +169,14 @@ fn each_switch_that_another_process_moves_is_told_once_with_before_after_and_why
     let want = [("safety_changed", layout::GATE), ("safety_changed", layout::STOP), ("guardrail_update", "-")];
     assert_eq!(files, want, "the stop closes the gate, and is a kill switch");
     assert_eq!(told[2].data["mode"], "KILL");
+    assert_eq!(traces(&told), ["audit-3"; 3], "closing the gate is part of the stop, and so is the guardrail");
     // The same position with another reason is no change of the position.
     desk.gates().set_stop(Stop::On, &op(), "still", now()).expect("set");
     assert!(desk.kinds().is_empty());
     desk.other.write(layout::STOP, b"{").expect("written");
     let told = desk.told();
     assert_eq!(json!([told[0].data["before"], told[0].data["after"]]), json!(["ON", "UNREADABLE"]));
+    assert!(is_fresh(&told[0].trace_id), "nobody recorded what was done by hand: {}", told[0].trace_id);
     desk.other.remove(layout::STOP).expect("removed");
     assert_eq!(desk.kinds(), ["safety_changed", "guardrail_update"]);
     assert!(desk.kinds().is_empty());
@@ -170,13 +215,21 @@ fn a_kill_switch_of_another_process_is_told_as_such_and_our_own_is_not_told_agai
     desk.dash.observer.leave_to_its_maker("a-2");
     set(&order("a-2", KillPosition::Off));
     assert!(desk.kinds().is_empty(), "its maker tells of it");
+    desk.dash.observer.has_told("a-2");
+    assert!(desk.kinds().is_empty(), "its maker has told of it");
+    desk.dash.observer.leave_to_its_maker("a-3");
+    set(&order("a-3", KillPosition::On));
+    assert!(desk.kinds().is_empty(), "its maker is at work");
+    desk.later(13);
+    assert_eq!(desk.kinds(), ["safety_changed", "KillSwitchChanged", "guardrail_update"], "its maker has died");
     desk.other.write(layout::KILL_SWITCH, b"").expect("written");
     let told = desk.told();
     assert_eq!(
         told.iter().map(|e| e.kind.as_str()).collect::<Vec<_>>(),
         ["safety_changed", "KillSwitchChanged", "guardrail_update"]
     );
-    assert_eq!((&told[0].data["after"], told[0].trace_id.as_str()), (&json!("UNREADABLE"), NO_TRACE));
+    assert_eq!(told[0].data["after"], json!("UNREADABLE"));
+    assert!(is_fresh(&told[0].trace_id) && traces(&told).iter().all(|trace| *trace == told[0].trace_id), "{told:?}");
     assert_eq!(told[2].data["reason"], "STATE_UNREADABLE");
 }
 
@@ -237,18 +290,211 @@ fn a_run_that_does_not_say_that_it_ended_is_told_from_its_record() {
     assert_eq!(desk.kinds(), ["run_finished"]);
 }
 
-#[test]
-fn a_bundle_that_comes_or_goes_is_told_once() {
-    let desk = Desk::new(|_| ());
+fn bundle() -> Vec<u8> {
     let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/contracts/strategy_bundle_v1.json");
-    desk.other.write(layout::BUNDLE.latest, &std::fs::read(golden).expect("read")).expect("written");
+    std::fs::read(golden).expect("read")
+}
+
+#[test]
+fn a_bundle_that_nobody_names_is_told_once_after_a_while_and_one_that_goes_at_once() {
+    let desk = Desk::new(|_| ());
+    desk.other.write(layout::BUNDLE.latest, &bundle()).expect("written");
+    assert!(desk.kinds().is_empty(), "a run may name it");
+    desk.later(13);
     let told = desk.told();
     assert_eq!((told.len(), told[0].kind.as_str()), (1, "bundle_changed"));
+    assert!(is_fresh(&told[0].trace_id), "{told:?}");
     assert!(told[0].data["before"].is_null() && told[0].data["after"].is_string(), "{:?}", told[0].data);
-    desk.other.write(layout::BUNDLE.latest, &std::fs::read(golden).expect("read")).expect("written");
+    desk.other.write(layout::BUNDLE.latest, &bundle()).expect("written");
+    desk.later(13);
     assert!(desk.kinds().is_empty(), "the same bundle again");
     desk.other.remove(layout::BUNDLE.latest).expect("removed");
     assert_eq!(desk.kinds(), ["bundle_changed"]);
+}
+
+#[test]
+fn a_bundle_is_told_with_the_publish_that_brought_it_in_one_go_and_one_trace() {
+    let desk = Desk::new(|_| ());
+    let run = |named: bool| {
+        record(&|r| {
+            (r["run_id"], r["trace_id"]) = (json!("run_1"), json!("pub_1"));
+            (r["exit_code"], r["finished_at"]) = (Value::Null, Value::Null);
+            let id = serde_json::from_slice::<Value>(&bundle()).expect("JSON")["bundle_id"].clone();
+            r["bundle"] = if named {
+                json!({"decision": "FAIL", "stale": true, "signature_verified": false, "bundle_id": id})
+            } else {
+                Value::Null
+            };
+        })
+    };
+    desk.other.write(layout::BUNDLE.latest, &bundle()).expect("written");
+    assert!(desk.kinds().is_empty());
+    desk.other.write(layout::RUN.latest, &run(false)).expect("written");
+    assert!(desk.kinds().is_empty(), "the run has pulled and not looked at the bundle yet");
+    desk.other.write(layout::RUN.latest, &run(true)).expect("written");
+    let told = desk.told();
+    assert_eq!(told.iter().map(|e| e.kind.as_str()).collect::<Vec<_>>(), ["bundle_changed", "publish_seen"]);
+    assert_eq!(traces(&told), ["pub_1"; 2]);
+    assert_eq!(told[0].data["after"], told[1].data["bundle_id"]);
+    desk.later(60);
+    assert!(desk.kinds().is_empty());
+}
+
+fn traces(told: &[Event]) -> Vec<&str> {
+    told.iter().map(|event| event.trace_id.as_str()).collect()
+}
+
+/// Whether a trace was made up for one change.
+fn is_fresh(trace: &str) -> bool {
+    uuid::Uuid::parse_str(trace).is_ok_and(|id| id.get_version_num() == 4)
+}
+
+#[test]
+fn a_change_through_the_server_is_told_in_the_trace_of_its_request_whoever_looks_first() {
+    let desk = Desk::new(|_| ());
+    desk.dash.observer.begins("of-the-request");
+    desk.gates().set_gate(crate::contracts::GateMode::DryRun, &op(), "usual", now()).expect("set");
+    // The look of each second, while the request is still at work.
+    assert_eq!(traces(&desk.told()), ["of-the-request"]);
+    desk.gates().set_sender(Sender::On(Channels::TELEGRAM_ONLY), &op(), "today", now()).expect("set");
+    desk.dash.observer.ends("of-the-request");
+    assert_eq!(traces(&desk.told()), ["of-the-request"]);
+    desk.gates().set_stop(Stop::On, &op(), "halt", now()).expect("set");
+    assert_eq!(traces(&desk.told()), ["audit-3"; 3], "what comes later is not the request's");
+}
+
+/// What everybody may change while no server is there.
+fn change_everything(store: &Store) {
+    let gates = Gates::new(store);
+    gates.set_gate(crate::contracts::GateMode::DryRun, &op(), "usual", now()).expect("set");
+    gates.set_stop(Stop::Off, &op(), "over", now()).expect("set");
+    let order = KillOrder {
+        audit_id: "a-1".to_owned(),
+        position: KillPosition::On,
+        reason: "loss".to_owned(),
+        actor: "engine".to_owned(),
+        actor_ip: "-".to_owned(),
+        trace_id: NO_TRACE.to_owned(),
+        expected_version: None,
+        force: Force::No,
+    };
+    gates.set_kill_switch(&order, &op(), now()).expect("set");
+    store.write(layout::BUNDLE.latest, &bundle()).expect("written");
+    store.write(layout::RUN.latest, &run(7, Some(7), Some(0))).expect("written");
+}
+
+/// A server that has told of an emergency stop.
+fn stopped() -> Desk {
+    let desk = Desk::keeping();
+    desk.gates().set_stop(Stop::On, &op(), "drill", now()).expect("set");
+    assert_eq!(desk.kinds(), ["safety_changed", "guardrail_update"]);
+    desk
+}
+
+#[test]
+fn what_happened_while_no_server_was_there_is_told_once_at_the_start() {
+    let desk = stopped();
+    let before = desk.newest();
+    let desk = desk.restarted(change_everything);
+    let told = desk.told_at_start(before);
+    let said: Vec<_> = told.iter().map(|e| (e.kind.as_str(), e.trace_id.as_str())).collect();
+    let want = [
+        ("safety_changed", "audit-3"),
+        ("safety_changed", "audit-4"),
+        ("safety_changed", "a-1"),
+        ("KillSwitchChanged", "a-1"),
+        ("guardrail_update", "a-1"),
+        ("bundle_changed", "pub_7"),
+        ("publish_seen", "pub_7"),
+    ];
+    assert_eq!(said, want);
+    assert_eq!(json!([told[1].data["before"], told[1].data["after"]]), json!(["ON", "OFF"]));
+    assert!(told.iter().all(|e| e.data["found_at_start"] == true), "{told:?}");
+    assert!(
+        told[..5]
+            .iter()
+            .all(|e| e.data["occurred_at"].as_str().is_some_and(|at| at.starts_with("2026-11-21T09:05:00")))
+    );
+    // The run that does not say that it ended.
+    desk.later(13);
+    let told = desk.told();
+    assert_eq!(told.iter().map(|e| e.kind.as_str()).collect::<Vec<_>>(), ["run_finished"]);
+    assert!(told.iter().all(|e| e.data["found_at_start"] == true && e.data["occurred_at"].is_string()), "{told:?}");
+    let before = desk.newest();
+    let desk = desk.restarted(|_| ());
+    assert!(desk.told_at_start(before).is_empty(), "once");
+    desk.later(13);
+    assert!(desk.kinds().is_empty());
+    desk.gates().set_stop(Stop::On, &op(), "again", now()).expect("set");
+    assert!(
+        desk.told().iter().all(|e| e.data.get("found_at_start").is_none()),
+        "what is seen as it happens is not late"
+    );
+}
+
+#[test]
+fn a_server_that_is_killed_before_it_could_note_what_it_told_tells_nothing_twice_and_nothing_never() {
+    let desk = stopped();
+    let before = desk.newest();
+    let noted = desk.noted().expect("of the start");
+    assert_eq!(noted["stop"], "OFF", "the disk has not confirmed the events yet");
+    let desk = desk.killed(|_| ());
+    assert!(desk.told_at_start(before).is_empty(), "the log has them");
+    assert_eq!(desk.noted().expect("a note")["stop"], "ON");
+    // A log that is gone takes its events with it: they are told again.
+    let desk =
+        desk.restarted(|store| store.write(layout::OPS_OBSERVED, noted.to_string().as_bytes()).expect("written"));
+    let desk = desk.restarted(|store| {
+        std::fs::remove_dir_all(store.path("metrics")).expect("removed");
+        store.write(layout::OPS_OBSERVED, noted.to_string().as_bytes()).expect("written");
+    });
+    let kinds: Vec<_> = desk.told_at_start(0).into_iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, ["safety_changed", "guardrail_update"]);
+}
+
+#[test]
+fn without_a_note_that_can_be_read_what_is_there_is_known_and_is_noted() {
+    for left in [None, Some(&b"{"[..]), Some(b"{\"schema\":\"OPS_OBSERVED_V1\"}")] {
+        let desk = stopped();
+        let before = desk.newest();
+        let desk = desk.restarted(|store| {
+            store.remove(layout::OPS_OBSERVED).expect("removed");
+            if let Some(bytes) = left {
+                store.write(layout::OPS_OBSERVED, bytes).expect("written");
+            }
+            change_everything(store);
+        });
+        assert!(desk.told_at_start(before).is_empty(), "{left:?}");
+        assert_eq!(desk.noted().expect("written")["stop"], "OFF", "{left:?}");
+    }
+}
+
+#[test]
+fn only_the_server_that_keeps_the_log_notes_what_was_told() {
+    let memory = Desk::new(|_| ());
+    assert_eq!(memory.noted(), None);
+    let keeper = stopped();
+    let noted = keeper.noted();
+    // A second server of the same workspace has its bus in memory.
+    let stopping = watch::channel(false).1;
+    let options = DashOptions { journal: Keeping::Log, ..DashOptions::default() };
+    let second = Dash::new(Arc::<SimClock>::clone(&keeper.clock), &keeper.other, options, stopping);
+    assert!(!second.keeps_log());
+    second.look(&keeper.ops);
+    keeper.gates().set_stop(Stop::Off, &op(), "", now()).expect("set");
+    second.look(&keeper.ops);
+    second.stop_journal();
+    assert_eq!(keeper.noted(), noted);
+}
+
+#[test]
+fn a_note_that_cannot_be_written_stops_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::create_dir_all(dir.path().join(layout::OPS_OBSERVED)).expect("in the way");
+    let desk = Desk::open(dir, Keeping::Log);
+    desk.gates().set_stop(Stop::On, &op(), "drill", now()).expect("set");
+    assert_eq!(desk.kinds(), ["safety_changed", "guardrail_update"]);
+    assert!(desk.kinds().is_empty());
 }
 
 #[test]

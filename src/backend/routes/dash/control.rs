@@ -73,6 +73,7 @@ fn set(app: &App, call: &Call, names: [&str; 2]) -> Result<Reply, Reply> {
     if outcome.changed {
         tell(app, &outcome, &order);
     }
+    app.dash.observer.has_told(&order.audit_id);
     let view = app.gates().kill_view();
     let state = &outcome.now.state;
     let is_on = state.is_on || view.emergency_stop;
@@ -100,9 +101,9 @@ fn set(app: &App, call: &Call, names: [&str; 2]) -> Result<Reply, Reply> {
 /// Publishes the change and what it means for orders, in one go and under one trace.
 fn tell(app: &App, outcome: &KillOutcome, order: &KillOrder) {
     let (before, now) = (&outcome.before, &outcome.now.state);
-    app.dash.note_recovery(before, now);
+    app.dash.note_recovery(before.status, now.status);
     let rail = app.dash.guardrail(&app.ops).event(app.dash.recoveries.load(Ordering::Relaxed));
-    app.dash.bus.publish(vec![kill_changed(before, now, "control"), rail], Some(&order.trace_id));
+    app.dash.bus.publish(vec![kill_changed(before.status, now, "control"), rail], Some(&order.trace_id));
 }
 
 fn refused(app: &App, fault: &KillFault, trace_id: &str) -> Reply {

@@ -77,8 +77,12 @@ fn deliveries(page: &mut Exposition, counters: &Counters) {
         })
         .collect();
     let all: u64 = counters.delivery_buckets.iter().sum();
-    page.family("daily_ops_event_delivery_seconds", Family::Histogram, "From the publish of an event to its write.")
-        .histogram(&below, all, micros(counters.delivery_sum_us));
+    page.family(
+        "daily_ops_event_delivery_seconds",
+        Family::Histogram,
+        "From the publish of an event to its write, replays left out.",
+    )
+    .histogram(&below, all, micros(counters.delivery_sum_us));
 }
 
 fn journal(page: &mut Exposition, counters: &Counters, journal: &JournalStatus) {
