@@ -21,6 +21,8 @@ use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedReadHalf;
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -37,6 +39,8 @@ pub(super) struct Line {
     pub(super) peer: SocketAddr,
     is_stream: AtomicBool,
     became_stream: Notify,
+    /// Whether nothing that the other end still says matters.
+    is_one_way: AtomicBool,
     /// Bytes that the socket has taken.
     taken: AtomicU64,
     /// Whether bytes wait that the socket did not take.
@@ -63,6 +67,7 @@ impl Line {
             peer,
             is_stream: AtomicBool::new(false),
             became_stream: Notify::new(),
+            is_one_way: AtomicBool::new(false),
             taken: AtomicU64::new(0),
             is_blocked: AtomicBool::new(false),
             tries_anyway: AtomicBool::new(false),
@@ -98,6 +103,12 @@ impl Line {
         self.request.compare_exchange(ANSWERED, RECEIVING, Ordering::AcqRel, Ordering::Acquire).ok();
     }
 
+    /// From now on this connection carries a stream to which the other end says nothing, whatever it sends.
+    pub(super) fn becomes_one_way(&self) {
+        self.is_one_way.store(true, Ordering::Release);
+        self.becomes_stream();
+    }
+
     /// From now on this connection carries a stream: it may last, and it must take what it is given.
     pub(super) fn becomes_stream(&self) {
         self.is_stream.store(true, Ordering::Release);
@@ -112,6 +123,27 @@ impl Line {
     pub(super) async fn stream(&self) {
         while !self.is_stream() {
             self.became_stream.notified().await;
+        }
+    }
+
+    /// Returns when the other end of a one-way stream has gone, or says more than anybody would by mistake. What it says is
+    /// thrown away: were it left where it is, nobody would see the end behind it.
+    pub(super) async fn left(&self, from: &OwnedReadHalf) {
+        if !self.is_one_way.load(Ordering::Acquire) {
+            std::future::pending::<()>().await;
+        }
+        let (mut bytes, mut unheard) = ([0; 4096], 0);
+        while unheard < UNHEARD {
+            let read = match from.readable().await {
+                Ok(()) => from.try_read(&mut bytes),
+                Err(fault) => Err(fault),
+            };
+            match read {
+                Ok(0) => return,
+                Ok(count) => unheard += count,
+                Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_reset) => return,
+            }
         }
     }
 
@@ -154,14 +186,36 @@ impl Line {
 /// A socket that keeps its [`Line`] informed.
 #[derive(Debug)]
 pub(super) struct Socket {
-    stream: TcpStream,
+    from: Arc<OwnedReadHalf>,
+    into: OwnedWriteHalf,
     line: Arc<Line>,
     unheard: usize,
 }
 
 impl Socket {
     pub(super) fn new(stream: TcpStream, line: Arc<Line>) -> Self {
-        Self { stream, line, unheard: 0 }
+        let (from, into) = stream.into_split();
+        Self { from: Arc::new(from), into, line, unheard: 0 }
+    }
+
+    /// The reading side, for whoever waits for the end of a stream while nobody reads.
+    pub(super) fn reading_side(&self) -> Arc<OwnedReadHalf> {
+        Arc::clone(&self.from)
+    }
+
+    fn poll_from(&self, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.from.as_ref().as_ref().poll_read_ready(context))?;
+            match self.from.try_read(into.initialize_unfilled()) {
+                Ok(count) => {
+                    into.advance(count);
+                    return Poll::Ready(Ok(()));
+                }
+                // Somebody else has read it; the socket tells when there is more.
+                Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => {}
+                Err(fault) => return Poll::Ready(Err(fault)),
+            }
+        }
     }
 
     /// The kernel says that a socket has room when a third of its buffer is free. A slow reader frees less for a long time;
@@ -172,7 +226,7 @@ impl Socket {
         if !self.line.tries_anyway.load(Ordering::Acquire) {
             return Poll::Pending;
         }
-        match rustix::net::send(&self.stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+        match rustix::net::send(self.into.as_ref(), bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
             // All the room is filled at one look. Were it one write a look, a large buffer would take minutes to fill, and
             // somebody who reads nothing would seem to live for as long.
             Ok(count) => Poll::Ready(Ok(count)),
@@ -193,7 +247,7 @@ impl Socket {
         let mut bytes = [0; 4096];
         while self.unheard < UNHEARD {
             let mut chunk = ReadBuf::new(&mut bytes);
-            ready!(Pin::new(&mut self.stream).poll_read(context, &mut chunk))?;
+            ready!(self.poll_from(context, &mut chunk))?;
             if chunk.filled().is_empty() {
                 break;
             }
@@ -207,7 +261,7 @@ impl Drop for Socket {
     fn drop(&mut self) {
         if self.line.is_cut.load(Ordering::Acquire) {
             // Without it the kernel goes on trying for minutes; failing here costs only its patience.
-            self.stream.set_zero_linger().ok();
+            self.into.as_ref().set_zero_linger().ok();
         }
     }
 }
@@ -219,7 +273,7 @@ impl AsyncRead for Socket {
             return this.discard(context);
         }
         let before = into.filled().len();
-        let read = Pin::new(&mut this.stream).poll_read(context, into);
+        let read = this.poll_from(context, into);
         if into.filled().len() > before {
             this.line.heard();
         }
@@ -230,7 +284,7 @@ impl AsyncRead for Socket {
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let mut written = Pin::new(&mut this.stream).poll_write(context, bytes);
+        let mut written = Pin::new(&mut this.into).poll_write(context, bytes);
         if written.is_pending() {
             written = this.try_anyway(bytes);
         }
@@ -244,7 +298,7 @@ impl AsyncWrite for Socket {
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let mut written = Pin::new(&mut this.stream).poll_write_vectored(context, parts);
+        let mut written = Pin::new(&mut this.into).poll_write_vectored(context, parts);
         if written.is_pending() {
             let first = parts.iter().find(|part| !part.is_empty());
             written = first.map_or(Poll::Pending, |part| this.try_anyway(part));
@@ -254,14 +308,14 @@ impl AsyncWrite for Socket {
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.into.is_write_vectored()
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+        Pin::new(&mut self.get_mut().into).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+        Pin::new(&mut self.get_mut().into).poll_shutdown(context)
     }
 }

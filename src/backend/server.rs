@@ -49,7 +49,7 @@ const PLAIN_CONNECTIONS: usize = 256;
 #[cfg(unix)]
 const BACKLOG: i32 = 1024;
 /// Threads for domain functions. They end when they have nothing to do.
-const BLOCKING_THREADS: usize = 8;
+pub(super) const BLOCKING_THREADS: usize = 8;
 /// How often a waiting owner looks whether the server still lives.
 const LIFE_CHECK: Duration = Duration::from_millis(500);
 

@@ -17,6 +17,7 @@ use crate::backend::ServeOptions;
 use crate::backend::Server;
 use crate::contracts::token::TokenHash;
 use crate::gates::Gates;
+use crate::gates::MachineToken;
 use crate::notify::Messenger;
 use crate::ops::Ops;
 use crate::ops::OpsPolicy;
@@ -47,8 +48,8 @@ pub(super) fn serve(context: &mut Context, args: &ServeArgs, output: &Output) ->
     let serve = &context.settings.serve;
     let mut options =
         ServeOptions { remote: serve.remote, ..options(&context.settings, serve.bind.ip(), serve.bind.port(), 2)? };
-    if options.operator_token.is_none() && !serve.remote {
-        options.operator_token = machine_token(context, output);
+    if options.operator_token.is_none() {
+        options.operator_token = machine_token(context, serve.remote, output);
     }
     options.dash.journal = Keeping::Log;
     let server = Server::start(ops(context), &options).map_err(told)?;
@@ -66,11 +67,19 @@ pub(super) fn serve(context: &mut Context, args: &ServeArgs, output: &Output) ->
     Ok(super::exit::DONE)
 }
 
-/// The token of this machine, where nobody configured one. A server that is open to other machines has none: who opens it
-/// makes a token on purpose. Without one, what needs a token is refused, and everything else is served.
-fn machine_token(context: &Context, output: &Output) -> Option<TokenHash> {
-    match Gates::new(&context.store).machine_token() {
-        Ok(token) => {
+/// The token of this machine, where nobody configured one. A server that is open to other machines takes the one that is
+/// there and makes none: who opens it makes a token on purpose. Without one, what needs a token is refused, and everything
+/// else is served.
+fn machine_token(context: &Context, is_remote: bool, output: &Output) -> Option<TokenHash> {
+    let gates = Gates::new(&context.store);
+    let found = if is_remote {
+        gates.kept_machine_token().map(|kept| kept.map(|text| MachineToken { text, is_new: false }))
+    } else {
+        gates.machine_token().map(Some)
+    };
+    match found {
+        Ok(None) => None,
+        Ok(Some(token)) => {
             let made = if token.is_new { "made" } else { "in" };
             output.story(&format!("operator token {made}: {}", context.store.path(layout::OPS_TOKEN).display()));
             Some(TokenHash::of(&token.text))

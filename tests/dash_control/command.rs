@@ -47,7 +47,11 @@ fn serve(root: &Path, env: &[(&str, &str)]) -> Serving {
 }
 
 fn serve_at(root: &Path, port: u16, env: &[(&str, &str)]) -> Serving {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_daily_ops"));
+    started(Command::new(env!("CARGO_BIN_EXE_daily_ops")), (root, port), env)
+}
+
+/// Starts `serve` by a command that takes its arguments.
+fn started(mut command: Command, (root, port): (&Path, u16), env: &[(&str, &str)]) -> Serving {
     command.arg("--root").arg(root).args(["serve", "--port", &port.to_string()]).env_clear().env("USER", "kim");
     command.envs(env.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("started");
@@ -179,6 +183,46 @@ fn a_server_for_other_machines_makes_no_token_by_itself() {
     let output = command.output().expect("ended");
     assert_eq!(output.status.code(), Some(64), "{output:?}");
     assert!(!dir.path().join(layout::OPS_TOKEN).exists());
+}
+
+#[test]
+fn a_server_for_other_machines_takes_the_machines_token_that_is_there() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let token = "token-of-the-machine-1";
+    Store::new(dir.path()).write_secret(layout::OPS_TOKEN, token.as_bytes()).expect("written");
+    let serving = serve(dir.path(), &[("OPS_ALLOW_REMOTE", "1")]);
+    assert_eq!((switch(&serving, token), switch(&serving, "wrong-token-0123456789")), (200, 401));
+    assert_eq!(raw(serving.address, request("GET", SWITCH, None, &[]).as_bytes()).status, 401, "reads need it too");
+    let said = told(serving);
+    assert!(!said.contains(token) && said.contains(layout::OPS_TOKEN), "{said}");
+    let own = serve(dir.path(), &[("OPS_ALLOW_REMOTE", "1"), ("OPS_TOKEN", "token-of-the-shell-1")]);
+    assert_eq!((switch(&own, "token-of-the-shell-1"), switch(&own, token)), (200, 401), "a configured one replaces it");
+}
+
+#[cfg(unix)]
+#[test]
+fn more_streams_are_served_than_the_usual_limit_of_open_files_lets_in() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut shell = Command::new("/bin/sh");
+    let within = r#"ulimit -Sn 100 && test "$(ulimit -Sn)" = 100 && exec "$0" "$@""#;
+    shell.args(["-c", within, env!("CARGO_BIN_EXE_daily_ops")]);
+    let serving = started(shell, (dir.path(), 0), &[]);
+    let mut streams: Vec<TcpStream> = (0..150).map(|_| connect(serving.address)).collect();
+    for stream in &mut streams {
+        stream.write_all(request("GET", "/events", None, &[]).as_bytes()).expect("sent");
+    }
+    for (number, stream) in streams.iter_mut().enumerate() {
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).unwrap_or_else(|fault| panic!("stream {number}: {fault}"));
+        assert_eq!(&head, b"HTTP/1.1 200", "stream {number}");
+    }
+}
+
+#[cfg(unix)]
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("connected");
+    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("set");
+    stream
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn b07_foreign_names_and_foreign_pages_are_turned_away_and_learn_nothing() {
         }
     }
     for origin in
-        ["null", "https://evil.example", "http://127.0.0.1:9999", "https://127.0.0.1:8000", "http://desk.example"]
+        ["null", "https://evil.example", "http://127.0.0.1:9999", "http://localhost:8000", "http://desk.example"]
     {
         let answer = site.call("POST", SWITCH, Some(BODY), &[("origin", origin), ("authorization", &token)]);
         assert_eq!(code(&answer), forbidden("ORIGIN_NOT_ALLOWED"), "{origin}");
@@ -107,6 +107,41 @@ fn b07_foreign_names_and_foreign_pages_are_turned_away_and_learn_nothing() {
 }
 
 #[test]
+fn a_page_is_its_own_by_the_very_name_and_port_that_it_was_opened_by() {
+    let (site, _clock) = site_with(listed(), Some(TOKEN));
+    let token = format!("Bearer {TOKEN}");
+    let own = [
+        ("127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("localhost:8000", "http://localhost:8000"),
+        ("[::1]:8000", "http://[::1]:8000"),
+        ("desk.internal:8080", "http://desk.internal:8080"),
+        ("desk.internal", "https://desk.internal"),
+    ];
+    let others = [
+        ("127.0.0.1:8000", "http://localhost:8000", "ORIGIN_NOT_ALLOWED"),
+        ("127.0.0.1:8000", "http://[::1]:8000", "ORIGIN_NOT_ALLOWED"),
+        ("127.0.0.1:8000", "http://127.9.9.9:8000", "ORIGIN_NOT_ALLOWED"),
+        ("localhost:8000", "http://127.0.0.1:8000", "ORIGIN_NOT_ALLOWED"),
+        ("desk.internal:8080", "http://desk.internal:9090", "ORIGIN_NOT_ALLOWED"),
+        ("desk.internal:8080", "http://127.0.0.1:8080", "ORIGIN_NOT_ALLOWED"),
+        ("desk.internal:8080", "https://evil.example", "ORIGIN_NOT_ALLOWED"),
+        ("evil.example:8080", "http://evil.example:8080", "HOST_NOT_ALLOWED"),
+        ("evil.example", PAGE, "HOST_NOT_ALLOWED"),
+    ];
+    let wanted = own.iter().map(|(host, origin)| (*host, *origin, "")).chain(others);
+    for (host, origin, want) in wanted {
+        let headers = [("host", host), ("origin", origin), ("authorization", token.as_str())];
+        let (status, upgraded) = if want.is_empty() { (200, 426) } else { (403, 403) };
+        for (path, body) in [(SWITCH, BODY), ("/api/ops/test-event", "{}")] {
+            let answer = site.call("POST", path, Some(body), &headers);
+            assert_eq!(code(&answer), (status, want.to_owned()), "{host} {origin} {path}");
+        }
+        // Past the door a WebSocket is refused only for what it lacks to be one.
+        assert_eq!(site.call("GET", "/api/ws/events", None, &headers).status, upgraded, "{host} {origin}");
+    }
+}
+
+#[test]
 fn a_listed_page_is_let_in_by_its_exact_origin() {
     let (site, _clock) = site_with(listed(), Some(TOKEN));
     let token = format!("Bearer {TOKEN}");
@@ -116,6 +151,31 @@ fn a_listed_page_is_let_in_by_its_exact_origin() {
     assert_eq!(answer.header("access-control-allow-credentials"), None);
     let unproved = site.call("POST", SWITCH, Some(BODY), &[("origin", PAGE)]);
     assert_eq!((unproved.status, unproved.header("access-control-allow-origin")), (401, Some(PAGE)), "it may read why");
+}
+
+#[test]
+fn every_reply_says_how_a_browser_is_to_take_it_and_none_is_for_everybody() {
+    let (site, _clock) = site_with(listed(), Some(TOKEN));
+    let evil = "https://evil.example";
+    let paths =
+        ["/health", "/api/ops/health", "/api/emergency_stop", "/api/ops/metrics", "/", "/nowhere", "/api/ops/x"];
+    for path in paths {
+        for (host, origin) in [("127.0.0.1:8000", PAGE), ("127.0.0.1:8000", evil), ("evil.example", evil)] {
+            let answer = site.call("GET", path, None, &[("host", host), ("origin", origin)]);
+            for (name, value) in
+                [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"), ("x-frame-options", "DENY")]
+            {
+                assert_eq!(answer.header(name), Some(value), "{path} {host} {origin}");
+            }
+            let may_read = origin == PAGE && !["/nowhere", "/api/ops/x"].contains(&path);
+            let allowed = answer.header("access-control-allow-origin");
+            assert_eq!(allowed, may_read.then_some(PAGE), "{path} {host} {origin}");
+            assert_eq!(answer.header("vary").is_some(), may_read, "{path} {host} {origin}");
+            assert_eq!(answer.status == 403, host == "evil.example", "{path} {host}");
+        }
+    }
+    let stop = site.call("POST", "/api/emergency_stop", Some(r#"{"enabled":false}"#), &[("origin", PAGE)]);
+    assert_eq!((stop.status, stop.header("access-control-allow-origin")), (403, None), "it reads, and changes nothing");
 }
 
 #[test]
@@ -151,7 +211,9 @@ fn a_preflight_is_answered_for_listed_pages_alone() {
 #[test]
 fn an_unknown_path_in_the_dashboards_places_is_refused_in_its_own_words() {
     let site = site();
-    for path in ["/api/ops/nothing", "/api/ops", "/ops/nothing", "/events/x", "/metrics/x", "/api/ops/traces/a/b"] {
+    let places = "v1/ops v1/dev control dev state history ws".split(' ').map(|place| format!("/api/{place}/nothing"));
+    let others = ["/api/ops/nothing", "/api/ops", "/ops/nothing", "/events/x", "/metrics/x", "/api/ops/traces/a/b"];
+    for path in &places.chain(others.map(str::to_owned)).collect::<Vec<_>>() {
         let answer = site.get(path);
         let body = answer.json();
         assert_eq!(
@@ -161,7 +223,7 @@ fn an_unknown_path_in_the_dashboards_places_is_refused_in_its_own_words() {
         );
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
     }
-    for path in ["/api/nothing", "/opsx", "/api/ops/summary/latest/"] {
+    for path in ["/api/nothing", "/opsx", "/api/ops/summary/latest/", "/api/v1", "/api/v1/nothing", "/api/controls/x"] {
         let answer = site.get(path);
         assert_eq!((answer.status, answer.json()), (404, serde_json::json!({"detail": "Not Found"})), "{path}");
     }

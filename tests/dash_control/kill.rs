@@ -101,6 +101,37 @@ fn b03_on_stays_on_through_events_and_a_restart() {
 }
 
 #[test]
+fn a_refusal_belongs_to_the_trace_of_its_request() {
+    let site = site();
+    let parent = ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    let of_parent = Some("4bf92f35-77b3-4da6-a3ce-929d0e0e4736");
+    let cases = [
+        ("the body's", r#"{"is_on":true,"trace_id":"my-trace"}"#, None, "REASON_REQUIRED", Some("my-trace")),
+        ("before the caller's", r#"{"is_on":1,"trace_id":"t"}"#, Some(parent), "INVALID_PARAM", Some("t")),
+        ("the caller's", r#"{"is_on":true}"#, Some(parent), "REASON_REQUIRED", of_parent),
+        ("the caller's of a broken body", "{", Some(parent), "INVALID_JSON", of_parent),
+        ("the caller's of a list", "[]", Some(parent), "BODY_NOT_OBJECT", of_parent),
+        ("a bad one", r#"{"is_on":true,"trace_id":7}"#, Some(parent), "INVALID_TRACE_ID", of_parent),
+        (
+            "a conflict",
+            r#"{"is_on":true,"reason":"r","expected_version":9,"trace_id":"t"}"#,
+            None,
+            "VERSION_CONFLICT",
+            Some("t"),
+        ),
+        ("none", r#"{"is_on":true}"#, None, "REASON_REQUIRED", None),
+    ];
+    let bearer = format!("Bearer {TOKEN}");
+    for (name, body, header, code, trace) in cases {
+        let headers: Vec<_> = std::iter::once(("authorization", bearer.as_str())).chain(header).collect();
+        let answer = site.call("POST", SWITCH, Some(body), &headers);
+        let reply = answer.json();
+        assert_eq!((&reply["code"], &reply["trace_id"]), (&json!(code), &json!(trace)), "{name}: {reply}");
+        assert_eq!(answer.header("x-trace-id"), trace, "{name}");
+    }
+}
+
+#[test]
 fn a_body_is_read_strictly() {
     let site = site();
     let long = "x".repeat(501);

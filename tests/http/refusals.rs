@@ -194,6 +194,16 @@ pub(crate) fn problem(answer: &Answer) -> (u16, String) {
 }
 
 #[test]
+fn health_is_told_to_monitors_that_name_no_host_and_under_no_foreign_name() {
+    let site = Site::new();
+    let foreign = site.call("GET", "/health", None, &[("host", "evil.example")]);
+    assert_eq!(problem(&foreign), (403, "FOREIGN_HOST".to_owned()));
+    for request in ["GET /health HTTP/1.0\r\n\r\n", "GET /health HTTP/1.1\r\nhost: localhost:8000\r\n\r\n"] {
+        assert_eq!(raw(site.server.address(), request.as_bytes()).status, 200, "{request}");
+    }
+}
+
+#[test]
 fn foreign_hosts_foreign_pages_and_large_bodies_are_turned_away() {
     let site = Site::new();
     let forbidden = (403, "FOREIGN_HOST".to_owned());
@@ -202,7 +212,6 @@ fn foreign_hosts_foreign_pages_and_large_bodies_are_turned_away() {
         assert_eq!(problem(&answer), forbidden, "{path}");
         assert_eq!(answer.header("access-control-allow-origin"), None);
     }
-    assert_eq!(site.call("GET", "/health", None, &[("host", "evil.example")]).status, 200, "health is open");
     assert_eq!(problem(&site.call("POST", STOP, Some("{}"), &[("host", "evil.example")])), forbidden);
     assert_eq!(
         problem(&raw(site.server.address(), b"GET /api/ops/summary/latest HTTP/1.0\r\n\r\n")),
@@ -213,7 +222,7 @@ fn foreign_hosts_foreign_pages_and_large_bodies_are_turned_away() {
         assert_eq!(site.call("GET", SUMMARY, None, &[("host", host)]).status, 200, "{host}");
     }
     let body = Some(r#"{"enabled":false}"#);
-    for origin in ["http://evil.example", "null", "http://localhost:3000", "https://127.0.0.1:8000"] {
+    for origin in ["http://evil.example", "null", "http://localhost:8000", "http://127.0.0.1:3000"] {
         let answer = site.call("POST", STOP, body, &[("origin", origin)]);
         assert_eq!(problem(&answer), (403, "FOREIGN_ORIGIN".to_owned()), "{origin}");
         assert_eq!(site.call("GET", STOP, None, &[("origin", origin)]).status, 200, "reads are open: {origin}");

@@ -23,6 +23,10 @@ fn without_anything(route: &Route) -> &'static [u16] {
     }
 }
 
+/// What every reply carries, whatever it says.
+const SECURITY: [(&str, &str); 3] =
+    [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"), ("x-frame-options", "DENY")];
+
 #[test]
 fn every_route_answers_json_on_an_empty_workspace() {
     let site = Site::new();
@@ -38,8 +42,10 @@ fn every_route_answers_json_on_an_empty_workspace() {
         );
         assert_eq!(answer.header("content-type"), Some("application/json"), "{path}");
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
-        let open = answer.header("access-control-allow-origin");
-        assert_eq!(open, (route.verb == Verb::Get).then_some("*"), "{path}");
+        assert_eq!(answer.header("access-control-allow-origin"), None, "{path}");
+        for (name, value) in SECURITY {
+            assert_eq!(answer.header(name), Some(value), "{path}");
+        }
         if answer.status == 200 && route.verb == Verb::Get && path != "/api/openapi.json" {
             for key in ["status", "schema", "asof", "error"] {
                 assert!(body.as_object().is_some_and(|body| body.contains_key(key)), "{path} lacks {key}: {body}");

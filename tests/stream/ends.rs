@@ -125,3 +125,41 @@ fn a_client_that_says_more_after_its_request_is_still_served() {
     drop(events);
     until("the place is free", || subscribers(&host) == 0);
 }
+
+#[test]
+fn a_client_that_said_more_after_its_request_is_seen_to_go_although_nothing_is_written() {
+    // No heartbeat comes within the time that anything is waited for, so only reading can tell.
+    let host = Host::new(|settings| settings.heartbeat_seconds = 60);
+    let head = "GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let next = "GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let filling = "x".repeat(20_000);
+    for (name, at_once, later) in [
+        ("in one go", format!("{head}{next}"), String::new()),
+        ("half a request", format!("{head}GET /hea"), String::new()),
+        ("later", head.to_owned(), next.to_owned()),
+        ("twice", format!("{head}{next}"), next.repeat(9)),
+        ("more than is kept", format!("{head}{next}"), filling),
+    ] {
+        let mut events = Events::over(host.connect(&at_once));
+        events.hello();
+        events.socket().write_all(later.as_bytes()).expect("sent");
+        assert_eq!(subscribers(&host), 1, "{name}");
+        events.socket().shutdown(std::net::Shutdown::Write).expect("a FIN");
+        until(name, || subscribers(&host) == 0);
+        let all = many(&host, 1);
+        all[0].socket().write_all(at_once.as_bytes()).expect("sent");
+        drop(all);
+        until(name, || subscribers(&host) == 0);
+    }
+}
+
+#[test]
+fn a_client_that_never_stops_talking_loses_its_stream() {
+    let host = Host::new(|settings| settings.heartbeat_seconds = 60);
+    let mut events = many(&host, 1).remove(0);
+    let chunk = [b'x'; 1 << 16];
+    // Whatever fits into the sockets, it ends: with a reset, or because nobody takes more.
+    until("it is cut off", || events.socket().write_all(&chunk).is_err() || subscribers(&host) == 0);
+    until("the place is free", || subscribers(&host) == 0);
+    events.read(1);
+}

@@ -30,6 +30,9 @@ pub(crate) struct Overall {
     pub(crate) status: &'static str,
     /// Codes of everything that is not as it should be; empty when OK.
     pub(crate) reasons: Vec<&'static str>,
+    /// Those of the reasons that are critical by themselves.
+    #[serde(skip)]
+    pub(crate) critical: Vec<&'static str>,
 }
 
 /// What is looked at.
@@ -78,9 +81,13 @@ impl Inputs {
             (kill.state.status == KillStatus::Armed, "WARN", "kill_switch_armed"),
             (self.is_starting, "UNKNOWN", "starting"),
         ];
-        let mut holding = rows.into_iter().filter(|(holds, ..)| *holds).peekable();
-        let status = holding.peek().map_or("OK", |(_, status, _)| status);
-        Overall { status, reasons: holding.map(|(.., reason)| reason).collect() }
+        let holding: Vec<_> = rows.into_iter().filter(|(holds, ..)| *holds).collect();
+        let critical = holding.iter().filter(|(_, status, _)| *status == "CRITICAL");
+        Overall {
+            status: holding.first().map_or("OK", |(_, status, _)| status),
+            reasons: holding.iter().map(|(.., reason)| *reason).collect(),
+            critical: critical.map(|(.., reason)| *reason).collect(),
+        }
     }
 }
 
@@ -241,8 +248,22 @@ mod tests {
         for (number, (edit, status, reasons)) in rows.into_iter().enumerate() {
             let mut inputs = well();
             edit(&mut inputs);
-            assert_eq!(inputs.judge(), Overall { status, reasons: reasons.to_vec() }, "row {number}");
+            let found = inputs.judge();
+            assert_eq!((found.status, found.reasons.as_slice()), (status, reasons), "row {number}");
+            assert_eq!(found.critical.is_empty(), status != "CRITICAL", "row {number}");
         }
+    }
+
+    #[test]
+    fn what_only_warns_is_not_critical_beside_what_is() {
+        let mut inputs = well();
+        damaged(&mut inputs);
+        inputs.exit_code = Some(3);
+        inputs.has_drops = true;
+        inputs.bundle = Some("bundle_missing");
+        let found = inputs.judge();
+        assert_eq!(found.critical, ["kill_state_unreadable", "daily_run_failed"]);
+        assert_eq!(found.reasons, ["kill_state_unreadable", "daily_run_failed", "bundle_missing", "drops_recent"]);
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub(crate) fn code_of(code: &'static str) -> &'static str {
         "TOKEN_REQUIRED" => "AUTH_MISSING",
         "TOKEN_INVALID" => "AUTH_INVALID",
         "ROLE_TOO_LOW" => "ROLE_INSUFFICIENT",
-        "TOO_MANY_WRONG_TOKENS" | "BUSY" => "RATE_LIMITED",
+        "TOO_MANY_WRONG_TOKENS" => "RATE_LIMITED",
         "INTERNAL_ERROR" => "INTERNAL",
         other => other,
     }

@@ -45,7 +45,6 @@ use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::HeaderValue;
-use axum::http::Method;
 use axum::http::StatusCode;
 use axum::http::header;
 use axum::response::Response;
@@ -60,9 +59,9 @@ use admission::who;
 use intake::drain;
 use intake::read;
 use route::Answer;
+use route::Turn;
 
 use super::access::Access;
-use super::access::Reach;
 use super::body::RequestBody;
 use super::cache::Cache;
 use super::dash::Dash;
@@ -83,7 +82,9 @@ use crate::time::KstTime;
 
 /// Slow handlers at a time. They leave most threads to everything else, the emergency stop above all.
 const SLOW: usize = 2;
-/// The one address that any Host may read.
+/// Large reads at a time, so that however many are asked for, threads stay free for health, metrics and the switches.
+const READS: usize = 2;
+/// The one address that is read without a token, and by monitors that name no host.
 const HEALTH: &str = "/health";
 
 /// What every handler works on.
@@ -96,6 +97,8 @@ struct App {
     bounds: Bounds,
     /// One permit for each slow handler at work.
     slow: Arc<Semaphore>,
+    /// One permit for each large read at work.
+    reads: Arc<Semaphore>,
     /// How many events other programs may hand in.
     ingest: Rate,
     /// Requests that were answered.
@@ -110,7 +113,7 @@ pub(super) struct Bounds {
     pub(super) bytes: usize,
     /// For a body.
     pub(super) time: Duration,
-    /// For slow handlers that run already.
+    /// For slow handlers or large reads that run already.
     pub(super) turn: Duration,
 }
 
@@ -121,9 +124,9 @@ pub(super) struct Peer(pub(super) IpAddr);
 impl App {
     fn new((ops, dash): (Arc<Ops>, Arc<Dash>), access: Access, bounds: Bounds) -> Self {
         let cache = Cache::new(ops.store().root(), rows().map(|route| route.watched));
-        let (slow, storm) = (Arc::new(Semaphore::new(SLOW)), Arc::new(Semaphore::new(1)));
+        let [slow, reads, storm] = [SLOW, READS, 1].map(|permits| Arc::new(Semaphore::new(permits)));
         let (ingest, counts) = (Rate::default(), HttpCounts::default());
-        Self { ops, dash, cache, access, bounds, slow, ingest, counts, storm }
+        Self { ops, dash, cache, access, bounds, slow, reads, ingest, counts, storm }
     }
 
     fn now(&self) -> KstTime {
@@ -184,7 +187,7 @@ async fn nowhere(app: Arc<App>, request: Request, status: StatusCode, text: &'st
     let method = request.method().clone();
     let response = no_row(&app, &request, status, text);
     app.counts.add(&method, NO_ROUTE, response.status().as_u16());
-    response
+    secured(response)
 }
 
 fn no_row(app: &App, request: &Request, status: StatusCode, text: &'static str) -> Response {
@@ -196,9 +199,9 @@ fn no_row(app: &App, request: &Request, status: StatusCode, text: &'static str) 
             let is_hidden = dash::is_hidden(app, request.uri().path());
             let (status, text) = if is_hidden { (StatusCode::NOT_FOUND, "Not Found") } else { (status, text) };
             let code = if status == StatusCode::NOT_FOUND { "NOT_FOUND" } else { "METHOD_NOT_ALLOWED" };
-            secured(refusal::refuse((status, code), text, None, app.now()).into_response())
+            refusal::refuse((status, code), text, None, app.now()).into_response()
         }
-        Ok(_) => secured(Reply::detail(status, text).into_response()),
+        Ok(_) => Reply::detail(status, text).into_response(),
         Err(refusal) => turned_away(app, None, refusal),
     }
 }
@@ -207,7 +210,7 @@ async fn answer(app: Arc<App>, at: usize, request: Request) -> Response {
     let Some(route) = row(at) else { return failed(&app, None).into_response() };
     let method = request.method().clone();
     let trace = route.is_told().then(|| told::trace_of(request.headers()));
-    let response = responded(&app, (at, route), request).await;
+    let response = secured(responded(&app, (at, route), request).await);
     app.counts.add(&method, route.path, response.status().as_u16());
     match trace {
         Some(trace) => told::traced(response, trace),
@@ -237,8 +240,6 @@ async fn responded(app: &Arc<App>, (at, route): (usize, &'static Route), request
 }
 
 async fn reply(app: &Arc<App>, (at, route): (usize, &'static Route), request: Request, actor: Actor) -> Response {
-    // A server that is open to other machines answers their pages only when they are its own.
-    let readable = *request.method() != Method::POST && app.access.reach == Reach::Loopback && !route.is_dash();
     let reply = match app.cache.fresh(at, || app.now()) {
         Some(kept) => kept,
         None => match read(app, route, request, actor).await {
@@ -249,11 +250,7 @@ async fn reply(app: &Arc<App>, (at, route): (usize, &'static Route), request: Re
             Err(refusal) => refused(app, Some(route), refusal),
         },
     };
-    let mut response = reply.into_response();
-    if readable {
-        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    }
-    response
+    reply.into_response()
 }
 
 /// The reply to a request that was not let in. What 401, 429 and 503 ask for stands in its head.
@@ -272,14 +269,16 @@ fn turned_away(app: &App, route: Option<&Route>, refusal: Refusal) -> Response {
     response
 }
 
-/// Waits until a slow handler may run; any other may at once. Nothing waits on a thread here.
+/// Waits until a slow handler or a large read may run; any other may at once. Nothing waits on a thread here.
 async fn turn(app: &App, route: &Route) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
-    if !route.slow {
-        return Ok(None);
-    }
-    match tokio::time::timeout(app.bounds.turn, Arc::clone(&app.slow).acquire_owned()).await {
+    let (permits, busy) = match route.turn {
+        Turn::Now => return Ok(None),
+        Turn::Network => (&app.slow, guard::BUSY),
+        Turn::Read => (&app.reads, guard::BUSY_READING),
+    };
+    match tokio::time::timeout(app.bounds.turn, Arc::clone(permits).acquire_owned()).await {
         Ok(permit) => Ok(permit.ok()),
-        Err(_elapsed) => Err(guard::BUSY),
+        Err(_elapsed) => Err(busy),
     }
 }
 

@@ -19,6 +19,7 @@ use super::ROUTES;
 use super::Route;
 use super::Verb;
 use super::route::Answer;
+use super::route::Turn;
 use crate::backend::reply::Reply;
 use crate::contracts::actor::Role;
 
@@ -172,7 +173,7 @@ fn responses(route: &Route) -> Value {
     if route.verb == Verb::Post {
         codes.extend([408, 413]);
     }
-    if route.slow {
+    if route.turn != Turn::Now {
         codes.push(503);
     }
     if route.is_rehearsal() {

@@ -49,8 +49,8 @@ pub struct Route {
     pub body: &'static [Member],
     /// Status codes beside 200 that belong to it, beyond those of every route.
     pub refusals: &'static [u16],
-    /// Whether it may wait for the network, or for somebody who does.
-    pub(super) slow: bool,
+    /// Whether it waits for others of its kind.
+    pub(super) turn: Turn,
     /// The files that its reply depends on, when it depends on nothing else.
     pub(super) watched: &'static [&'static str],
     /// How it answers.
@@ -71,6 +71,17 @@ pub(super) enum Answer {
     Events,
     /// By becoming a WebSocket.
     Socket,
+}
+
+/// When a handler may begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// At once.
+    Now,
+    /// It may wait for the network, or for somebody who does: few of these run at a time.
+    Network,
+    /// It reads logs or many files: few of these run at a time.
+    Read,
 }
 
 /// What is special about a row of the dashboard.
@@ -169,7 +180,12 @@ impl Route {
 
     /// May wait for the network, or for somebody who does: few of these run at a time.
     pub(super) const fn slow(self) -> Self {
-        Self { slow: true, ..self }
+        Self { turn: Turn::Network, ..self }
+    }
+
+    /// Reads logs or many files: few of these run at a time.
+    pub(super) const fn large(self) -> Self {
+        Self { turn: Turn::Read, ..self }
     }
 
     /// The bus is told of it under this type.

@@ -18,6 +18,7 @@ use super::push;
 use super::recon;
 use super::route::Answer;
 use super::route::Handler;
+use super::route::Turn;
 use super::safety;
 use super::secrets;
 use super::status;
@@ -46,7 +47,7 @@ pub(super) const fn get(path: &'static str, schema: &'static str, summary: &'sta
         query: &[],
         body: &[],
         refusals: &[],
-        slow: false,
+        turn: Turn::Now,
         watched: &[],
         answer: Answer::Reply,
         event: OPERATION,
@@ -94,7 +95,7 @@ pub const ROUTES: &[Route] = &[
     post("/api/live/cycle/run", "", "runs one live cycle, console only", live::cycle_run).event("live_cycle_finished")
         .confirmed(Some("cycle_id")).refusing(&[409]),
     get("/api/evidence/resolve", "EVIDENCE_VIEW_V1", "the document behind an evidence ref", evidence::resolve)
-        .asked(&[need("ref", Kind::Text, "a path, for JSONL files with :line<N>")]).refusing(&[400, 404]),
+        .asked(&[need("ref", Kind::Text, "a path, for JSONL files with :line<N>")]).refusing(&[400, 404]).large(),
     get("/api/evidence/index/latest", "EVIDENCE_INDEX_V1", "newest index of evidence", evidence::index_latest)
         .watching(&[layout::EVIDENCE_INDEX.latest]),
     post("/api/evidence/index/regenerate", "EVIDENCE_INDEX_V1", "makes the index of evidence anew", evidence::index_regenerate)
@@ -155,7 +156,8 @@ pub const ROUTES: &[Route] = &[
         ])
         .refusing(&[400, 404, 409, 500]),
     get("/api/tickets/latest", "TICKETS_BOARD_V1", "the newest tickets and their states", tickets::board)
-        .asked(&[may("limit", Kind::Count, "rows, 200 by default, 1000 at most"), may("status", Kind::Text, "only tickets in this state")]),
+        .asked(&[may("limit", Kind::Count, "rows, 200 by default, 1000 at most"), may("status", Kind::Text, "only tickets in this state")])
+        .large(),
     post("/api/tickets/reaper/run", "", "fails tickets that were taken and never finished", tickets::reaper_run)
         .told(&[
             may("threshold_seconds", Kind::Count, "86400 by default"),

@@ -1,9 +1,17 @@
 //! What holds for every row of the route table.
 
 use super::*;
+use crate::backend::access::Reach;
+use crate::backend::server::BLOCKING_THREADS;
 use crate::contracts::actor::Role;
 use crate::time::Clock;
+use axum::body::Body;
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+
+const DESK_TOKEN: &str = "token-of-the-desk-1";
 
 #[test]
 fn every_route_is_listed_once_and_explained() {
@@ -23,7 +31,7 @@ fn every_route_is_listed_once_and_explained() {
 
 #[test]
 fn what_stops_everything_never_waits_for_a_turn() {
-    let slow: BTreeSet<&str> = ROUTES.iter().filter(|route| route.slow).map(|route| route.path).collect();
+    let slow: BTreeSet<&str> = paths_that(Turn::Network);
     for word in ["emergency_stop", "execution_gate", "real_sender_enable", "window", "approvals", "latest"] {
         assert!(!slow.iter().any(|path| path.contains(word)), "{word}");
     }
@@ -34,18 +42,49 @@ fn what_stops_everything_never_waits_for_a_turn() {
     for path in ["/api/order_plan/regenerate", "/api/order_plan/confirm", "/api/portfolio/upsert"] {
         assert!(slow.contains(path), "{path}");
     }
-    assert!(ROUTES.iter().all(|route| route.verb == Verb::Post || !route.slow), "readers never wait");
+    let is_reader = |route: &Route| route.verb == Verb::Get;
+    assert!(rows().all(|route| !is_reader(route) || route.turn != Turn::Network), "readers never wait for the network");
+    assert!(rows().all(|route| is_reader(route) || route.turn != Turn::Read), "a change is no read");
+}
+
+fn paths_that(turn: Turn) -> BTreeSet<&'static str> {
+    rows().filter(|route| route.turn == turn).map(|route| route.path).collect()
+}
+
+#[test]
+fn reads_of_logs_and_records_wait_for_each_other_and_leave_threads_to_the_rest() {
+    const { assert!(SLOW + READS < BLOCKING_THREADS) };
+    let large = paths_that(Turn::Read);
+    for word in
+        ["events", "history", "traces", "{id}", "export", "alerts", "risks", "runs", "logs", "log-tail", "resolve"]
+    {
+        assert!(large.iter().any(|path| path.contains(word)), "{word}");
+    }
+    for path in ["/health", "/metrics", "/api/ops/metrics", "/api/ops/health", "/api/control/kill-switch", "/events"] {
+        assert!(rows().any(|route| route.path == path) && !is_only(path, Turn::Read), "{path}");
+    }
+}
+
+/// Whether a read of this path waits for this turn.
+fn is_only(path: &str, turn: Turn) -> bool {
+    rows().any(|route| route.verb == Verb::Get && route.path == path && route.turn == turn)
 }
 
 fn desk() -> (tempfile::TempDir, App) {
+    desk_with(|| Ok(crate::ops::OpsPolicy::default()), Duration::from_secs(5))
+}
+
+fn desk_with(
+    policy: impl Fn() -> Result<crate::ops::OpsPolicy, String> + Send + Sync + 'static,
+    turn: Duration,
+) -> (tempfile::TempDir, App) {
     let dir = tempfile::tempdir().expect("a directory");
     let clock: Arc<dyn Clock> = Arc::new(crate::time::SystemClock::new());
-    let policy = Box::new(|| Ok(crate::ops::OpsPolicy::default()));
-    let ops = Arc::new(Ops::new(Store::new(dir.path()), clock, policy));
+    let ops = Arc::new(Ops::new(Store::new(dir.path()), clock, Box::new(policy)));
     let (_stop, stopped) = tokio::sync::watch::channel(false);
     let dash = Dash::new(ops.shared_clock(), ops.store(), crate::backend::DashOptions::default(), stopped);
-    let bounds = Bounds { bytes: 4096, time: Duration::from_secs(5), turn: Duration::from_secs(5) };
-    let access = Access::new(Reach::Loopback, None);
+    let bounds = Bounds { bytes: 4096, time: Duration::from_secs(5), turn };
+    let access = Access::new(Reach::Loopback, Some(crate::contracts::token::TokenHash::of(DESK_TOKEN)));
     (dir, App::new((ops, dash), access, bounds))
 }
 
@@ -121,4 +160,96 @@ fn a_handler_that_ends_by_a_panic_is_an_error_on_the_bus_and_a_reply() {
     let kept = app.dash.bus.recent();
     let event = &kept.last().expect("an event").event;
     assert_eq!((event.severity.as_str(), &event.data["status"]), ("ERROR", &500.into()));
+}
+
+/// Asks as the router would.
+async fn ask(app: Arc<App>, method: &'static str, path: &'static str, body: &'static str) -> Response {
+    let plain = path.split('?').next().unwrap_or_default();
+    let at = rows().position(|route| route.verb.as_str() == method && route.path == plain).expect("a row");
+    let request = Request::builder().method(method).uri(path).header("host", "localhost");
+    answer(app, at, request.header("x-ops-token", DESK_TOKEN).body(Body::from(body)).expect("a request")).await
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_time().max_blocking_threads(BLOCKING_THREADS).build().expect("a runtime")
+}
+
+/// Reads that a desk does at the same time, more than it has threads.
+const LARGE: [&str; 6] = [
+    "/api/ops/logs/stdout",
+    "/api/ops/traces?limit=200",
+    "/api/ops/events",
+    "/api/ops/history",
+    "/api/ops/export",
+    "/api/ops/runs",
+];
+
+#[test]
+fn while_reads_hang_health_metrics_and_the_switches_answer_and_the_other_reads_wait() {
+    let (say, told) = mpsc::channel();
+    let (release, hold) = mpsc::channel::<()>();
+    let (hung, hold) = (Arc::new(AtomicUsize::new(0)), std::sync::Mutex::new(hold));
+    let counted = Arc::clone(&hung);
+    // A log that cannot be read on: who asks for its secrets waits as long as the disk would let it.
+    let policy = move || {
+        if counted.fetch_add(1, Ordering::SeqCst) < READS {
+            say.send(()).ok();
+            hold.lock().unwrap_or_else(std::sync::PoisonError::into_inner).recv().ok();
+        }
+        Ok(crate::ops::OpsPolicy::default())
+    };
+    let (_dir, app) = desk_with(policy, Duration::from_secs(600));
+    app.store().write(crate::store::layout::RUN_LOG, b"a line\n").expect("written");
+    let app = Arc::new(app);
+    runtime().block_on(async {
+        let begin = |path: &'static str| tokio::spawn(ask(Arc::clone(&app), "GET", path, ""));
+        let first: Vec<_> = (0..READS).map(|_| begin(LARGE[0])).collect();
+        let patience = Duration::from_secs(60);
+        let hang = move || (0..READS).for_each(|_| told.recv_timeout(patience).expect("a read hangs"));
+        tokio::task::spawn_blocking(hang).await.expect("they hang");
+        let others: Vec<_> = LARGE.iter().cycle().take(3 * BLOCKING_THREADS).map(|path| begin(path)).collect();
+        // One thread: each of them has come to where it waits.
+        tokio::task::yield_now().await;
+        let on = r#"{"is_on":true,"reason":"while reads hang"}"#;
+        let stop = r#"{"enabled":true,"reason":"while reads hang"}"#;
+        for (method, path, body) in [
+            ("GET", "/health", ""),
+            ("GET", "/api/ops/metrics", ""),
+            ("POST", "/api/control/kill-switch", on),
+            ("GET", "/api/control/kill-switch", ""),
+            ("POST", "/api/emergency_stop", stop),
+            ("POST", "/api/evidence/index/regenerate?confirm=true", ""),
+        ] {
+            assert_eq!(ask(Arc::clone(&app), method, path, body).await.status(), StatusCode::OK, "{method} {path}");
+        }
+        assert_eq!(app.reads.available_permits(), 0);
+        assert!(first.iter().chain(&others).all(|read| !read.is_finished()), "every read waits");
+        drop(release);
+        for read in first.into_iter().chain(others) {
+            assert_eq!(read.await.expect("answered").status(), StatusCode::OK);
+        }
+    });
+    assert!(hung.load(Ordering::SeqCst) > READS, "the others were done later");
+}
+
+#[test]
+fn a_read_that_waits_too_long_is_told_to_come_back() {
+    let (_dir, app) = desk_with(|| Ok(crate::ops::OpsPolicy::default()), Duration::ZERO);
+    let app = Arc::new(app);
+    runtime().block_on(async {
+        let all = u32::try_from(READS).expect("a few");
+        let held = Arc::clone(&app.reads).acquire_many_owned(all).await.expect("free");
+        for (path, is_dash) in [("/api/ops/traces", true), ("/api/evidence/resolve?ref=x", false)] {
+            let answer = ask(Arc::clone(&app), "GET", path, "").await;
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+            assert_eq!(answer.headers()["retry-after"], "10", "{path}");
+            let body = axum::body::to_bytes(answer.into_body(), 1 << 16).await.expect("a body");
+            let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+            assert_eq!((body["error"]["code"].as_str(), body["code"] == "BUSY"), (Some("BUSY"), is_dash), "{body}");
+        }
+        assert_eq!(ask(Arc::clone(&app), "GET", "/health", "").await.status(), StatusCode::OK);
+        drop(held);
+        assert_eq!(ask(Arc::clone(&app), "GET", "/api/ops/traces", "").await.status(), StatusCode::OK);
+    });
 }

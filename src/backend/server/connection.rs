@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedReadHalf;
 use tokio::sync::watch;
 
 use crate::backend::dash::Dash;
@@ -61,6 +62,8 @@ enum Over {
     Age,
     /// It is a stream and takes nothing.
     Hung,
+    /// It is a stream that nobody listens to any more.
+    Left,
 }
 
 /// Serves one connection to its end: its client's, or ours after which it is given a grace.
@@ -84,16 +87,18 @@ pub(super) async fn connection(
             answer
         }
     });
+    let socket = Socket::new(stream, Arc::clone(&line));
+    let from = socket.reading_side();
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header)
         .max_buf_size(MAX_HEADER)
-        .serve_connection(TokioIo::new(Socket::new(stream, Arc::clone(&line))), service)
+        .serve_connection(TokioIo::new(socket), service)
         .with_upgrades();
     let mut served = std::pin::pin!(served);
     let ended = tokio::select! {
         ended = served.as_mut() => Ok(ended),
-        over = over(&line, &dash, stopped, limits) => Err(over),
+        over = over((&line, &from), &dash, stopped, limits) => Err(over),
     };
     let ended = match ended {
         Ok(ended) => ended,
@@ -103,6 +108,7 @@ pub(super) async fn connection(
             line.cut();
             return;
         }
+        Err(Over::Left) => return,
         Err(over) => {
             served.as_mut().graceful_shutdown();
             let grace = if line.is_stream() { limits.grace.min(STREAM_GRACE) } else { limits.grace };
@@ -125,20 +131,29 @@ pub(super) async fn connection(
 }
 
 /// Waits for a reason to end a connection.
-async fn over(line: &Line, dash: &Dash, mut stopped: watch::Receiver<bool>, limits: Limits) -> Over {
+async fn over(
+    (line, from): (&Line, &OwnedReadHalf),
+    dash: &Dash,
+    mut stopped: watch::Receiver<bool>,
+    limits: Limits,
+) -> Over {
     let life = async {
         tokio::time::sleep(limits.life).await;
         if line.is_stream() {
             std::future::pending::<()>().await;
         }
     };
-    let hung = async {
+    let streamed = async {
         line.stream().await;
-        line.hung(Duration::from_secs(dash.options.settings.slow_disconnect_seconds)).await;
+        let patience = Duration::from_secs(dash.options.settings.slow_disconnect_seconds);
+        tokio::select! {
+            () = line.hung(patience) => Over::Hung,
+            () = line.left(from) => Over::Left,
+        }
     };
     tokio::select! {
         _ = stopped.wait_for(|stop| *stop) => Over::Stop,
         () = life => Over::Age,
-        () = hung => Over::Hung,
+        over = streamed => over,
     }
 }

@@ -63,8 +63,8 @@ pub(super) fn set_kill(app: &App, call: &Call) -> Result<Reply, Reply> {
 }
 
 fn set(app: &App, call: &Call, names: [&str; 2]) -> Result<Reply, Reply> {
-    let asked = Asked { app, body: object(app, call)?, call };
-    let trace_id = asked.trace_id()?;
+    let asked = Asked::read(app, call)?;
+    let trace_id = asked.trace_id.clone().unwrap_or_else(new_trace);
     let order = asked.order(names, &trace_id)?;
     // Before the switch is set: the observer must not tell of it a second time.
     app.dash.observer.leave_to_its_maker(&order.audit_id);
@@ -116,9 +116,9 @@ fn refused(app: &App, fault: &KillFault, trace_id: &str) -> Reply {
     refuse((status, code), &fault.to_string(), Some(trace_id), app.now())
 }
 
-/// The body as a strict object: two members of one name are none.
-fn object(app: &App, call: &Call) -> Result<Json, Reply> {
-    let no = |status, code, message: &str| refuse((status, code), message, None, app.now());
+/// The body as a strict object: two members of one name are none. `trace_id` is what the head of the request says.
+fn object(app: &App, call: &Call, trace_id: Option<&str>) -> Result<Json, Reply> {
+    let no = |status, code, message: &str| refuse((status, code), message, trace_id, app.now());
     let is_blank = call.body.iter().all(u8::is_ascii_whitespace);
     let body = Json::parse(if is_blank { b"{}" } else { &call.body })
         .map_err(|fault| no(StatusCode::BAD_REQUEST, "INVALID_JSON", &format!("the body is no JSON: {fault}")))?;
@@ -130,11 +130,21 @@ struct Asked<'a> {
     app: &'a App,
     call: &'a Call,
     body: Json,
+    /// The trace that the request names, else its caller's. Refusals carry it too.
+    trace_id: Option<String>,
 }
 
-impl Asked<'_> {
+impl<'a> Asked<'a> {
+    fn read(app: &'a App, call: &'a Call) -> Result<Self, Reply> {
+        let parent = parent_of(&call.headers);
+        let body = object(app, call, parent.as_deref())?;
+        let asked = Self { app, call, body, trace_id: parent };
+        let trace_id = asked.named_trace()?.or_else(|| asked.trace_id.clone());
+        Ok(Self { trace_id, ..asked })
+    }
+
     fn no(&self, code: &str, message: &str) -> Reply {
-        refuse((UNPROCESSABLE, code), message, None, self.app.now())
+        refuse((UNPROCESSABLE, code), message, self.trace_id.as_deref(), self.app.now())
     }
 
     /// A member that is there and not null.
@@ -158,18 +168,17 @@ impl Asked<'_> {
         }
     }
 
-    /// The trace that the request names, else its caller's, else a new one.
-    fn trace_id(&self) -> Result<String, Reply> {
-        let stated = match self.member("trace_id") {
-            None => None,
-            Some(Json::String(text)) if text.is_empty() => None,
-            Some(Json::String(text)) if is_trace(text) => Some(text.clone()),
+    /// The trace that the body names.
+    fn named_trace(&self) -> Result<Option<String>, Reply> {
+        match self.member("trace_id") {
+            None => Ok(None),
+            Some(Json::String(text)) if text.is_empty() => Ok(None),
+            Some(Json::String(text)) if is_trace(text) => Ok(Some(text.clone())),
             Some(_) => {
                 let rule = "trace_id must be 1 to 128 characters of A-Z a-z 0-9 . _ : -";
-                return Err(self.no("INVALID_TRACE_ID", rule));
+                Err(self.no("INVALID_TRACE_ID", rule))
             }
-        };
-        Ok(stated.or_else(|| parent_of(&self.call.headers)).unwrap_or_else(new_trace))
+        }
     }
 
     /// `switch` is this door's name for the position, `other` the other door's.

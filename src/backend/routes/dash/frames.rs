@@ -113,7 +113,10 @@ pub(super) fn join(app: &Arc<App>, request: &Request, transport: Transport) -> R
     let after = last_event_id(request.headers(), request.uri().query());
     match app.dash.bus.subscribe(transport, &line.peer.to_string(), after) {
         Ok(subscription) => {
-            line.becomes_stream();
+            match transport {
+                Transport::Sse => line.becomes_one_way(),
+                Transport::Ws | Transport::Hung => line.becomes_stream(),
+            }
             Ok((Desk { app: Arc::clone(app), subscription }, line))
         }
         Err(full) => {

@@ -34,14 +34,27 @@ use super::App;
 use super::Call;
 use super::ROUTES;
 use super::Route;
+use super::Verb;
 use super::admission::named;
-use super::secured;
 use crate::backend::reply::Fields;
 use crate::backend::reply::Reply;
 use crate::contracts::event::CONTRACT_VERSION;
 
 /// Below these an unknown path is the dashboard's to refuse; elsewhere the reference's form stays.
-const PLACES: [&str; 4] = ["/api/ops", "/ops", "/events", "/metrics"];
+const PLACES: [&str; 12] = [
+    "/api/ops",
+    "/api/v1/ops",
+    "/api/v1/dev",
+    "/api/control",
+    "/api/dev",
+    "/api/state",
+    "/api/history",
+    "/api/ws",
+    "/ws",
+    "/ops",
+    "/events",
+    "/metrics",
+];
 
 /// Whether a path belongs to the dashboard, whatever its method.
 pub(super) fn is_known(path: &str) -> bool {
@@ -64,14 +77,15 @@ pub(super) fn is_hidden(app: &App, path: &str) -> bool {
     !app.dash.options.settings.dev && DASH_ROUTES.iter().any(|route| route.is_rehearsal() && route.path == path)
 }
 
-/// Whether the page that asks is of an origin that the settings list. The operations API lists none.
+/// Whether the page that asks is of an origin that the settings list, and may change what this row changes. The operations
+/// API is changed by no page of another origin.
 pub(super) fn is_listed(app: &App, route: &Route, headers: &HeaderMap) -> bool {
-    allowed_origin(app, route, headers).is_some()
+    route.is_dash() && listed_origin(app, headers).is_some()
 }
 
-/// The origin of the page that asks, when the settings list it.
+/// The origin of the page that asks, when the settings list it and it may read the reply.
 pub(super) fn allowed_origin(app: &App, route: &Route, headers: &HeaderMap) -> Option<HeaderValue> {
-    if route.is_dash() { listed_origin(app, headers) } else { None }
+    if route.is_dash() || route.verb == Verb::Get { listed_origin(app, headers) } else { None }
 }
 
 /// The answer to a browser that asks whether a page of another origin may call: yes for the dashboard's own addresses and
@@ -84,7 +98,7 @@ pub(super) fn preflight(app: &App, request: &Request) -> Option<Response> {
         return None;
     }
     let origin = listed_origin(app, headers)?;
-    let mut response = secured(Response::new(Body::empty()));
+    let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let fixed = HeaderValue::from_static;
     let headers = response.headers_mut();
@@ -105,16 +119,14 @@ fn listed_origin(app: &App, headers: &HeaderMap) -> Option<HeaderValue> {
     listed.iter().any(|known| known.as_bytes() == origin.as_bytes()).then(|| origin.clone())
 }
 
-/// What every reply of this family carries; replies of the operations API pass as they are.
-pub(super) fn shared(response: Response, route: &Route, origin: Option<HeaderValue>) -> Response {
-    let Some(row) = route.dash else { return response };
-    let mut response = secured(response);
+/// Tells a page of a listed origin that it may read the reply, and whoever uses an older address of the new one.
+pub(super) fn shared(mut response: Response, route: &Route, origin: Option<HeaderValue>) -> Response {
     let headers = response.headers_mut();
     if let Some(origin) = origin {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
     }
-    if let Some(successor) = row.successor {
+    if let Some(successor) = route.successor() {
         headers.insert("deprecation", HeaderValue::from_static("true"));
         let link = HeaderValue::from_str(&format!("<{successor}>; rel=\"successor-version\""));
         headers.extend(link.ok().map(|link| (header::LINK, link)));

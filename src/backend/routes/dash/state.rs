@@ -197,7 +197,7 @@ fn state(app: &App) -> Fields {
 fn engine_health(app: &App) -> (&'static str, Vec<&'static str>) {
     let overall = app.dash.overall(&app.ops);
     match overall.status {
-        "CRITICAL" => ("CRITICAL", overall.reasons),
+        "CRITICAL" => ("CRITICAL", overall.critical),
         "OK" => ("OK", vec!["none"]),
         _ => ("WARN", vec!["none"]),
     }

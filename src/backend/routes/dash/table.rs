@@ -118,8 +118,8 @@ const KILL: &[Member] = &[
 pub const DASH_ROUTES: &[Route] = &[
     read("/", "", "the dashboard", pages::board),
     read("/ops", "", "the dashboard", pages::board),
-    read("/ops/runs", "", "the daily runs as a chart and a list", pages::runs),
-    read("/ops/runs/{id}", "", "one daily run with its receipt and its evidence", pages::run).refusing(&[404]),
+    read("/ops/runs", "", "the daily runs as a chart and a list", pages::runs).large(),
+    read("/ops/runs/{id}", "", "one daily run with its receipt and its evidence", pages::run).large().refusing(&[404]),
     read("/static/{id}", "", "an asset of the pages", pages::asset).refusing(&[404]),
     read("/events", "", "events as they happen, as server-sent events", streamed)
         .asked(&[LAST_EVENT_ID]).answered(Answer::Events).refusing(&[503]),
@@ -129,25 +129,25 @@ pub const DASH_ROUTES: &[Route] = &[
         .asked(&[LAST_EVENT_ID]).answered(Answer::Socket).refusing(&[426, 503]), "/api/ws/events"),
     read("/api/ops/version", "OPS_VERSION_V1", "version, commit and boot id of this server", state::version),
     read("/api/ops/overview", "OPS_OVERVIEW_V1", "what the dashboard's cards show: run, switches, kill switch, bundle", state::overview),
-    read("/api/ops/runs", "OPS_RUNS_V1", "the daily runs in short, newest first", state::runs)
+    read("/api/ops/runs", "OPS_RUNS_V1", "the daily runs in short, newest first", state::runs).large()
         .asked(&[may("limit", Kind::Count, "30 by default, 1 to 500")]),
     read("/api/ops/metrics", "OPS_METRICS_V1", "what the bus counts, and the overall health", metrics::metrics)
         .asked(&[may("detail", Kind::Count, "1 lists each subscriber")]),
     read("/metrics", "", "the same and more for Prometheus", prometheus::page),
-    read("/api/ops/events", "OPS_EVENTS_V1", "events that were published", reads::events).asked(FILTERS),
+    read("/api/ops/events", "OPS_EVENTS_V1", "events that were published", reads::events).large().asked(FILTERS),
     with(write("/api/ops/events", "", "takes events of other programs, one or up to 500", ingest::events)
         .told(&[may("events", Kind::List, "the events; without it the body is one event")]).refusing(&[400, 415, 429]),
         DashRow { token: true, body_limit: BATCH, ..ROW }),
     write("/api/ops/test-event", "", "publishes an event to try the way", ingest::test_event).told(EVENT).refusing(BODY_FAULTS),
-    read("/api/ops/history", "OPS_HISTORY_V1", "newest events and the counters over time", reads::history)
+    read("/api/ops/history", "OPS_HISTORY_V1", "newest events and the counters over time", reads::history).large()
         .asked(&[may("hours", Kind::Count, "24 by default, 1 to 168")]),
-    read("/api/ops/traces", "OPS_TRACES_V1", "events grouped by trace, newest first", traces::list)
+    read("/api/ops/traces", "OPS_TRACES_V1", "events grouped by trace, newest first", traces::list).large()
         .asked(&[LIMIT, may("q", Kind::Text, "part of the trace id"), may("type", Kind::Text, "only traces with this type"),
             may("since_ms", Kind::Count, "only traces that go on after this time")]),
-    read("/api/ops/traces/{id}", "OPS_TRACE_V1", "the events of one trace", traces::one).refusing(&[404]),
-    read("/api/ops/export", "OPS_EXPORT_V1", "events as evidence: unmodified, with the hash of the file", export::export).asked(FILTERS),
-    read("/api/ops/alerts", "OPS_ALERTS_V1", "newest errors", reads::alerts).asked(&[LIMIT]),
-    read("/api/ops/runtime-events", "OPS_RUNTIME_EVENTS_V1", "newest events and observations together", reads::runtime_events).asked(&[LIMIT]),
+    read("/api/ops/traces/{id}", "OPS_TRACE_V1", "the events of one trace", traces::one).large().refusing(&[404]),
+    read("/api/ops/export", "OPS_EXPORT_V1", "events as evidence: unmodified, with the hash of the file", export::export).large().asked(FILTERS),
+    read("/api/ops/alerts", "OPS_ALERTS_V1", "newest errors", reads::alerts).large().asked(&[LIMIT]),
+    read("/api/ops/runtime-events", "OPS_RUNTIME_EVENTS_V1", "newest events and observations together", reads::runtime_events).large().asked(&[LIMIT]),
     read("/api/ops/runtime-health", "OPS_RUNTIME_HEALTH_V1", "whether the engine lives", state::runtime_health),
     alias(read("/api/v1/ops/health", "OPS_RUNTIME_HEALTH_V1", "whether the engine lives, wrapped", state::runtime_health_wrapped), "/api/ops/runtime-health"),
     read("/api/ops/risk-snapshot", "OPS_RISK_SNAPSHOT_V1", "risk level, mode and kill switch", state::risk_snapshot),
@@ -155,11 +155,11 @@ pub const DASH_ROUTES: &[Route] = &[
     alias(read("/api/state/engine", "OPS_STATE_V1", "engine, kill switch and counters", state::engine_state_flat), "/api/v1/ops/state"),
     read("/api/v1/ops/positions", "OPS_POSITIONS_V1", "positions", state::positions),
     alias(read("/api/state/positions", "OPS_POSITIONS_V1", "positions", state::positions), "/api/v1/ops/positions"),
-    read("/api/v1/ops/risks", "OPS_RISKS_V1", "newest risk events", reads::risks).asked(&[LIMIT]),
-    alias(read("/api/history/risks", "OPS_RISKS_V1", "newest risk events", reads::old_risks).asked(&[LIMIT]), "/api/v1/ops/risks"),
-    locked(read("/api/ops/logs/stdout", "OPS_LOGS_V1", "last lines of the daily run's log", logs::stdout).asked(LINES)),
-    locked(read("/api/ops/logs/stderr", "OPS_LOGS_V1", "last lines of the error log", logs::stderr).asked(LINES)),
-    locked(read("/log-tail", "", "last lines of the daily run's log as plain text", logs::log_tail).asked(LINES)),
+    read("/api/v1/ops/risks", "OPS_RISKS_V1", "newest risk events", reads::risks).large().asked(&[LIMIT]),
+    alias(read("/api/history/risks", "OPS_RISKS_V1", "newest risk events", reads::old_risks).large().asked(&[LIMIT]), "/api/v1/ops/risks"),
+    locked(read("/api/ops/logs/stdout", "OPS_LOGS_V1", "last lines of the daily run's log", logs::stdout).large().asked(LINES)),
+    locked(read("/api/ops/logs/stderr", "OPS_LOGS_V1", "last lines of the error log", logs::stderr).large().asked(LINES)),
+    locked(read("/log-tail", "", "last lines of the daily run's log as plain text", logs::log_tail).large().asked(LINES)),
     read("/api/control/kill-switch", "KILL_SWITCH_V1", "the kill switch", control::kill_switch),
     locked(write("/api/control/kill-switch", "", "sets the kill switch", control::set_kill_switch).told(KILL).refusing(&[409, 503])),
     alias(locked(write("/api/ops/kill", "", "sets the kill switch; kill stands for is_on", control::set_kill)
