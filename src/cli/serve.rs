@@ -167,7 +167,7 @@ impl Embedded {
         // Nobody keeps a log here, so what waits for one is all of it.
         bus.feed().open();
         EventsTo::Spool(Beside::new(move || {
-            let frames = bus.feed().take(usize::MAX, Duration::ZERO);
+            let frames = bus.feed().take_all();
             frames.iter().map(|frame| frame.event.clone()).filter(|event| event.source == OPERATIONS).collect()
         }))
     }

@@ -6,6 +6,8 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use ureq::config::ConfigBuilder;
+use ureq::typestate::AgentScope;
 
 use super::control::Control;
 use super::control::Ended;
@@ -156,16 +158,7 @@ impl Backend {
     /// A client for the backend at `url` (scheme, host and port without a slash at the end).
     #[must_use]
     pub fn new(url: &str, limits: Limits) -> Self {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None)
-            // A kept connection to a backend that was restarted would look like a fault of the next call.
-            .max_idle_connections(0)
-            .timeout_connect(Some(limits.connect))
-            .user_agent(concat!("daily_ops/", env!("CARGO_PKG_VERSION")))
-            .build();
+        let config = calls().timeout_connect(Some(limits.connect)).build();
         Self { url: url.to_owned(), agent: config.into(), limits, trace_id: None, token: None }
     }
 
@@ -344,6 +337,18 @@ impl Call {
     fn post(path: &str, limit: Duration) -> Self {
         Self { method: Method::Post, path: path.to_owned(), limit }
     }
+}
+
+/// How a run calls a server: a redirect would show a token to somebody else, a proxy is between no two programs of one
+/// host, and a kept connection to a backend that was restarted would look like a fault of the next call.
+pub(super) fn calls() -> ConfigBuilder<AgentScope> {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(None)
+        .max_idle_connections(0)
+        .user_agent(concat!("daily_ops/", env!("CARGO_PKG_VERSION")))
 }
 
 fn stopped(ended: Ended) -> CallFault {

@@ -121,7 +121,7 @@ static KNOBS: &[Knob] = &[
     knob!(dashboard.log_keep, "OPS_OBS_KEEP", Kind::Count { min: 1, max: 1000 }, "7", Fault,
         "Observation logs that are kept beside the newest; none is kept for more than 30 days."),
     knob!(dashboard.cors_origins, "OPS_CORS_ORIGINS", Kind::Origins, "", Fault,
-        "Pages of other origins that may read and change what belongs to the dashboard."),
+        "Pages of other origins that may read and change what belongs to the dashboard, and read the rest of the API."),
     knob!(dashboard.allowed_hosts, "OPS_ALLOWED_HOSTS", Kind::Hosts, "", Fault,
         "Names beside localhost by which this server may be called."),
     knob!(dashboard.dev, "OPS_DEV_ENDPOINTS", Kind::Switch, "false", Fault,

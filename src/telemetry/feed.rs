@@ -104,6 +104,16 @@ impl Feed {
         frames
     }
 
+    /// Takes everything that waits, for good.
+    #[must_use]
+    pub fn take_all(&self) -> Vec<Arc<Frame>> {
+        let frames = self.take(usize::MAX, Duration::ZERO);
+        if let Some(last) = frames.last() {
+            self.written(last.event.id);
+        }
+        frames
+    }
+
     /// Says that the log has everything that was taken, up to this id.
     pub(super) fn written(&self, id: u64) {
         let mut queue = self.lock();

@@ -128,17 +128,17 @@ impl Shared {
         while let Some(number) = self.due() {
             let noted = mark.set(number);
             let mut state = self.lock();
-            if noted.is_ok() {
+            let was_failing = std::mem::replace(&mut state.is_failing, noted.is_err());
+            match &noted {
                 // It may say less than before; what was asked for meanwhile comes next.
-                state.noted = number;
+                Ok(()) => state.noted = number,
+                Err(fault) if !was_failing => {
+                    tracing::error!(%fault, "it cannot be noted which ids are given: after a kill they may be given again");
+                }
+                Err(_) => {}
             }
-            if let Err(fault) = &noted
-                && !state.is_failing
-            {
-                tracing::error!(%fault, "it cannot be noted which ids are given: after a kill they may be given again");
-            }
-            state.is_failing = noted.is_err();
-            state.is_late = noted.is_err();
+            // Who is late has caught up only when it has noted all that was given meanwhile.
+            state.is_late = noted.is_err() || (state.is_late && state.noted < state.given);
             drop(state);
             self.change.notify_all();
         }
@@ -149,15 +149,16 @@ impl Shared {
     fn due(&self) -> Option<u64> {
         let mut state = self.lock();
         while !state.has_ended {
-            if state.wanted > state.noted && !state.is_failing {
-                return Some(state.wanted);
-            }
-            if state.wanted > state.noted {
+            if state.is_failing {
                 // Tried again after a while, whoever asks meanwhile.
                 let waits = |state: &mut State| !state.has_ended;
                 let waited = self.change.wait_timeout_while(state, PAUSE, waits);
                 state = waited.unwrap_or_else(PoisonError::into_inner).0;
-                state.is_failing = false;
+                if !state.has_ended {
+                    return Some(state.wanted);
+                }
+            } else if state.wanted > state.noted {
+                return Some(state.wanted);
             } else if state.noted == state.given {
                 state = self.change.wait(state).unwrap_or_else(PoisonError::into_inner);
             } else {

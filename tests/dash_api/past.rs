@@ -46,7 +46,7 @@ fn until(site: &Site, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
             return found;
         }
         assert!(clock.monotonic() < Duration::from_secs(60), "{path}: {found}");
-        std::thread::yield_now();
+        clock.wait(Duration::from_millis(5));
     }
 }
 

@@ -92,8 +92,11 @@ export class KillPanel {
     show(off, status === "ARMED");
     if (left) button.focus();
     off.disabled = this.pending;
-    show(byId("killBanner"), on);
-    put(byId("killBannerText"), on ? t("kill.banner", { reason: this.state?.reason || "—" }) : "");
+    // A switch that was on stays in the banner while nobody knows better, and the banner says that.
+    const banner = on || (status === "?" && this.state?.status === "ON");
+    const banned = banner ? t("kill.banner", { reason: this.state.reason || "—" }) : "";
+    show(byId("killBanner"), banner);
+    put(byId("killBannerText"), banner && !on ? `${banned} · ${t("kill.checking")}` : banned);
     this.drawDone();
     put(byId("killError"), this.problem === null ? "" : this.problem());
   }

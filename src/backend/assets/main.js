@@ -132,10 +132,16 @@ async function loadHistory() {
   } catch {
     if (read !== historyReads) return;
     historyMissing = true;
-    historyTimer = setTimeout(loadHistory, HISTORY_AGAIN);
+    historyTimer = setTimeout(readHistoryAgain, HISTORY_AGAIN);
   }
   show(byId("historyNote"), historyMissing);
   timeline.drawSoon();
+}
+
+// A page that nobody looks at asks nothing.
+function readHistoryAgain() {
+  if (document.hidden) historyTimer = setTimeout(readHistoryAgain, HISTORY_AGAIN);
+  else loadHistory();
 }
 
 // Fetches the newest events of a hole, whether there may be more, and the last id that the server looked at.

@@ -28,13 +28,16 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::Dash;
+use super::past::Order;
 use crate::backend::cache::Look;
+use crate::contracts::event::Event;
 use crate::contracts::event::EventDraft;
 use crate::contracts::kill::KillStatus;
 use crate::contracts::observed::OpsObserved;
 use crate::gates::Gates;
 use crate::ops::Ops;
 use crate::store::layout;
+use crate::telemetry::EventFilter;
 
 use arrivals::BundleSeen;
 use arrivals::Coming;
@@ -88,8 +91,17 @@ enum OwnWord {
 #[derive(Debug)]
 struct Setting {
     trace: String,
+    phase: Phase,
+}
+
+/// How far a request is that sets a switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Running,
     /// It has ended, and the next look sees what it did.
-    is_done: bool,
+    Done,
+    /// A look that began after its end is at work.
+    Seen,
 }
 
 impl Observer {
@@ -118,13 +130,14 @@ impl Observer {
 
     /// A request of this trace is about to set a switch.
     pub(crate) fn begins(&self, trace: &str) {
-        self.settings().push(Setting { trace: trace.to_owned(), is_done: false });
+        self.settings().push(Setting { trace: trace.to_owned(), phase: Phase::Running });
     }
 
     /// It has ended.
     pub(crate) fn ends(&self, trace: &str) {
-        if let Some(ended) = self.settings().iter_mut().find(|one| one.trace == trace && !one.is_done) {
-            ended.is_done = true;
+        let is_it = |one: &&mut Setting| one.trace == trace && one.phase == Phase::Running;
+        if let Some(ended) = self.settings().iter_mut().find(is_it) {
+            ended.phase = Phase::Done;
         }
     }
 
@@ -189,7 +202,9 @@ impl Dash {
         };
         let (known, notes) = &mut *state;
         // What these did is there to be seen.
-        let done = self.observer.settings().iter().filter(|one| one.is_done).count();
+        for one in self.observer.settings().iter_mut().filter(|one| one.phase == Phase::Done) {
+            one.phase = Phase::Seen;
+        }
         let looks = FILES.map(|file| Look::at(&ops.store().path(file)));
         match known {
             Some(known) => Glance { dash: self, ops, since: None }.compare(known, looks),
@@ -206,7 +221,7 @@ impl Dash {
         if let Some(known) = known {
             notes.keep(self, known.document(self));
         }
-        self.observer.forget(done);
+        self.observer.settings().retain(|one| one.phase != Phase::Seen);
     }
 
     /// Notes what was told, when the log has ended and nothing more is told.
@@ -223,18 +238,6 @@ impl Dash {
         if before == KillStatus::On && now != KillStatus::On {
             self.recoveries.fetch_add(1, Ordering::Relaxed);
         }
-    }
-}
-
-impl Observer {
-    /// Forgets as many ended requests as a look has seen the work of.
-    fn forget(&self, done: usize) {
-        let mut left = done;
-        self.settings().retain(|one| {
-            let is_seen = one.is_done && left > 0;
-            left -= usize::from(is_seen);
-            !is_seen
-        });
     }
 }
 
@@ -326,10 +329,10 @@ impl Glance<'_> {
     /// Whether an earlier server told this change and died before it could note that.
     fn is_told(&self, change: &Change) -> bool {
         let Some(since) = change.since else { return false };
-        let (kind, id) = (change.draft.kind(), Some(change.id.as_str()));
-        let frames = self.dash.bus.recent();
-        let mut told = frames.iter().map(|frame| &frame.event).filter(|event| event.id > since && event.kind == kind);
-        told.any(|event| event.data.get("change_id").and_then(Value::as_str) == id)
+        let kinds = vec![change.draft.kind().to_owned()];
+        let filter = EventFilter { after: Some(since), kinds, ..EventFilter::default() };
+        let is_it = |event: &Event| event.data.get("change_id").and_then(Value::as_str) == Some(&change.id);
+        !self.dash.find_where(&filter, &is_it, 1, Order::NewestFirst).records.is_empty()
     }
 }
 

@@ -38,7 +38,7 @@ const SHORT: Duration = Duration::from_millis(50);
 #[test]
 fn a_client_that_sends_nothing_or_half_is_cut_off() {
     assert!(Limits::default().header <= Duration::from_secs(10), "silent clients give their places back soon");
-    let (_dir, _store, server) = served(Limits { header: SHORT, ..Limits::default() });
+    let (_dir, _store, server) = served(Limits { header: SHORT * 10, ..Limits::default() });
     for (name, text) in [
         ("nothing", ""),
         ("half a header", "GET /health HTTP/1.1\r\nhost: loc"),

@@ -1,7 +1,8 @@
 //! The thread that posts events, and what the run sees of it.
 //!
-//! The first events are posted at once, later ones are gathered for [`GATHER`] and posted in one go. An event stays with the run until the server has
-//! acknowledged it or it stands in the spool, so that the end of the run can spool what a hanging server holds up.
+//! The first events are posted at once, later ones are gathered for [`GATHER`] and posted in one go. An event stays with
+//! the run until the server has acknowledged it or it stands in the spool, so that the end of the run can spool what a
+//! hanging server holds up.
 
 use std::sync::Arc;
 use std::sync::Condvar;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::contracts::json::decode;
+use crate::pipeline::client::calls;
 use crate::settings::Secret;
 use crate::store::Store;
 use crate::store::layout;
@@ -221,17 +223,7 @@ impl Told {
 }
 
 fn agent_of_post() -> ureq::Agent {
-    let config = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        // A redirect would show the token to somebody else.
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .proxy(None)
-        .max_idle_connections(0)
-        .timeout_global(Some(POST))
-        .user_agent(concat!("daily_ops/", env!("CARGO_PKG_VERSION")))
-        .build();
-    config.into()
+    calls().timeout_global(Some(POST)).build().into()
 }
 
 fn post(agent: &ureq::Agent, server: &Server, store: &Store, lines: &[String]) -> Posted {

@@ -25,6 +25,8 @@ const REASON: &str = "dashboard demo";
 /// Seconds after the start of the schedule: the picture of a switch that is on, and its end.
 const PICTURE: u64 = script::KILL.from + 5;
 const OFF: u64 = script::KILL.from + 10;
+/// Characters of a reason, as many as the switch takes.
+const LONGEST_REASON: usize = 500;
 /// How often switching off is tried, and the time between two tries.
 const TRIES: u32 = 3;
 const AGAIN: Duration = Duration::from_millis(300);
@@ -216,7 +218,8 @@ fn turn_off(show: &mut Show<'_>, held: &Held) -> Result<Value, Miss> {
 /// It was switched off. Whoever asked for it to be on in the very last moment gets it back.
 fn is_off(show: &mut Show<'_>, held: &Held, reply: Value) -> Result<Value, Miss> {
     if let Some(who) = asked_for(show, held) {
-        let on = order(show, true, (&format!("put back after a demo: {who}"), &held.trace));
+        let reason: String = format!("put back after a demo: {who}").chars().take(LONGEST_REASON).collect();
+        let on = order(show, true, (&reason, &held.trace));
         let is_back = show.post_closed(SWITCH, &on).is_ok_and(|answer| answer.status == 200);
         if !is_back {
             show.alarm(&format!("❌ THE KILL SWITCH IS OFF AND COULD NOT BE SWITCHED ON AGAIN: {who}"));

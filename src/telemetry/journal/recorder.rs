@@ -65,9 +65,10 @@ pub(super) struct Recorder {
     rotate_at: Duration,
     /// Before when nothing is said about rows that were given up.
     tell_at: Duration,
-    /// `None` when it is not known which ids were given before: then they began far above.
+    /// `None` when it is not known which ids were given before, and they began far above, or when it has no thread.
     reserve: Option<IdReserve>,
     is_reserve_failing: bool,
+    is_sync_failing: bool,
     _lock: RunLock,
 }
 
@@ -106,6 +107,7 @@ impl Recorder {
             tell_at: now,
             reserve,
             is_reserve_failing: false,
+            is_sync_failing: false,
             _lock: lock,
         };
         recorder.bus.feed().open();
@@ -180,7 +182,7 @@ impl Recorder {
     }
 
     fn tell_state(&self) {
-        let is_failing = self.retry_at.is_some() || self.is_reserve_failing;
+        let is_failing = self.retry_at.is_some() || self.is_reserve_failing || self.is_sync_failing;
         self.shared.change(|status| status.is_failing = is_failing);
     }
 
@@ -207,7 +209,7 @@ impl Recorder {
         let own = self.own.due(&self.bus, Moment::Ending);
         self.pending.extend(own);
         self.write();
-        let lost = self.pending.len() + self.bus.feed().take(usize::MAX, Duration::ZERO).len();
+        let lost = self.pending.len() + self.bus.feed().take_all().len();
         if lost > 0 {
             tracing::error!(rows = lost, "the disk did not take the last rows of the observation log");
         }
@@ -370,7 +372,7 @@ impl Recorder {
 
     fn sync_when_due(&mut self) {
         let now = self.bus.clock().monotonic();
-        if self.sync_at.is_some_and(|at| now >= at) {
+        if !self.is_failing() && self.sync_at.is_some_and(|at| now >= at) {
             self.sync();
         }
     }
@@ -378,6 +380,9 @@ impl Recorder {
     /// Notes that the disk has everything that was written.
     fn flushed(&mut self) {
         self.sync_at = None;
+        if std::mem::take(&mut self.is_sync_failing) {
+            self.tell_state();
+        }
         let synced_id = self.written_id;
         self.shared.change(|status| status.synced_id = synced_id);
     }
@@ -399,8 +404,13 @@ impl Recorder {
                 self.flushed();
                 true
             }
+            // Rows go on being written; only that they survive a power cut is not known.
             Err(fault) => {
-                self.failed(&fault);
+                if !std::mem::replace(&mut self.is_sync_failing, true) {
+                    tracing::error!(%fault, "the observation log is not flushed to the disk");
+                }
+                self.sync_at = Some(self.bus.clock().monotonic() + RETRY_AFTER);
+                self.tell_state();
                 false
             }
         }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::backend::cache::Look;
+use crate::backend::dash::past::Order;
+use crate::contracts::event::Event;
 use crate::contracts::event::millis_stamp;
 use crate::contracts::event::new_trace;
 use crate::contracts::json::sha256_hex;
@@ -15,11 +17,15 @@ use crate::contracts::run::RunRecord;
 use crate::ops::DailyRun;
 use crate::ops::Ops;
 use crate::store::layout;
+use crate::telemetry::EventFilter;
 
 use super::Change;
 use super::Glance;
 use super::Known;
 use super::words;
+
+/// What a run says at its end.
+const RUN_FINISHED: &str = "run_finished";
 
 /// The strategy bundle as it was seen.
 #[derive(Clone, Debug, Default)]
@@ -153,21 +159,28 @@ impl Glance<'_> {
 
     fn tell_unless_told(&self, silent: Silent) {
         let Silent { run, finished_at, found, .. } = silent;
-        if !self.has_spoken(&run) {
-            let id = words::change_id(&["run_finished", &run.run_id]);
+        if !self.has_spoken(&run) && !self.has_logged(&run) {
+            let id = words::change_id(&[RUN_FINISHED, &run.run_id]);
             let change = Change { draft: words::run_finished(&run), id, at: finished_at, since: found };
             self.tell(vec![change], &run.trace_id);
         }
     }
 
-    /// Whether the run itself has said that it ended.
+    /// Whether the run itself has said that it ended, as far as the bus remembers.
     fn has_spoken(&self, run: &DailyRun) -> bool {
-        let frames = self.dash.bus.recent();
-        let mut events = frames.iter().rev().map(|frame| &frame.event);
-        events.any(|event| {
-            event.kind == "run_finished" && event.data.get("run_id").and_then(Value::as_str) == Some(&run.run_id)
-        })
+        self.dash.bus.recent().iter().rev().any(|frame| is_end_of(run, &frame.event))
     }
+
+    /// The same, as far as the log goes back: it costs more, and is asked once.
+    fn has_logged(&self, run: &DailyRun) -> bool {
+        let since_ms = run.started_at.instant().map(|at| at.timestamp_millis());
+        let filter = EventFilter { kinds: vec![RUN_FINISHED.to_owned()], since_ms, ..EventFilter::default() };
+        !self.dash.find_where(&filter, &|event| is_end_of(run, event), 1, Order::NewestFirst).records.is_empty()
+    }
+}
+
+fn is_end_of(run: &DailyRun, event: &Event) -> bool {
+    event.kind == RUN_FINISHED && event.data.get("run_id").and_then(Value::as_str) == Some(&run.run_id)
 }
 
 /// When the bundle's file was written here.

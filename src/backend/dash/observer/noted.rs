@@ -1,9 +1,8 @@
 //! What was told, noted in `state/ops_observed.json`, so that the next start tells what happened in between.
 //!
 //! It is noted when the disk has every event that was told, never before: a server that dies in between tells them again
-//! rather than not at all. What the bus recalls from the log under its `change_id` since the last note is left out then, so
-//! an event comes twice only when the log has gone, or more events followed than are recalled. Only the server that keeps
-//! the log reads and writes the file. One that is missing or cannot be read means that what is there is known. A disk that
+//! rather than not at all. What the log has under its `change_id` since the last note is left out then, so an event comes
+//! twice only when the log has gone. Only the server that keeps the log reads and writes the file. One that is missing or cannot be read means that what is there is known. A disk that
 //! does not take it costs a warning.
 
 use crate::backend::dash::Dash;

@@ -271,9 +271,10 @@ impl<'a> Writer<'a> {
             if !self.answered.load(Ordering::Relaxed) {
                 return Ok(Some(End::Lost));
             }
-            // The answer was in time: the rest of the pause is over too, so it is asked at once.
             self.is_asked = false;
-            Duration::ZERO
+            // What is left until it is asked again.
+            let options = &self.desk.app.dash.options;
+            options.ping_every.saturating_sub(options.pong_within)
         } else {
             self.answered.store(false, Ordering::Relaxed);
             self.is_asked = true;
