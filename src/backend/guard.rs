@@ -77,8 +77,7 @@ pub(crate) fn host(headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {
 /// Whether the request names one of the hosts that the settings add, and no other.
 pub(crate) fn is_allowed(headers: &HeaderMap, uri: &Uri, allowed: &[String]) -> bool {
     let listed = |authority: &str| {
-        let name = authority.split_once(':').map_or(authority, |(name, _port)| name);
-        allowed.iter().any(|host| host.eq_ignore_ascii_case(name))
+        name_of(authority).is_some_and(|name| allowed.iter().any(|host| host.eq_ignore_ascii_case(name)))
     };
     let Some(named) = only(headers, header::HOST).filter(|named| listed(named)) else { return false };
     uri.authority().is_none_or(|authority| authority.as_str().eq_ignore_ascii_case(named))
@@ -107,11 +106,15 @@ pub(crate) fn same_origin(headers: &HeaderMap) -> Result<(), Refusal> {
         return Ok(());
     }
     let host = only(headers, header::HOST).ok_or(NO_HOST)?;
-    let page = only(headers, header::ORIGIN).and_then(|origin| origin.split_once("://"));
-    match page {
-        Some(("http" | "https", page)) if page.eq_ignore_ascii_case(host) => Ok(()),
-        _ => Err(FOREIGN_ORIGIN),
-    }
+    let (scheme, page) = only(headers, header::ORIGIN).and_then(|page| page.split_once("://")).ok_or(FOREIGN_ORIGIN)?;
+    // A browser leaves out the port that the scheme stands for; not everybody between here and there does.
+    let usual = match scheme {
+        "http" => ":80",
+        "https" => ":443",
+        _ => return Err(FOREIGN_ORIGIN),
+    };
+    let host = host.strip_suffix(usual).unwrap_or(host);
+    if page.eq_ignore_ascii_case(host) { Ok(()) } else { Err(FOREIGN_ORIGIN) }
 }
 
 fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
@@ -122,16 +125,23 @@ fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 
 /// Whether `host[:port]` names this machine.
 fn is_loopback(authority: &str) -> bool {
-    let (own, port) = if let Some(rest) = authority.strip_prefix('[') {
-        let Some((address, port)) = rest.split_once(']') else { return false };
-        (address.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback()), port)
+    let Some(name) = name_of(authority) else { return false };
+    let address = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+        || address.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback()))
+}
+
+/// The name in `host[:port]`, an IPv6 address with its brackets; `None` when something else than a port follows.
+fn name_of(authority: &str) -> Option<&str> {
+    let end = if authority.starts_with('[') {
+        authority.find(']')? + 1
     } else {
-        let (name, port) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
-        let own = name.eq_ignore_ascii_case("localhost") || name.parse::<Ipv4Addr>().is_ok_and(|a| a.is_loopback());
-        (own, port)
+        authority.find(':').unwrap_or(authority.len())
     };
+    let (name, port) = authority.split_at(end);
     let is_port = |digits: &str| digits.bytes().all(|b| b.is_ascii_digit()) && digits.parse::<u16>().is_ok();
-    own && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+    (port.is_empty() || port.strip_prefix(':').is_some_and(is_port)).then_some(name)
 }
 
 #[cfg(test)]
@@ -213,6 +223,10 @@ mod tests {
             ("a sandboxed page", "127.0.0.1:8000", "null", false),
             ("empty", "127.0.0.1:8000", "", false),
             ("with a path", "127.0.0.1:8000", "http://127.0.0.1:8000/", false),
+            ("a proxy that names the usual port", "dash.example:443", "https://dash.example", true),
+            ("the usual port", "127.0.0.1:80", "http://127.0.0.1", true),
+            ("the usual port of the other scheme", "dash.example:443", "http://dash.example", false),
+            ("a name that goes on", "dash.example:443.evil.example", "https://dash.example", false),
         ];
         for (name, host, page, ok) in cases {
             assert_eq!(same_origin(&headers(&[("host", host), ("origin", page)])).is_ok(), ok, "{name}");
@@ -220,6 +234,22 @@ mod tests {
         assert!(same_origin(&headers(&[("host", "a")])).is_ok(), "no page");
         let two = headers(&[("host", "a"), ("origin", "http://a"), ("origin", "http://a")]);
         assert!(same_origin(&two).is_err(), "two pages");
+    }
+
+    #[test]
+    fn a_name_of_the_settings_is_a_host_with_any_port_and_nothing_else_behind_it() {
+        let allowed = ["dash.example".to_owned()];
+        for (text, ok) in [
+            ("dash.example", true),
+            ("Dash.Example:8080", true),
+            ("dash.example:", false),
+            ("dash.example:abc", false),
+            ("dash.example:80@evil.example", false),
+            ("dash.example.", false),
+            ("evil.example", false),
+        ] {
+            assert_eq!(is_allowed(&headers(&[("host", text)]), &Uri::from_static("/x"), &allowed), ok, "{text}");
+        }
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Run<'_> {
                 self.warn(RunCode::Panicked, "in the last look".to_owned());
             }
             self.conclude();
-            self.events.precede_acts();
+            self.events.deliver_before_acting();
             if self.acts()
                 && self.site.outside.messages
                 && catch_unwind(AssertUnwindSafe(|| announce(&mut self))).is_err()

@@ -1,8 +1,8 @@
 //! The bus: accepts events, keeps the newest ones, and hands each subscriber what it has not seen yet.
 //!
-//! Publishing waits neither for a subscriber nor for a disk. Nobody has a queue of copies: a subscriber is a place in the one list of
-//! events, and its queue is what lies between that place and the newest event, [`BusLimits::queue`] events at most. When
-//! more pile up, the oldest of them are lost for this subscriber alone. That is counted at once, and it is told where the
+//! Publishing waits for no subscriber, and for a disk that stands still 50 ms, once. Nobody has a queue of copies: a
+//! subscriber is a place in the one list of events, and its queue is what lies between that place and the newest event,
+//! [`BusLimits::queue`] events at most. When more pile up, the oldest of them are lost for this subscriber alone. That is counted at once, and it is told where the
 //! hole is before it sees the next event. So for each subscriber: received + missed = published since it came.
 
 use std::collections::BTreeMap;

@@ -45,13 +45,13 @@ struct Queue {
 
 /// Events that the log never gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lost {
+pub(super) struct Lost {
     /// The first of them.
-    pub from_id: u64,
+    pub(super) from_id: u64,
     /// The last one; not each in between need be lost.
-    pub to_id: u64,
+    pub(super) to_id: u64,
     /// How many.
-    pub rows: u64,
+    pub(super) rows: u64,
 }
 
 impl Queue {

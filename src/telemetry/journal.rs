@@ -1,7 +1,7 @@
 //! The observation log: every event as one line, with samples of the counters and what subscribers lost.
 //!
 //! One process keeps the log of a workspace. It reads back what the last one wrote, so that ids go on, and writes on a
-//! thread of its own: publishing never waits for the disk. The log is never read into the bus while it is written.
+//! thread of its own: no publish waits for its rows. The log is never read into the bus while it is written.
 
 mod opening;
 mod recorder;

@@ -24,7 +24,6 @@ pub use bus::Full;
 pub use bus::IdRange;
 pub use bus::Replay;
 pub use feed::Feed;
-pub use feed::Lost;
 pub use filter::EventFilter;
 pub use filter::TraceText;
 pub use journal::Journal;

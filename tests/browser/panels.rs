@@ -199,7 +199,7 @@ fn data_that_stand_still_while_the_engine_works_are_amber_after_one_minute_and_r
 
 /// Opens the question of the kill switch with a reason and types the token.
 fn asked(page: &mut Page) {
-    page.sees(&format!("{STATUS} === 'OFF'"));
+    page.sees("document.querySelector('#killState').innerText !== ''");
     page.click("#killReason").expect("clicked");
     page.type_text("a drill").expect("typed");
     page.click("#killToggle").expect("clicked");
@@ -229,9 +229,11 @@ fn a_refused_switch_shows_code_and_text_and_the_state_is_read_again() {
     let Some(browser) = lab::browser() else { return };
     let site = Site::new();
     let (canned, mut page) = open(&site, browser, "/");
-    // The page believes in a version that the server has left behind.
+    // Off, of a switch that somebody else has moved since the page has read it.
+    site.post("/api/control/kill-switch", &json!({"is_on": true, "reason": "ours"}));
+    page.sees(&format!("{STATUS} === 'ON'"));
     canned.set(KILL, Reply::Says(site.get("/api/control/kill-switch").json()));
-    for is_on in [true, false] {
+    for is_on in [false, true] {
         site.post("/api/control/kill-switch", &json!({"is_on": is_on, "reason": "somebody else"}));
     }
     asked(&mut page);
@@ -239,7 +241,28 @@ fn a_refused_switch_shows_code_and_text_and_the_state_is_read_again() {
     page.press("Enter").expect("pressed");
     page.sees("/^VERSION_CONFLICT: .+/.test(document.querySelector('#killError').innerText)");
     assert!(canned.asked(KILL).len() > before, "read again");
-    assert_eq!(site.get("/api/control/kill-switch").json()["is_on"], false);
+    assert_eq!(site.get("/api/control/kill-switch").json()["reason"], "somebody else");
+    page.is_content_but_for_lost_requests();
+}
+
+#[test]
+fn a_switch_of_which_nobody_knows_is_turned_on_and_never_off() {
+    let Some(browser) = lab::browser() else { return };
+    let site = Site::new();
+    let (canned, mut page) = open(&site, browser, "/");
+    site.post("/api/control/kill-switch", &json!({"is_on": true, "reason": "loss"}));
+    page.sees(&format!("{STATUS} === 'ON' && document.querySelector('#killToggle').dataset.will === 'off'"));
+    canned.set(KILL, Reply::Fails);
+    page.sees(&format!("{STATUS} === '?' && document.querySelector('#killToggle').dataset.will === 'on'"));
+    page.sees(
+        "document.querySelector('#killBannerText').innerText === '킬 스위치 ON — 신규 주문 차단 · loss · 상태 확인 중'",
+    );
+    asked(&mut page);
+    assert_eq!(page.now("document.querySelector('#killDialogTitle').innerText"), "킬 스위치를 켤까요?");
+    canned.unset(KILL);
+    page.press("Enter").expect("pressed");
+    page.sees(&format!("{STATUS} === 'ON' && document.querySelector('#killResult').checkVisibility()"));
+    assert_eq!(site.get("/api/control/kill-switch").json()["is_on"], true);
     page.is_content_but_for_lost_requests();
 }
 

@@ -43,16 +43,12 @@ impl Drop for Serving {
 }
 
 fn serve(root: &Path, env: &[(&str, &str)]) -> Serving {
-    serve_at(root, 0, env)
-}
-
-fn serve_at(root: &Path, port: u16, env: &[(&str, &str)]) -> Serving {
-    started(Command::new(env!("CARGO_BIN_EXE_daily_ops")), (root, port), env)
+    started(Command::new(env!("CARGO_BIN_EXE_daily_ops")), root, env)
 }
 
 /// Starts `serve` by a command that takes its arguments.
-fn started(mut command: Command, (root, port): (&Path, u16), env: &[(&str, &str)]) -> Serving {
-    command.arg("--root").arg(root).args(["serve", "--port", &port.to_string()]).env_clear().env("USER", "kim");
+fn started(mut command: Command, root: &Path, env: &[(&str, &str)]) -> Serving {
+    command.arg("--root").arg(root).args(["serve", "--port", "0"]).env_clear().env("USER", "kim");
     command.envs(env.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("started");
     let mut line = String::new();
@@ -115,6 +111,9 @@ fn a_server_that_was_killed_is_ready_again_within_the_limit_with_its_kill_switch
     assert_eq!(switch(&first, OPERATOR), 200);
     let kill = read(&first, SWITCH).expect("the kill switch");
     let last_id = |serving: &Serving| read(serving, "/api/ops/metrics")?["last_event_id"].as_u64();
+    for _ in 0..20 {
+        raw(first.address, request("POST", "/api/ops/test-event", Some("{}"), &[]).as_bytes());
+    }
     let before = last_id(&first).expect("an id");
     assert!(before > 0 && kill["is_on"] == true, "{kill}");
     // Dropping it kills it: no goodbye, nothing is put in order.
@@ -128,7 +127,14 @@ fn a_server_that_was_killed_is_ready_again_within_the_limit_with_its_kill_switch
     }
     assert!(clock.monotonic() < RESTART_LIMIT, "ready within {RESTART_LIMIT:?}");
     assert_eq!(read(&second, SWITCH), Some(kill), "as it was");
-    assert!(last_id(&second).is_some_and(|now| now >= before), "ids go on from {before}");
+    let last = last_id(&second).expect("an id");
+    assert!(last >= before, "ids go on from {before}: {last}");
+    let page = read(&second, "/api/ops/events?after=0&limit=1000").expect("events");
+    let missed =
+        page["missing"].as_array().expect("a list").iter().map(|hole| hole["missed"].as_u64().expect("a number"));
+    let found = page["events"].as_array().expect("a list").len() as u64;
+    let oldest = page["events"][0]["id"].as_u64().expect("an id");
+    assert_eq!(found + missed.sum::<u64>(), last + 1 - oldest, "no hole is silent: {}", page["missing"]);
     let event = raw(second.address, request("POST", "/api/ops/test-event", Some("{}"), &[]).as_bytes()).json();
     assert!(event["event"]["id"].as_u64().is_some_and(|id| id > before), "{event}");
 }
@@ -193,8 +199,8 @@ fn a_server_for_other_machines_takes_the_machines_token_that_is_there() {
     assert_eq!(raw(serving.address, request("GET", SWITCH, None, &[]).as_bytes()).status, 401, "reads need it too");
     let said = told(serving);
     assert!(!said.contains(token) && said.contains(layout::OPS_TOKEN), "{said}");
-    let own = serve(dir.path(), &[("OPS_ALLOW_REMOTE", "1"), ("OPS_TOKEN", "token-of-the-shell-1")]);
-    assert_eq!((switch(&own, "token-of-the-shell-1"), switch(&own, token)), (200, 401), "a configured one replaces it");
+    let own = serve(dir.path(), &[("OPS_ALLOW_REMOTE", "1"), ("OPS_TOKEN", OPERATOR)]);
+    assert_eq!((switch(&own, OPERATOR), switch(&own, token)), (200, 401), "a configured one replaces it");
 }
 
 #[cfg(unix)]
@@ -204,7 +210,7 @@ fn more_streams_are_served_than_the_usual_limit_of_open_files_lets_in() {
     let mut shell = Command::new("/bin/sh");
     let within = r#"ulimit -Sn 100 && test "$(ulimit -Sn)" = 100 && exec "$0" "$@""#;
     shell.args(["-c", within, env!("CARGO_BIN_EXE_daily_ops")]);
-    let serving = started(shell, (dir.path(), 0), &[]);
+    let serving = started(shell, dir.path(), &[]);
     let mut streams: Vec<TcpStream> = (0..150).map(|_| connect(serving.address)).collect();
     for stream in &mut streams {
         stream.write_all(request("GET", "/events", None, &[]).as_bytes()).expect("sent");

@@ -54,6 +54,15 @@ fn a_reset_gives_the_place_free() {
 }
 
 #[test]
+fn a_client_that_takes_nothing_of_a_large_answer_is_cut_off_and_is_no_slow_subscriber() {
+    let host = Host::new(|settings| (settings.slow_disconnect_seconds, settings.replay) = (1, 2000));
+    host.publish(1000, 15 << 10);
+    let reader = host.connect("GET /api/ops/events?limit=1000 HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    until("it is cut off", || reader.peek(&mut [0; 1]).is_err());
+    assert_eq!(host.bus().counters().slow_disconnects_total, 0);
+}
+
+#[test]
 fn beyond_the_limit_a_stream_is_told_to_come_back_and_everything_else_works() {
     let host = Host::new(|settings| settings.streams = 3);
     let mut all = many(&host, 2);

@@ -9,7 +9,8 @@ const told = [];
 let lang = "ko";
 
 export function t(key, values = {}) {
-  const word = WORDS[key]?.[AT[lang]] ?? key;
+  const one = `${key}.one`;
+  const word = WORDS[String(values.n) === "1" && one in WORDS ? one : key]?.[AT[lang]] ?? key;
   return word.replace(/\{(\w+)\}/g, (all, name) => (name in values ? String(values[name]) : all));
 }
 

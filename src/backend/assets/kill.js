@@ -32,7 +32,7 @@ export class KillPanel {
   }
 
   begin() {
-    byId("killToggle").addEventListener("click", () => this.ask(this.state?.status !== "ON"));
+    byId("killToggle").addEventListener("click", () => this.ask(this.status() !== "ON"));
     byId("killOff").addEventListener("click", () => this.ask(false));
     byId("killForm").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -135,7 +135,7 @@ export class KillPanel {
     if (reason === "") return this.complain("kill.reason.missing");
     if ([...reason].length > 500) return this.complain("kill.reason.long");
     this.complain(null);
-    this.wanted = { on, reason };
+    this.wanted = { on, reason, version: this.state?.version };
     this.opener = document.activeElement?.closest?.("#killToggle, #killOff") ?? byId("killToggle");
     put(byId("killDialogTitle"), t(on ? "kill.confirm.on" : "kill.confirm.off"));
     put(byId("killDialogText"), t(on ? "kill.confirm.on.text" : "kill.confirm.off.text"));
@@ -169,9 +169,10 @@ export class KillPanel {
     if (typed !== "") this.token = typed;
     if (this.token === null || this.wanted === null || this.pending) return;
     this.busy(true);
-    const { on, reason } = this.wanted;
+    const { on, reason, version } = this.wanted;
     const body = { is_on: on, reason };
-    if (Number.isSafeInteger(this.state?.version) && !this.isUnsure()) body.expected_version = this.state.version;
+    // Off is meant for the switch that the question was about. On is meant whatever happened meanwhile.
+    if (!on && Number.isSafeInteger(version)) body.expected_version = version;
     if (byId("killForce").checked) body.force = true;
     try {
       const headers = { "Content-Type": "application/json", Authorization: `Bearer ${this.token}` };

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Dash;
+use crate::contracts::event::Event;
 use crate::contracts::event::EventDraft;
 use crate::contracts::event::NO_TRACE;
 use crate::contracts::event::Severity;
@@ -117,6 +118,12 @@ impl Guardrail {
         format!("{} {} {}", self.mode.as_str(), self.risk_level.as_str(), self.kill_status.as_str())
     }
 
+    /// The position that such an event told; `None` when it is not all there.
+    pub(crate) fn position_told(event: &Event) -> Option<String> {
+        let text = |key| event.data.get(key)?.as_str();
+        Some(format!("{} {} {}", text("mode")?, text("risk_level")?, text("kill_status")?))
+    }
+
     /// The event that tells of it.
     pub(crate) fn event(&self, recovery_count: u64) -> EventDraft {
         let severity = match self.mode {
@@ -129,6 +136,7 @@ impl Guardrail {
             .severity(severity)
             .with("risk_level", self.risk_level.as_str())
             .with("kill_switch", self.kill_switch)
+            .with("kill_status", self.kill_status.as_str())
             .with("downgrade_level", self.downgrade_level)
             .with("reason", self.reason.as_str())
             .with("recovery_count", recovery_count)

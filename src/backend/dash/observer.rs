@@ -17,6 +17,7 @@ mod switches;
 mod words;
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -29,6 +30,7 @@ use tokio::sync::watch;
 
 use super::Dash;
 use super::past::Order;
+use super::past::Record;
 use crate::backend::cache::Look;
 use crate::contracts::event::Event;
 use crate::contracts::event::EventDraft;
@@ -52,6 +54,8 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How long a finished run is given to tell so itself, the way through the spool included, and any run to name a bundle.
 const OWN_WORDS: Duration = Duration::from_secs(12);
 
+/// The events that tell how switches and guardrail stand.
+const TURNS: [&str; 3] = ["safety_changed", "KillSwitchChanged", "guardrail_update"];
 /// Uses of the kill switch that are remembered.
 const OWN_USES: usize = 64;
 
@@ -213,6 +217,7 @@ impl Dash {
                 let mut first = Known::first(self, ops, looks);
                 if let Some(told) = told {
                     first.go_back_to(&told);
+                    first.go_on(self, told.event_id);
                     Glance { dash: self, ops, since: Some(told.event_id) }.compare(&mut first, looks);
                 }
                 *known = Some(first);
@@ -329,6 +334,10 @@ impl Glance<'_> {
     /// Whether an earlier server told this change and died before it could note that.
     fn is_told(&self, change: &Change) -> bool {
         let Some(since) = change.since else { return false };
+        // How switches stood was read from there; the same move a second time is a change.
+        if TURNS.contains(&change.draft.kind()) {
+            return false;
+        }
         let kinds = vec![change.draft.kind().to_owned()];
         let filter = EventFilter { after: Some(since), kinds, ..EventFilter::default() };
         let is_it = |event: &Event| event.data.get("change_id").and_then(Value::as_str) == Some(&change.id);
@@ -370,6 +379,18 @@ impl Known {
         self.ended.clone_from(&told.run_id);
         self.settled.clone_from(&told.run_id);
         self.publish.clone_from(&told.publish_run_id);
+    }
+
+    /// Goes on to how the switches stand by what the log has after the note: a server that was killed has told more than it
+    /// could note. At worst, somebody else's event makes this server tell of a switch once more.
+    fn go_on(&mut self, dash: &Dash, since: u64) {
+        let kinds = TURNS.map(str::to_owned).to_vec();
+        let filter = EventFilter { after: Some(since), kinds, ..EventFilter::default() };
+        let mut see = |record: Record| {
+            self.turn(record.event());
+            ControlFlow::Continue(())
+        };
+        dash.visit(&filter, Order::OldestFirst, &mut see);
     }
 }
 

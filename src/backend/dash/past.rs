@@ -127,8 +127,8 @@ struct Search<'s> {
     order: Order,
     see: &'s mut See<'s>,
     scanned: Option<u64>,
-    /// The id that came before the next one; `None` when it is not known.
-    neighbor: Option<u64>,
+    /// The id that came before the next one, and when it was accepted as far as that is known.
+    neighbor: Option<(u64, Option<i64>)>,
     missing: Vec<Hole>,
     /// What is older than asked for was left out, whatever its id.
     is_cut_by_time: bool,
@@ -139,7 +139,7 @@ impl Search<'_> {
         if self.filter.matches(&frame.event) {
             (self.see)(Record::Live(Arc::clone(frame)))?;
         }
-        self.passed(frame.event.id);
+        self.passed(frame.event.id, frame.event.ts);
         ControlFlow::Continue(())
     }
 
@@ -153,18 +153,23 @@ impl Search<'_> {
         {
             (self.see)(Record::Kept(Box::new(event), row.line.len()))?;
         }
-        self.passed(id);
+        self.passed(id, row.ts);
         ControlFlow::Continue(())
     }
 
-    fn passed(&mut self, id: u64) {
-        self.bounded_by(id);
+    fn passed(&mut self, id: u64, ts: i64) {
+        self.bounded_by(id, Some(ts));
         self.scanned = Some(id);
     }
 
     /// Notes what is missing between the last id and this one, as far as it was asked for.
-    fn bounded_by(&mut self, id: u64) {
-        let Some(other) = self.neighbor.replace(id) else { return };
+    fn bounded_by(&mut self, id: u64, ts: Option<i64>) {
+        let Some((other, other_ts)) = self.neighbor.replace((id, ts)) else { return };
+        let (low_ts, high_ts) = if self.order == Order::OldestFirst { (other_ts, ts) } else { (ts, other_ts) };
+        let is_before = |at: Option<i64>, limit: Option<i64>| at.zip(limit).is_some_and(|(at, limit)| at < limit);
+        if is_before(high_ts, self.filter.since_ms) || is_before(self.filter.until_ms, low_ts) {
+            return;
+        }
         // The log may be ahead of what was at hand a moment before: an id in the wrong direction bounds nothing.
         let (low, high) = if self.order == Order::OldestFirst { (other, id) } else { (id, other) };
         let from_id = low.max(self.filter.after.unwrap_or(0)).saturating_add(1);
@@ -192,9 +197,10 @@ impl Dash {
         let AtHand { frames, last_id, is_last_given } = self.bus.at_hand();
         // What lies below all that there is was never asked for by a reader who begins at 0.
         let bottom = filter.after.filter(|after| *after > 0);
-        let newest = is_last_given.then_some(last_id + 1);
+        // Ids that a killed server may have given and nobody wrote count as missing; another server's are no business here.
+        let newest = (is_last_given || self.keeps_log()).then_some(last_id + 1);
         let top = filter.before.filter(|before| *before <= last_id).or(newest);
-        let neighbor = if order == Order::OldestFirst { bottom } else { top };
+        let neighbor = if order == Order::OldestFirst { bottom } else { top }.map(|id| (id, None));
         let mut search =
             Search { filter, order, see, scanned: None, neighbor, missing: Vec::new(), is_cut_by_time: false };
         let (done, end) = match order {
@@ -208,7 +214,7 @@ impl Dash {
             }
         };
         if let (ControlFlow::Continue(()), false, Some(end)) = (done, search.is_cut_by_time, end) {
-            search.bounded_by(end);
+            search.bounded_by(end, None);
         }
         Visited { is_all: done.is_continue(), scanned_id: search.scanned, missing: search.missing }
     }
@@ -378,4 +384,40 @@ fn drop_row(row: &Row<'_>) -> Option<DropRow> {
     let who = value.get("subscriber_id").and_then(Value::as_u64);
     let who = who.map_or_else(|| "subscribers".to_owned(), |id| format!("subscriber {id}"));
     Some(DropRow { ts: row.ts, reason: format!("{who} lost {lost} events, all lost {all} since the server started") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hole_counts_only_between_events_of_the_time_that_was_asked_for() {
+        // Ids 1, 5 and 9, accepted at 100, 200 and 300.
+        let (old, new) = ((2, 4, 3), (6, 8, 3));
+        for (name, since_ms, until_ms, want) in [
+            ("all", None, None, vec![old, new]),
+            ("from the middle", Some(200), None, vec![old, new]),
+            ("after the middle", Some(201), None, vec![new]),
+            ("to the middle", None, Some(200), vec![old, new]),
+            ("before the middle", None, Some(199), vec![old]),
+            ("after all", Some(301), None, vec![]),
+        ] {
+            let filter = EventFilter { since_ms, until_ms, ..EventFilter::default() };
+            for order in [Order::OldestFirst, Order::NewestFirst] {
+                let mut see = |_: Record| ControlFlow::Continue(());
+                let (scanned, neighbor, missing) = (None, None, Vec::new());
+                let mut search =
+                    Search { filter: &filter, order, see: &mut see, scanned, neighbor, missing, is_cut_by_time: false };
+                let mut events = [(1, 100), (5, 200), (9, 300)];
+                if order == Order::NewestFirst {
+                    events.reverse();
+                }
+                events.into_iter().for_each(|(id, ts)| search.passed(id, ts));
+                let mut found: Vec<_> =
+                    search.missing.iter().map(|hole| (hole.from_id, hole.to_id, hole.missed)).collect();
+                found.sort_unstable();
+                assert_eq!(found, want, "{name} {order:?}");
+            }
+        }
+    }
 }

@@ -60,7 +60,7 @@ enum Over {
     Stop,
     /// It has lived long enough.
     Age,
-    /// It is a stream and takes nothing.
+    /// Its client takes nothing.
     Hung,
     /// It is a stream that nobody listens to any more.
     Left,
@@ -103,8 +103,10 @@ pub(super) async fn connection(
     let ended = match ended {
         Ok(ended) => ended,
         Err(Over::Hung) => {
-            dash.bus.cut_off();
-            tracing::warn!(peer = %line.peer, "a subscriber took nothing for too long and is cut off");
+            if line.is_stream() {
+                dash.bus.cut_off();
+            }
+            tracing::warn!(peer = %line.peer, "a client took nothing for too long and is cut off");
             line.cut();
             return;
         }
@@ -145,15 +147,14 @@ async fn over(
     };
     let streamed = async {
         line.stream().await;
-        let patience = Duration::from_secs(dash.options.settings.slow_disconnect_seconds);
-        tokio::select! {
-            () = line.hung(patience) => Over::Hung,
-            () = line.left(from) => Over::Left,
-        }
+        line.left(from).await;
     };
+    let patience = Duration::from_secs(dash.options.settings.slow_disconnect_seconds);
     tokio::select! {
         _ = stopped.wait_for(|stop| *stop) => Over::Stop,
         () = life => Over::Age,
-        over = streamed => over,
+        // A stream or an answer: both wait in memory.
+        () = line.hung(patience) => Over::Hung,
+        () = streamed => Over::Left,
     }
 }

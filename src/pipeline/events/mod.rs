@@ -1,7 +1,7 @@
 //! What a run tells the event bus while it goes on: that it started, each stage's start and end, and its own end.
 //!
 //! The bus lives in the server, another process. A thread of its own posts the events, so the run never waits for it
-//! but at two places: for at most [`BEFORE_ACTING`] before it asks the server to act, so that a stage's start has a lower
+//! but at two places: for at most [`BEFORE_ACTING`] before it asks the server to act or to send messages, so that a stage's start has a lower
 //! id than what the stage did, and for at most [`PATIENCE`] at its very end. What the server does not take is put into the
 //! spool, which the server empties; after the first such failure everything else of the run goes there too, so that the
 //! order stays. Whatever happens here, the record, the warnings and the exit code are the same.
@@ -130,12 +130,12 @@ impl<'a> Events<'a> {
         let text = format!("stage {}/5 {} started", name.number(), name.title());
         self.say(of_stage("stage_started", &text, (record, name)));
         if matches!(name, StageName::Summary | StageName::LiveCycle) {
-            self.precede_acts();
+            self.deliver_before_acting();
         }
     }
 
     /// What follows lets the server act: what was said so far is delivered first, if that is a matter of moments.
-    pub(super) fn precede_acts(&self) {
+    pub(super) fn deliver_before_acting(&self) {
         if let Some(poster) = &self.poster {
             poster.drain(BEFORE_ACTING);
         }

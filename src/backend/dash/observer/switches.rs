@@ -8,7 +8,9 @@ use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 
+use crate::backend::dash::guardrail::Guardrail;
 use crate::contracts::Document;
+use crate::contracts::event::Event;
 use crate::contracts::event::NO_TRACE;
 use crate::contracts::event::is_trace;
 use crate::contracts::event::new_trace;
@@ -94,6 +96,32 @@ impl KillSeen {
     }
 }
 
+impl Known {
+    /// Takes over what an event told of a switch or the guardrail.
+    pub(super) fn turn(&mut self, event: &Event) {
+        let text = |key| event.data.get(key).and_then(Value::as_str);
+        match (event.kind.as_str(), text("file"), text("after"), text("newStatus")) {
+            ("safety_changed", Some(layout::KILL_SWITCH), Some(after), _) => self.kill.position = after.to_owned(),
+            ("safety_changed", Some(file), Some(after), _) => {
+                let files = [layout::GATE, layout::SENDER, layout::STOP];
+                let switches = self.switches.iter_mut().zip(files);
+                switches.filter(|(_, one)| *one == file).for_each(|(position, _)| after.clone_into(position));
+            }
+            ("KillSwitchChanged", _, _, Some(status)) => {
+                self.kill.version = event.data.get("version").and_then(Value::as_u64).unwrap_or(self.kill.version);
+                // The other source says it in the event before, and whether the file can be read.
+                if event.source == "control" {
+                    status.clone_into(&mut self.kill.position);
+                }
+            }
+            ("guardrail_update", ..) => {
+                self.rail = Guardrail::position_told(event).unwrap_or_else(|| std::mem::take(&mut self.rail));
+            }
+            _ => {}
+        }
+    }
+}
+
 impl Glance<'_> {
     /// Tells which switches were moved, and gives the trace that the guardrail's change belongs to.
     pub(super) fn switches(&self, known: &mut Known) -> Option<String> {
@@ -162,9 +190,6 @@ impl Glance<'_> {
         let rail_before = std::mem::replace(&mut known.rail, rail.position());
         let (state, status) = (&reading.state, before.status());
         let id = words::kill_change_id(status, state);
-        if self.is_told(&self.change(words::kill_changed(status, state, "trading"), id.clone())) {
-            return;
-        }
         if !self.is_first() {
             self.dash.note_recovery(status, state.status);
         }

@@ -23,6 +23,7 @@ use crate::store::Store;
 use crate::time::Clock as _;
 use crate::time::SimClock;
 use crate::time::Stamp;
+use crate::time::SystemClock;
 
 struct Desk {
     /// What another process writes through.
@@ -78,6 +79,22 @@ impl Desk {
 
     fn newest(&self) -> u64 {
         self.dash.bus.ids().last
+    }
+
+    /// Waits until the log has everything that was told.
+    fn logged(&self) {
+        let clock = SystemClock::new();
+        let archive = self.dash.archive().expect("a log");
+        let mut newest = 0;
+        while newest < self.newest() {
+            assert!(clock.monotonic() < Duration::from_secs(30), "{newest} of {}", self.newest());
+            clock.wait(Duration::from_millis(5));
+            let see = |row: &crate::telemetry::Row<'_>| {
+                newest = row.id.unwrap_or(newest);
+                row.id.map_or(ControlFlow::Continue(()), |_| ControlFlow::Break(()))
+            };
+            archive.newest(u64::MAX, see).expect("readable");
+        }
     }
 
     fn noted(&self) -> Option<Value> {
@@ -491,6 +508,37 @@ fn a_server_that_is_killed_before_it_could_note_what_it_told_tells_nothing_twice
     });
     let kinds: Vec<_> = desk.told_at_start(0).into_iter().map(|event| event.kind).collect();
     assert_eq!(kinds, ["safety_changed", "guardrail_update"]);
+}
+
+#[test]
+fn a_server_that_was_killed_is_taken_at_its_last_word_and_not_at_its_last_note() {
+    let mut desk = Desk::keeping();
+    let set = |desk: &Desk, stop| desk.gates().set_stop(stop, &op(), "drill", now()).expect("set");
+    // The same moves again and again: each is a change, whoever died in between, and whatever was noted.
+    for _ in 0..3 {
+        set(&desk, Stop::On);
+        assert_eq!(desk.kinds(), ["safety_changed", "guardrail_update"]);
+        desk.logged();
+        set(&desk, Stop::Off);
+        assert_eq!(desk.kinds(), ["safety_changed", "guardrail_update"]);
+        desk.logged();
+        let before = desk.newest();
+        desk = desk.killed(|store| {
+            Gates::new(store).set_stop(Stop::On, &op(), "meanwhile", now()).expect("set");
+        });
+        let told = desk.told_at_start(before);
+        let of = |event: &Event, key: &str| event.data.get(key).cloned();
+        let found: Vec<_> =
+            told.iter().map(|e| json!([e.kind, of(e, "before"), of(e, "after"), of(e, "mode")])).collect();
+        let want = [json!(["safety_changed", "OFF", "ON", null]), json!(["guardrail_update", null, null, "KILL"])];
+        assert_eq!(found, want);
+        desk.logged();
+        let before = desk.newest();
+        desk = desk.killed(|_| ());
+        assert!(desk.told_at_start(before).is_empty(), "nothing twice");
+        set(&desk, Stop::Off);
+        assert_eq!(desk.kinds(), ["safety_changed", "guardrail_update"]);
+    }
 }
 
 #[test]

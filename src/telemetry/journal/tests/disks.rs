@@ -1,4 +1,5 @@
-//! A disk that is full or stands still for a while, and what is on it when. Needs the right to mount, and is left out where that is missing.
+//! A disk that is full or stands still for a while, and what is on it when. Needs the right to mount, and is left out
+//! where that is missing.
 
 use super::disk::Disk;
 use super::*;
