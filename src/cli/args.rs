@@ -509,7 +509,7 @@ pub(super) enum DemoCommand {
 /// Arguments of `demo dashboard`.
 #[derive(Debug, Args)]
 pub(super) struct DashboardDemoArgs {
-    /// The dashboard, as http://HOST:PORT; the configured api_url otherwise
+    /// The dashboard, as http://HOST:PORT; where `serve` would listen (OPS_BIND) or api_url otherwise
     #[arg(long, value_name = "URL")]
     pub(super) base_url: Option<String>,
     /// Two minutes by the clock, or without waiting
@@ -548,7 +548,7 @@ pub(super) enum DemoSpeed {
 /// Arguments of `check dashboard`.
 #[derive(Debug, Args)]
 pub(super) struct CheckDashboardArgs {
-    /// The dashboard, as http://HOST:PORT; the configured api_url otherwise
+    /// The dashboard, as http://HOST:PORT; where `serve` would listen (OPS_BIND) or api_url otherwise
     #[arg(long, value_name = "URL")]
     pub(super) base_url: Option<String>,
     /// The file of a token, for a dashboard that wants one

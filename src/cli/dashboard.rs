@@ -1,7 +1,10 @@
 //! `daily_ops demo dashboard` and `daily_ops check dashboard`: the demo of the live page and the diagnosis of its failures.
 
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
+use std::net::SocketAddr;
 use std::path::Path;
-use std::path::PathBuf;
 
 use super::args::CheckDashboardArgs;
 use super::args::DashboardDemoArgs;
@@ -22,11 +25,13 @@ use crate::rehearsal::diagnosis::Class;
 use crate::rehearsal::diagnosis::Diagnosis;
 use crate::rehearsal::diagnosis::Patient;
 use crate::rehearsal::diagnosis::Waits;
+use crate::rehearsal::diagnosis::absolute;
 use crate::rehearsal::diagnosis::examine;
 use crate::rehearsal::visit::BaseUrl;
 use crate::rehearsal::visit::Key;
 use crate::rehearsal::visit::Showing;
 use crate::settings::Lang;
+use crate::settings::Origin;
 use crate::settings::Secret;
 use crate::store::Store;
 use crate::store::layout;
@@ -98,6 +103,7 @@ pub(super) fn check(context: &Context, args: &CheckDashboardArgs, output: &Outpu
     let patient = Patient {
         key: key(context, &base, args.token_file.as_deref())?,
         base,
+        bind: context.settings.serve.bind,
         store: &store,
         log: context.settings.dashboard.log.clone(),
         lang,
@@ -129,12 +135,23 @@ fn lines(found: &Diagnosis, lang: Lang) -> Vec<String> {
     lines
 }
 
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+/// The address that was named; else where `serve` listens by the same settings, if they name that; else the backend's.
+fn base(context: &Context, named: Option<&str>) -> Result<BaseUrl, Failure> {
+    let bound = named.is_none().then(|| bound(context)).flatten();
+    BaseUrl::parse(named.or(bound.as_deref()).unwrap_or(&context.settings.api_url)).map_err(Failure::Usage)
 }
 
-fn base(context: &Context, named: Option<&str>) -> Result<BaseUrl, Failure> {
-    BaseUrl::parse(named.unwrap_or(&context.settings.api_url)).map_err(Failure::Usage)
+fn bound(context: &Context) -> Option<String> {
+    let bind = context.settings.serve.bind;
+    let mut rows = context.settings.rows().into_iter();
+    let is_named = rows.any(|row| row.key == "serve.bind" && row.origin != Origin::Default);
+    // One that listens everywhere is visited here; a port that the system chooses is not known.
+    let at = match bind.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::from((Ipv4Addr::LOCALHOST, bind.port())),
+        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::from((Ipv6Addr::LOCALHOST, bind.port())),
+        IpAddr::V4(_) | IpAddr::V6(_) => bind,
+    };
+    (is_named && bind.port() != 0).then(|| format!("http://{at}"))
 }
 
 fn pictures(context: &Context, args: &DashboardDemoArgs, output: &Output) -> Result<Pictures, Failure> {
@@ -161,7 +178,8 @@ fn key(context: &Context, base: &BaseUrl, file: Option<&Path>) -> Result<Option<
     if let Some(file) = file {
         return Ok(Some(Key { secret: from_file(file)?, showing: Showing::Always }));
     }
-    let is_configured = BaseUrl::parse(&context.settings.api_url).as_ref() == Ok(base);
+    let is_configured = BaseUrl::parse(&context.settings.api_url).as_ref() == Ok(base)
+        || bound(context).is_some_and(|bound| BaseUrl::parse(&bound).as_ref() == Ok(base));
     if !base.is_local() && !is_configured {
         return Ok(None);
     }

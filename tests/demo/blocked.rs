@@ -126,8 +126,8 @@ fn a_second_server_blocks_the_demo_and_is_named() {
     let theater = Theater::new();
     let second = theater.second();
     let mut demo = theater.demo(second.address());
-    demo.patience.event = std::time::Duration::from_secs(3);
-    demo.patience.answer = std::time::Duration::from_secs(3);
+    demo.patience.event = std::time::Duration::from_secs(10);
+    demo.patience.answer = std::time::Duration::from_secs(10);
     let (outcome, _) = play(&demo);
     let check = outcome.checks.iter().find(|check| check.id == "pre6").expect("pre6");
     assert_eq!(check.result, Mark::Fail, "{check:?}");

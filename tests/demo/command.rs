@@ -129,6 +129,36 @@ fn beside_a_foreign_program_our_own_server_is_named_and_no_second_one_is_started
     assert!(!steps.iter().any(|step| step.contains("OPS_BIND")), "{steps:?}");
 }
 
+#[test]
+fn without_an_address_the_one_is_looked_at_where_serve_would_listen() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (bound, named) = (nowhere(), nowhere());
+    let url = format!("http://{named}");
+    let asked = |words: &[&str]| {
+        let mut command = program(dir.path());
+        command.args(["check", "dashboard", "--json"]).args(words).env("KRX_API_URL", &url);
+        command
+    };
+    let with = |mut command: Command, bind: String| {
+        command.env("OPS_BIND", bind);
+        command
+    };
+    let cases = [
+        (asked(&[]), named.to_string()),
+        (with(asked(&[]), bound.to_string()), bound.to_string()),
+        (with(asked(&["--base-url", &url]), bound.to_string()), named.to_string()),
+        (with(asked(&[]), "127.0.0.1:0".to_owned()), named.to_string()),
+    ];
+    for (mut command, want) in cases {
+        let output = command.output().expect("started");
+        let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(found["base_url"], format!("http://{want}"));
+        let step = found["diagnoses"][0]["remedy"][0].as_str().expect("a step").to_owned();
+        let is_bound = want == bound.to_string();
+        assert_eq!(step.contains(&format!("OPS_BIND={want} ")), !is_bound, "{step}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_server_of_another_workspace_is_named_with_its_root() {

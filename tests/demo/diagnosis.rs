@@ -34,7 +34,7 @@ fn patient(theater: &Theater, address: SocketAddr, lang: Lang) -> Patient<'_> {
         event: Duration::from_secs(20),
         watch: Duration::from_millis(10),
     };
-    Patient { base: base(address), key: None, store: &theater.store, log: LOG.to_owned(), lang, waits }
+    Patient { base: base(address), bind: address, key: None, store: &theater.store, log: LOG.to_owned(), lang, waits }
 }
 
 /// Looks at an address where something does not come, and does not wait for it long.
@@ -90,8 +90,8 @@ fn a_port_without_a_listener_is_told_from_a_hung_one_and_a_foreign_one() {
     let cases = [
         (nowhere(), "NO_PROCESS", "serve"),
         (hung.local_addr().expect("an address"), "HUNG", "restart"),
-        (address, "FOREIGN_PROCESS", "OPS_BIND=127.0.0.1:8001"),
-        (web, "FOREIGN_PROCESS", "OPS_BIND=127.0.0.1:8001"),
+        (address, "FOREIGN_PROCESS", "OPS_BIND=127.0.0.1:80"),
+        (web, "FOREIGN_PROCESS", "OPS_BIND=127.0.0.1:80"),
     ];
     for (address, want, remedy) in cases {
         for lang in [Lang::En, Lang::Ko] {
@@ -102,6 +102,58 @@ fn a_port_without_a_listener_is_told_from_a_hung_one_and_a_foreign_one() {
             assert!(!found.diagnoses.iter().any(|diagnosis| diagnosis.say.contains("here on disk")), "{found:#?}");
             assert_helpful(&found);
         }
+    }
+}
+
+/// What is wrong at an address, and what is told to do about it, when the settings name another one.
+fn steps(theater: &Theater, (address, bind): (SocketAddr, SocketAddr)) -> Vec<String> {
+    let mut patient = patient(theater, address, Lang::En);
+    (patient.bind, patient.waits.answer) = (bind, Duration::from_secs(2));
+    examine(&patient).diagnoses.swap_remove(0).remedy
+}
+
+#[test]
+fn what_is_to_be_typed_names_the_address_that_was_looked_at_where_the_settings_do_not() {
+    let theater = Theater::new();
+    let hung = TcpListener::bind("127.0.0.1:0").expect("bound");
+    let hung = hung.local_addr().expect("an address");
+    let everywhere = |address: SocketAddr| SocketAddr::from(([0, 0, 0, 0], address.port()));
+    for address in [nowhere(), hung] {
+        let named = format!("OPS_BIND={address} daily_ops --root");
+        let other = SocketAddr::from(([127, 0, 0, 1], 8000));
+        for (bind, want) in [(other, true), (address, false), (everywhere(address), false)] {
+            let steps = steps(&theater, (address, bind));
+            let last = steps.last().expect("a step");
+            assert_eq!((last.contains(&named), last.contains("OPS_BIND")), (want, want), "{bind}: {last}");
+        }
+    }
+}
+
+#[test]
+fn a_process_that_hangs_is_asked_first_and_ended_second() {
+    let theater = Theater::new();
+    let hung = TcpListener::bind("127.0.0.1:0").expect("bound");
+    let address = hung.local_addr().expect("an address");
+    let steps = steps(&theater, (address, address));
+    let words = ["systemctl restart", ": kill ", "kill -9 ", "serve"];
+    assert_eq!(steps.len(), words.len(), "{steps:?}");
+    for (step, word) in steps.iter().zip(words) {
+        assert!(step.contains(word) && step.matches("kill ").count() < 2, "{steps:?}");
+    }
+    assert!(steps[2].contains("still there after 5 s"), "{steps:?}");
+}
+
+#[test]
+fn plan_b_is_another_port_than_the_one_that_was_looked_at() {
+    let theater = Theater::new();
+    // Whoever holds them on this machine: where nobody does, a stranger does now.
+    let strangers: Vec<_> = (8001..=8002).filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok()).collect();
+    for stranger in strangers {
+        let address = stranger.local_addr().expect("an address");
+        std::thread::spawn(move || stranger.incoming().flatten().for_each(drop));
+        let steps = steps(&theater, (address, address)).join("\n");
+        assert!(steps.contains("OPS_BIND=127.0.0.1:80"), "{steps}");
+        assert!(!steps.contains(&format!("OPS_BIND={address}")), "{steps}");
     }
 }
 
@@ -183,6 +235,29 @@ fn a_tests_queue_that_was_left_in_the_environment_is_found() {
     assert_eq!((found.exit_code, found.diagnoses[2].verdict), (2, "TINY_QUEUE"));
     assert!(found.diagnoses[2].remedy[0].contains("unset OPS_BUS_QMAX"));
     assert_helpful(&found);
+}
+
+#[test]
+fn rows_that_the_log_lacks_are_found_though_every_event_was_delivered() {
+    let theater = Theater::new();
+    let metrics = |why: &str| {
+        format!(
+            r#"{{"drop_count":0,"obs_write_dropped_total":57,"health_reasons":[{why}],"queue_maxsize":200,"subscribers":1}}"#
+        )
+    };
+    let cases = [(r#""obs_rows_lost""#, 2, Class::Finding), ("", 0, Class::Note)];
+    for (why, exit_code, class) in cases {
+        let address = door::open(
+            theater.address(),
+            vec![("GET /api/ops/metrics?detail=1", door::answer("200 OK", "", &metrics(why)))],
+        );
+        let found = look(&theater, address, Lang::En);
+        let loss = &found.diagnoses[2];
+        assert_eq!((found.exit_code, loss.verdict, loss.class), (exit_code, "ROWS_LOST", class), "{loss:#?}");
+        assert!(loss.text.contains("lacks 57 rows") && !loss.text.contains("no event"), "{}", loss.text);
+        assert_eq!(loss.remedy.join("\n").contains("No restart"), class == Class::Finding, "{loss:#?}");
+        assert_helpful(&found);
+    }
 }
 
 /// Clients that read nothing, and events until they lose some.

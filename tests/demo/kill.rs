@@ -50,9 +50,13 @@ fn switch(theater: &Theater) -> Value {
 
 /// Somebody else at the switch.
 fn lee(address: SocketAddr, is_on: bool) {
+    lee_says(address, is_on, "prices look wrong");
+}
+
+fn lee_says(address: SocketAddr, is_on: bool, reason: &str) {
     let key = Key { secret: Secret::new(TOKEN), showing: Showing::WhenNeeded };
     let visitor = Visitor::new(base(address), Some(key), Duration::from_secs(20));
-    let body = json!({"is_on": is_on, "reason": "prices look wrong", "actor": "Lee"});
+    let body = json!({"is_on": is_on, "reason": reason, "actor": "Lee"});
     assert_eq!(visitor.post_closed(SWITCH, &body).expect("an answer").status, 200);
 }
 
@@ -86,6 +90,14 @@ fn disturbed(theater: &Theater, after: &'static str, act: &dyn Fn()) -> (Outcome
     (outcome, audience.alarms.join("\n"))
 }
 
+/// It is told that it stays on and for whom, and nobody is invited to switch it off.
+fn assert_asked_for(alarms: &str) {
+    for want in ["THE KILL SWITCH IS STILL ON", "Lee asked for ON", "still names the demo"] {
+        assert!(alarms.contains(want), "{want}: {alarms}");
+    }
+    assert!(!alarms.contains("curl"), "{alarms}");
+}
+
 fn kept(outcome: &Outcome) -> Value {
     json(&outcome.evidence.as_deref().expect("a folder").join("12_kill.json"))
 }
@@ -116,6 +128,13 @@ fn a_switch_that_somebody_else_has_set_is_left_alone() {
         assert_eq!((&now["is_on"], &now["actor"]), (&json!(is_on), &json!(actor)), "{name}");
         assert_eq!(now["version"].as_u64().expect("a version") % 2 == 1, is_on, "{name}: nothing was put on top");
         assert!(!alarms.contains("STILL BE ON"), "{name}: {alarms}");
+        if name == "asked for while it is on" {
+            assert_asked_for(&alarms);
+            // The page names the demo; the next one tells who wants it.
+            let (next, _) = play(&theater.demo(theater.address()));
+            let fault = check(&next, "pre7");
+            assert!(fault.detail.contains("set by Kim") && fault.detail.contains("then Lee asked for ON"), "{fault:?}");
+        }
         assert!(kept(&outcome)["off"]["fault"].is_string(), "{name}");
     }
 }
@@ -127,14 +146,17 @@ fn a_switch_that_is_asked_for_in_the_very_last_moment_goes_on_again() {
     let act = move || {
         // The second call of the demo is the one that switches off.
         if calls.fetch_add(1, Ordering::SeqCst) == 1 {
-            lee(server, true);
+            // As long as a reason may be: the one that puts it back says who asked, and is no longer.
+            lee_says(server, true, &format!("{:x<500}", "prices look wrong "));
         }
     };
     let address = door::open(server, vec![("POST /api/control/kill-switch", Instead::After(Act(Arc::new(act))))]);
     let mut demo = theater.demo(address);
     demo.kill = KillPart::Shown;
-    let (outcome, _) = play(&demo);
+    let mut audience = Meanwhile { after: "", act: &|| (), alarms: Vec::new() };
+    let outcome = perform(&demo, &mut audience);
     assert_eq!((outcome.exit_code, failed(&outcome)), (3, vec!["k.off"]));
+    assert_asked_for(&audience.alarms.join("\n"));
     assert!(
         check(&outcome, "k.off").detail.starts_with("on again: Lee asked for ON"),
         "{:?}",
@@ -142,7 +164,7 @@ fn a_switch_that_is_asked_for_in_the_very_last_moment_goes_on_again() {
     );
     let now = switch(&theater);
     assert_eq!((&now["is_on"], &now["version"]), (&json!(true), &json!(3)));
-    assert!(now["reason"].as_str().is_some_and(|reason| reason.contains("prices look wrong")), "{now}");
+    assert!(now["reason"].as_str().is_some_and(|reason| reason.contains("Lee asked") && reason.len() == 500), "{now}");
 }
 
 #[test]

@@ -166,6 +166,8 @@ fn a_step_that_fails_is_told_and_the_demo_goes_on_to_its_end() {
     let address = door::open(theater.address(), vec![("GET /api/ops/export", door::answer("200 OK", headers, body))]);
     let (outcome, heard) = play(&theater.demo(address));
     assert_eq!((outcome.exit_code, outcome.result), (3, "FAILED"));
+    let by_hand = |line: &String| line.starts_with("pictures to be taken by hand") && line.contains("0142");
+    assert!(heard.said.iter().any(by_hand), "{:?}", heard.said);
     assert_eq!(failed(&outcome), ["s6.name", "s6.sha256"]);
     assert!(heard.checks.iter().any(|line| line.starts_with("FAIL s6.sha256 ")), "{:?}", heard.checks);
     assert!(outcome.checks.iter().any(|check| check.id == "s7.drops" && check.result == Mark::Pass), "it went on");

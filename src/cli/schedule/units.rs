@@ -92,6 +92,8 @@ Restart=always
 RestartSec=1
 # A wrong configuration does not heal by being read again.
 RestartPreventExitStatus=64
+# A stop gives running requests 10 s and their work 2 s, then the log its last rows. What is there after 20 s hangs.
+TimeoutStopSec=20
 StandardOutput=append:{log}
 StandardError=append:{log}
 {HARDENING}

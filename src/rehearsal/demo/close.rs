@@ -48,7 +48,7 @@ impl Show<'_> {
             self.tail();
         }
         self.summary(fault, &by_hand);
-        let told = self.spoken(&by_hand);
+        let told = self.spoken(fault, &by_hand);
         for line in told {
             self.say(&line);
         }
@@ -107,10 +107,10 @@ impl Show<'_> {
         self.keep_json("summary.json", &summary);
     }
 
-    fn spoken(&self, by_hand: &[String]) -> Vec<String> {
+    fn spoken(&self, fault: u8, by_hand: &[String]) -> Vec<String> {
         let lang = self.demo.lang;
         let mut lines = vec![String::new()];
-        if !by_hand.is_empty() && self.failed() == 0 {
+        if !by_hand.is_empty() && fault != super::BLOCKED {
             let said = Said { ko: "직접 찍을 화면", en: "pictures to be taken by hand" };
             lines.push(format!("{}: {}", said.to(lang), by_hand.join(", ")));
         }

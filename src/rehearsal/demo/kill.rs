@@ -18,6 +18,7 @@ use crate::contracts::event::new_trace;
 use crate::contracts::kill::KillAction;
 use crate::contracts::kill::KillAuditRow;
 use crate::rehearsal::visit::word;
+use crate::store::Store;
 use crate::store::layout;
 
 const SWITCH: &str = "/api/control/kill-switch";
@@ -42,12 +43,19 @@ const OURS: Said = Said {
     en: "look at the kill switch and switch it off as it is said below.",
 };
 const BY_HAND: Said = Said {
-    ko: "  킬 스위치가 켜졌습니다. 이 프로그램이 여기서 죽으면 이렇게 끄세요:",
-    en: "  The kill switch is on. Should this program die now, switch it off like this:",
+    ko: "  킬 스위치가 켜졌습니다. 이 프로그램이 여기서 죽고, 그 뒤로 켜 달라고 한 사람이 metrics/kill_audit.jsonl에 없으면(KILL_ON_NOOP), 이렇게 끄세요:",
+    en: "  The kill switch is on. Should this program die now, and nobody have asked for ON since (kill_on_noop at the end of \
+         metrics/kill_audit.jsonl), switch it off like this:",
 };
 const ENDED_EARLY: Said = Said {
     ko: "⚠️ 킬 스위치가 켜진 채로 시연이 중단되었습니다. 지금 끕니다.",
     en: "⚠️ the demo was cut short WHILE THE KILL SWITCH IS ON; it is being switched off now",
+};
+const ASKED: Said = Said {
+    ko: "❌ 킬 스위치는 아직 켜져 있습니다. 아래 사람이 켜 달라고 했기 때문입니다. 화면에는 시연이 켠 것으로 나오지만 시연의 것이 아닙니다. \
+         위의 curl을 쓰지 말고, 그 사람과 함께 정하세요.",
+    en: "❌ THE KILL SWITCH IS STILL ON, for the person below, who asked for it. The page still names the demo; it is not the \
+         demo's any more. Do not use the command above: decide together with that person.",
 };
 const STILL_ON: Said = Said {
     ko: "❌ 킬 스위치가 아직 켜져 있을 수 있습니다: 새 주문이 막힙니다. 화면의 킬 스위치 패널에서 사유를 적고 끄거나, 이렇게 끄세요:",
@@ -66,19 +74,21 @@ struct Held {
 enum Miss {
     /// It is not the demo's, and was left alone.
     Left(String),
+    /// Somebody else asked for it to be on, and so it is: who, and when.
+    Asked(String),
     /// It is on by the demo, or may be.
     Ours(String),
 }
 
 impl Miss {
     fn text(&self) -> &str {
-        let (Self::Left(text) | Self::Ours(text)) = self;
+        let (Self::Left(text) | Self::Asked(text) | Self::Ours(text)) = self;
         text
     }
 
     fn remedy(&self) -> Said {
         match self {
-            Self::Left(_) => LEFT,
+            Self::Left(_) | Self::Asked(_) => LEFT,
             Self::Ours(_) => OURS,
         }
     }
@@ -103,6 +113,10 @@ pub(super) fn show_it(show: &mut Show<'_>) {
         let way = way_off(show, version);
         show.alarm(STILL_ON.to(show.demo.lang));
         show.alarm(&format!("    {way}"));
+    }
+    if let Some(Err(Miss::Asked(who))) = &off {
+        show.alarm(ASKED.to(show.demo.lang));
+        show.alarm(&format!("    {who}"));
     }
     let member = |outcome: Result<Value, Miss>| outcome.unwrap_or_else(|miss| json!({"fault": miss.text()}));
     let off = off.map_or_else(|| json!({"fault": "not sent: the switch is not the demo's"}), member);
@@ -193,7 +207,7 @@ fn turn_on(show: &mut Show<'_>, trace: &str) -> Result<Held, Miss> {
 /// Switches off what this demo has switched on, if it is still that.
 fn turn_off(show: &mut Show<'_>, held: &Held) -> Result<Value, Miss> {
     if let Some(who) = asked_for(show, held) {
-        return Err(Miss::Left(format!("not switched off: {who}")));
+        return Err(Miss::Asked(format!("not switched off: {who}")));
     }
     let mut off = order(show, false, (REASON, &held.trace));
     off["expected_version"] = json!(held.version);
@@ -212,7 +226,11 @@ fn turn_off(show: &mut Show<'_>, held: &Held) -> Result<Value, Miss> {
             Ok(_) | Err(_) => show.visitor.pause(AGAIN),
         }
     }
-    Err(Miss::Ours(format!("not switched off: {told}")))
+    // Nobody is invited to switch off what somebody has asked for in the meantime.
+    Err(match asked_for(show, held) {
+        Some(who) => Miss::Asked(format!("not switched off: {who}")),
+        None => Miss::Ours(format!("not switched off: {told}")),
+    })
 }
 
 /// It was switched off. Whoever asked for it to be on in the very last moment gets it back.
@@ -221,10 +239,11 @@ fn is_off(show: &mut Show<'_>, held: &Held, reply: Value) -> Result<Value, Miss>
         let reason: String = format!("put back after a demo: {who}").chars().take(LONGEST_REASON).collect();
         let on = order(show, true, (&reason, &held.trace));
         let is_back = show.post_closed(SWITCH, &on).is_ok_and(|answer| answer.status == 200);
-        if !is_back {
-            show.alarm(&format!("❌ THE KILL SWITCH IS OFF AND COULD NOT BE SWITCHED ON AGAIN: {who}"));
+        if is_back {
+            return Err(Miss::Asked(format!("on again: {who}")));
         }
-        return Err(Miss::Left(format!("{}: {who}", if is_back { "on again" } else { "off" })));
+        show.alarm(&format!("❌ THE KILL SWITCH IS OFF AND COULD NOT BE SWITCHED ON AGAIN: {who}"));
+        return Err(Miss::Left(format!("off: {who}")));
     }
     if reply["emergency_stop"] == true {
         let told = "the demo's switch is off; orders are held by the emergency stop, which somebody has set meanwhile";
@@ -233,12 +252,18 @@ fn is_off(show: &mut Show<'_>, held: &Held, reply: Value) -> Result<Value, Miss>
     Ok(reply)
 }
 
-/// Who asked for the switch to be on while the demo had it on. That changes neither state nor version; the audit has it.
+/// Who asked for the switch to be on while the demo had it on.
 fn asked_for(show: &Show<'_>, held: &Held) -> Option<String> {
-    let (bytes, _) = show.demo.store.read_end(layout::KILL_AUDIT, AUDIT_REACH).ok()??;
+    asked_since(show.demo.store, |row| row.trace_id == held.trace)
+}
+
+/// Who asked for a switch to be on that was on already since a row of the audit. That changes neither state nor version,
+/// and the page goes on to name whoever set it; the audit has it.
+pub(super) fn asked_since(store: &Store, is_start: impl Fn(&KillAuditRow) -> bool) -> Option<String> {
+    let (bytes, _) = store.read_end(layout::KILL_AUDIT, AUDIT_REACH).ok()??;
     let rows: Vec<_> = bytes.split(|byte| *byte == b'\n').filter_map(|line| KillAuditRow::parse(line).ok()).collect();
-    let ours = rows.iter().position(|row| row.trace_id == held.trace)?;
-    let row = rows[ours..].iter().find(|row| row.action == KillAction::KillOnNoop)?;
+    let start = rows.iter().position(is_start)?;
+    let row = rows[start..].iter().find(|row| row.action == KillAction::KillOnNoop)?;
     Some(format!("{} asked for ON at {}: {} (audit id {})", row.actor, row.ts_iso, row.reason, row.audit_id))
 }
 

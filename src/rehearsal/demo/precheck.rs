@@ -8,6 +8,7 @@ use serde_json::json;
 use super::KillPart;
 use super::Said;
 use super::Speed;
+use super::kill::asked_since;
 use super::kill::whose;
 use super::show::Show;
 use crate::rehearsal::diagnosis::absence::absence;
@@ -41,8 +42,9 @@ const REMEDY_C: Said = Said {
     en: "recovery C: `daily_ops check dashboard` finds the slow subscriber or the tiny queue.",
 };
 const REMEDY_KILL: Said = Said {
-    ko: "킬 스위치가 왜 켜졌는지 확인한 다음, 화면의 킬 스위치 패널에서 사유를 적고 끄세요.",
-    en: "find out why the kill switch is on, then turn it off on the page's kill panel with a reason.",
+    ko: "킬 스위치가 왜 켜졌는지 여기 적힌 사람 모두와 확인한 다음, 화면의 킬 스위치 패널에서 사유를 적고 끄세요.",
+    en: "find out why the kill switch is on, from everybody who is named here, then turn it off on the page's kill panel \
+         with a reason.",
 };
 const REMEDY_DISK: Said = Said {
     ko: "쓸 수 있고 100 MiB 이상 남은 디렉터리를 --evidence-dir로 지정하세요.",
@@ -230,7 +232,12 @@ fn kill_switch(show: &mut Show<'_>) -> Result<String, String> {
     let state = show.read("/api/control/kill-switch")?.json();
     match state["is_on"].as_bool() {
         Some(false) => Ok("the kill switch is off; the address carries no filter".to_owned()),
-        Some(true) => Err(format!("the kill switch is {}", whose(&state))),
+        Some(true) => {
+            let set_by = state["audit_id"].as_str().unwrap_or_default();
+            let asked = asked_since(show.demo.store, |row| row.audit_id == set_by);
+            let asked = asked.map_or_else(String::new, |who| format!("; since then {who}"));
+            Err(format!("the kill switch is {}{asked}", whose(&state)))
+        }
         None => Err("the kill switch does not say whether it is on".to_owned()),
     }
 }

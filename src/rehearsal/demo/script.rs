@@ -119,7 +119,7 @@ pub(super) const CLOSING: Beat = Beat {
 
 pub(super) const KILL: Beat = Beat {
     from: 120,
-    to: 140,
+    to: 130,
     say: Said {
         ko: "마지막으로 킬 스위치입니다. 켜면 위험 모드가 KILL이 되고, 누가 왜 켰는지 감사 번호가 남습니다. \
              연결된 엔진이 없으므로 실제 주문은 시도하지 않습니다.",
@@ -127,8 +127,8 @@ pub(super) const KILL: Beat = Beat {
              is connected, so no order is tried.",
     },
     show: Said {
-        ko: "킬 스위치 카드가 ON으로 바뀌는 것을 가리킵니다. 10초 뒤 다시 꺼집니다.",
-        en: "Point at the kill switch card: it says ON, and goes off again after ten seconds.",
+        ko: "trace 검색란을 비우고, 킬 스위치 카드가 ON으로 바뀌는 것을 가리킵니다. 10초 뒤 다시 꺼집니다.",
+        en: "Clear the trace search and point at the kill switch card: it says ON, and goes off again after ten seconds.",
     },
 };
 

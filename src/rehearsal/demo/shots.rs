@@ -16,6 +16,7 @@ use crate::rehearsal::browser::BrowserFault;
 use crate::rehearsal::browser::Page;
 use crate::rehearsal::browser::Scheme;
 use crate::rehearsal::browser::Screen;
+use crate::rehearsal::diagnosis::counted;
 use crate::settings::Lang;
 
 /// Every picture of the demo.
@@ -98,10 +99,15 @@ fn look(show: &mut Show<'_>, id: &'static str, (what, script): (&str, &str)) -> 
     show.note(id, outcome)
 }
 
-/// Waits until the page says that the kill switch is on; `false` when it does not.
+/// Waits until the page says that the kill switch is on, on its card and on its timeline; `false` when it does not. The
+/// search of the story before is cleared, for it would hide the row.
 pub(super) fn see_kill(show: &mut Show<'_>) -> bool {
-    let script = "/\\bON\\b/.test(document.querySelector('#killsw [data-part=value]').innerText)";
-    look(show, "k.browser", ("the kill switch card says ON", script))
+    let script = format!(
+        "{} && /\\bON\\b/.test(document.querySelector('#killsw [data-part=value]').innerText) && \
+         {EVENTS}.some(row => row.dataset.type === 'KillSwitchChanged')",
+        set("traceSearch", "", "input")
+    );
+    look(show, "k.browser", ("the kill switch card says ON, and its event is on the timeline", &script))
 }
 
 /// The group of a trace and the rows inside of it, if the page shows just one such group.
@@ -226,9 +232,9 @@ fn is_right(name: &str, bytes: &[u8], trace: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "{name} says {} and holds {} events, {ours} of them ours; {STORY} are right",
+        "{name} says {} and holds {}, {ours} of them ours; {STORY} are right",
         file["count"],
-        events.len()
+        counted(events.len(), "event", "events")
     ))
 }
 

@@ -16,6 +16,7 @@ use super::show::Show;
 use crate::contracts::event::new_trace;
 use crate::contracts::event::plain_trace;
 use crate::contracts::json::sha256_hex;
+use crate::rehearsal::diagnosis::counted;
 use crate::rehearsal::visit::Answer;
 use crate::rehearsal::visit::Listener;
 use crate::rehearsal::visit::Sort;
@@ -215,9 +216,9 @@ fn story(show: &mut Show<'_>, trace: Option<&str>) {
     let seen = show.until(patience, |show| {
         let seen = show.sse.as_mut().map_or(0, |sse| sse.count(|frame| frame.is_of(trace)));
         if seen == STORY {
-            Ok(format!("{seen} events on the stream"))
+            Ok(format!("{} on the stream", counted(seen, "event", "events")))
         } else {
-            Err(format!("{seen} events on the stream, not {STORY}"))
+            Err(format!("{} on the stream, not {STORY}", counted(seen, "event", "events")))
         }
     });
     show.note("s3.stream", seen);
@@ -255,9 +256,11 @@ fn by_type(show: &mut Show<'_>, trace: Option<&str>) {
         let odd = events.iter().filter(|event| event["type"] != FILTERED).count();
         let ours = events.iter().any(|event| trace.is_some_and(|trace| event["trace_id"] == *trace));
         match (odd, ours) {
-            (0, true) => Ok(format!("{} events, all {FILTERED}", events.len())),
-            (0, false) => Err(format!("the demo's {FILTERED} is not among {} events", events.len())),
-            _ => Err(format!("{odd} of {} events have another type", events.len())),
+            (0, true) => Ok(format!("{}, all {FILTERED}", counted(events.len(), "event", "events"))),
+            (0, false) => {
+                Err(format!("the demo's {FILTERED} is not among {}", counted(events.len(), "event", "events")))
+            }
+            _ => Err(format!("{odd} of {} of another type", counted(events.len(), "event", "events"))),
         }
     });
     show.note("s4.type", outcome);
@@ -288,7 +291,10 @@ fn by_trace(show: &mut Show<'_>, trace: Option<&str>) {
         if (ours, events.len()) == (STORY, STORY) {
             Ok(format!("{part:?} finds the {STORY} events of {trace} alone"))
         } else {
-            Err(format!("{part:?} finds {} events, {ours} of them ours; {STORY} of ours alone are right", events.len()))
+            Err(format!(
+                "{part:?} finds {}, {ours} of them ours; {STORY} of ours alone are right",
+                counted(events.len(), "event", "events")
+            ))
         }
     });
     show.note("s5.trace", outcome);
@@ -322,7 +328,7 @@ fn exported(show: &mut Show<'_>, answer: &Answer) {
     let outcome = if document["count"] == STORY && ids.len() == STORY {
         Ok(format!("{STORY} events, ids {} to {}", document["first_id"], document["last_id"]))
     } else {
-        Err(format!("count {}, {} events; {STORY} are right", document["count"], ids.len()))
+        Err(format!("count {}, {}; {STORY} are right", document["count"], counted(ids.len(), "event", "events")))
     };
     show.note("s6.count", outcome);
     let (want, got) = (answer.header("x-content-sha256").unwrap_or_default(), sha256_hex(&answer.body));
@@ -346,7 +352,7 @@ fn closing(show: &mut Show<'_>, trace: Option<&str>) {
     let before = show.sections.before.clone().unwrap_or(Value::Null);
     let patience = show.demo.patience.answer;
     let mut last = None;
-    let counted = show.until(patience, |show| {
+    let balance = show.until(patience, |show| {
         let answer = show.read("/api/ops/metrics")?;
         let after = answer.json();
         last = Some(answer);
@@ -364,13 +370,13 @@ fn closing(show: &mut Show<'_>, trace: Option<&str>) {
         None => Err("drop_count cannot be compared".to_owned()),
     };
     show.note("s7.drops", outcome);
-    show.note("s7.counters", counted);
+    show.note("s7.counters", balance);
     let words = last_words(show.demo.lang, lost, grown(&before, &after, "event_published"));
     show.say(&words);
     let Some(trace) = trace else { return without(show, &["s7.once"]) };
     let of = |stream: &mut Option<Listener>| stream.as_mut().map_or(0, |s| s.count(|f| f.is_of(trace)));
     let (sse, ws) = (of(&mut show.sse), of(&mut show.ws));
-    let told = format!("{sse} events of the trace by SSE, {ws} by WebSocket");
+    let told = format!("{} of the trace by SSE, {ws} by WebSocket", counted(sse, "event", "events"));
     show.note(
         "s7.once",
         if (sse, ws) == (STORY, STORY) { Ok(told) } else { Err(format!("{told}; {STORY} each are right")) },
@@ -394,7 +400,8 @@ fn last_words(lang: Lang, lost: Option<u64>, published: Option<u64>) -> String {
         }
         (Lang::En, Some(lost)) => {
             format!(
-                "  say : {lost} deliveries were lost during the demo, and they were counted. (published +{published}, DropCount +{lost})"
+                "  say : {} lost during the demo, and counted. (published +{published}, DropCount +{lost})",
+                counted(lost, "delivery was", "deliveries were")
             )
         }
         (Lang::Ko, None) => "  말하기: 시연 중 손실을 비교하지 못했습니다. 없었다고 말하지 마세요.".to_owned(),
@@ -412,7 +419,7 @@ fn balanced(before: &Value, after: &Value) -> Result<String, String> {
     let (published, consumed) = (grown(before, after, "event_published"), grown(before, after, "event_consumed"));
     match (published, consumed) {
         (Some(published @ PUBLISHED..), Some(consumed)) if published == consumed => {
-            Ok(format!("{published} events published and consumed"))
+            Ok(format!("{} published and consumed", counted(published, "event", "events")))
         }
         _ => Err(format!("published {published:?}, consumed {consumed:?}; equal and at least {PUBLISHED} is right")),
     }

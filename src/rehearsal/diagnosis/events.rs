@@ -10,6 +10,7 @@ use super::Patient;
 use super::TITLE_B;
 use super::Verdict;
 use super::absence::absence;
+use super::counted;
 use super::pick;
 use super::unit;
 use crate::rehearsal::live_log;
@@ -219,7 +220,10 @@ impl Trail<'_> {
         }
         let count = rows.as_ref().map_or(0, Vec::len);
         self.is_kept = count > 0;
-        self.saw(&log, rows.map_or_else(|why| why, |rows| format!("{} rows of the event", rows.len())));
+        self.saw(
+            &log,
+            rows.map_or_else(|why| why, |rows| counted(rows.len(), "row of the event", "rows of the event")),
+        );
         match count {
             1 => Ok(()),
             0 => Err(self.unwritten()),
@@ -269,8 +273,8 @@ impl Trail<'_> {
         )
         .remedy(pick(
             lang,
-            "페이지를 새로 고치거나 다시 연결 버튼을 누르고, 필터를 지우고, 일시정지를 푸세요.",
-            "reload the page or press its reconnect button, clear its filters, resume it.",
+            "페이지를 새로 고치거나 '지금 재연결'을 누르고, 필터를 지우고, 일시정지를 푸세요.",
+            "reload the page or press its button Reconnect now, clear its filters, resume it.",
         ))
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn serving(visitor: &Visitor, workspace: &Path) -> (Option<PathBuf>, 
 }
 
 /// A path as it is named to people.
-pub(super) fn absolute(path: &Path) -> PathBuf {
+pub(crate) fn absolute(path: &Path) -> PathBuf {
     path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
 

@@ -9,7 +9,10 @@ use super::Look;
 use super::Patient;
 use super::TITLE_C;
 use super::Verdict;
+use super::counted;
+use super::holders::absolute;
 use super::pick;
+use crate::rehearsal::demo::Said;
 use crate::rehearsal::visit::Visitor;
 use crate::settings::Lang;
 
@@ -18,10 +21,27 @@ const TINY: u64 = 50;
 /// A subscriber that was written to so recently is not stalled.
 const STALLED_MS: i64 = 2_000;
 
+const SAY_ROWS: Said = Said {
+    ko: "디스크에 쓰지 못한 기록이 있습니다. 몇 건이고 어디인지 세어서 보여 줍니다.",
+    en: "some records did not reach the disk; how many and which ones is counted and shown.",
+};
+const LOSING: Said =
+    Said { ko: "디스크가 제때 쓰기를 받지 못합니다", en: "the disk could not take them in time" };
+const LOST: Said = Said {
+    ko: "전에 디스크가 제때 쓰기를 받지 못했고, 지금은 늘지 않습니다",
+    en: "the disk could not take them earlier, and there are no more of them now",
+};
+/// What the health says while rows are lost.
+const ROWS_LOST: &str = "obs_rows_lost";
+
 /// One reading of the counters.
 #[derive(Debug)]
 struct Reading {
     drops: u64,
+    /// Rows that the observation log lacks.
+    rows: u64,
+    /// Whether the server's own health says that rows are being lost.
+    is_told: bool,
     queue: Option<u64>,
     rate: f64,
     ts: i64,
@@ -43,6 +63,10 @@ impl Reading {
         let list = value["subscribers_detail"].as_array().map(Vec::as_slice).unwrap_or_default();
         Some(Self {
             drops: value["drop_count"].as_u64()?,
+            rows: value["obs_write_dropped_total"].as_u64()?,
+            is_told: value["health_reasons"]
+                .as_array()
+                .is_some_and(|reasons| reasons.iter().any(|why| why == ROWS_LOST)),
             queue: value["queue_maxsize"].as_u64(),
             rate: value["publish_rate_1m"].as_f64().unwrap_or_default(),
             ts: value["ts"].as_i64().unwrap_or_default(),
@@ -72,6 +96,16 @@ enum Loss {
     Stalled(Vec<Subscriber>),
     Overload(usize),
     Gone,
+}
+
+/// How many rows never came into the log, which deliveries have nothing to do with. A finding while it goes on or has just
+/// been, else a note.
+fn rows(before: &Reading, after: &Reading) -> Option<(Class, u64)> {
+    match after.rows {
+        lacking if lacking > before.rows || after.is_told => Some((Class::Finding, lacking)),
+        0 => None,
+        lacking => Some((Class::Note, lacking)),
+    }
 }
 
 fn judge(before: &Reading, after: &Reading) -> Loss {
@@ -120,7 +154,7 @@ pub(super) fn diagnosis(patient: &Patient<'_>, visitor: &Visitor) -> Diagnosis {
                 }
                 Ok(after) => {
                     looked = looks(patient, (&before, &after));
-                    verdict(lang, &judge(&before, &after), after.drops)
+                    both(patient, &before, &after)
                 }
             }
         }
@@ -141,6 +175,7 @@ fn looks(patient: &Patient<'_>, (before, after): (&Reading, &Reading)) -> Vec<Lo
     let watch = patient.waits.watch.as_secs_f64();
     let mut looked = vec![
         Look::new("drop_count", format!("{}, then {} after {watch} s", before.drops, after.drops)),
+        Look::new("obs_write_dropped_total", format!("{}, then {} after {watch} s", before.rows, after.rows)),
         Look::new("queue_maxsize", after.queue.map_or_else(|| "unknown".to_owned(), |queue| queue.to_string())),
         Look::new("publish_rate_1m", format!("{:.1}/s", after.rate)),
     ];
@@ -189,15 +224,58 @@ fn slow(lang: Lang, list: &[Subscriber]) -> Verdict {
     ))
 }
 
+/// What was lost on the way to subscribers, and on the way to the log. Rows that are being lost come first, because
+/// nothing brings them back.
+fn both(patient: &Patient<'_>, before: &Reading, after: &Reading) -> Verdict {
+    let lang = patient.lang;
+    let loss = judge(before, after);
+    let delivery = verdict(lang, &loss, after.drops);
+    let Some((class, count)) = rows(before, after) else { return delivery };
+    let lacking = lacking(patient, class, count);
+    match (loss, lacking.class) {
+        (Loss::None, _) => lacking,
+        (Loss::Past, _) | (_, Class::Finding) => lacking.and(delivery),
+        _ => delivery.and(lacking),
+    }
+}
+
+fn lacking(patient: &Patient<'_>, class: Class, count: u64) -> Verdict {
+    let (lang, log) = (patient.lang, &patient.log);
+    let why = if class == Class::Finding { LOSING } else { LOST };
+    let text = pick(
+        lang,
+        format!("{log}에 행 {count}개가 없습니다: {}.", why.ko),
+        format!("{log} lacks {}: {}.", counted(count, "row", "rows"), why.en),
+    );
+    let ranges = pick(
+        lang,
+        "빠진 구간은 이력과 내보내기의 missing에, 그리고 obs_rows_lost 이벤트(from_id, to_id)에 있습니다.",
+        "where they are lacking stands in `missing` of reads and exports, and in the event obs_rows_lost (from_id, to_id).",
+    );
+    let verdict = Verdict::new(class, "ROWS_LOST", text).say(SAY_ROWS);
+    if class == Class::Note {
+        return verdict.remedy(ranges);
+    }
+    let root = absolute(patient.store.root());
+    let root = root.display();
+    verdict
+        .remedy(pick(
+            lang,
+            format!("디스크에 자리를 만드세요: df -h {root}; daily_ops --root {root} store usage. 다시 시작할 필요는 없습니다."),
+            format!("make room on the disk: df -h {root}; daily_ops --root {root} store usage. No restart is needed."),
+        ))
+        .remedy(ranges)
+}
+
 fn verdict(lang: Lang, loss: &Loss, drops: u64) -> Verdict {
     let of = |class, word, ko: String, en: String| Verdict::new(class, word, pick(lang, ko, en));
     match loss {
-        Loss::None => of(Class::Fine, "OK", "잃은 이벤트가 없습니다.".to_owned(), "no event was lost.".to_owned()),
+        Loss::None => of(Class::Fine, "OK", "잃은 이벤트가 없습니다(drop_count 0, obs_write_dropped_total 0).".to_owned(), "no event was lost (drop_count 0, obs_write_dropped_total 0).".to_owned()),
         Loss::Past => of(
             Class::Note,
             "PAST_LOSS",
-            format!("전에 {drops}건을 잃었고, 지금은 늘지 않습니다."),
-            format!("{drops} events were lost earlier; the counter does not rise now."),
+            format!("전에 구독자에게 {drops}건을 전달하지 못했고, drop_count는 지금 늘지 않습니다."),
+            format!("{} lost on the way to subscribers earlier; drop_count does not rise now.", counted(drops, "event was", "events were")),
         )
         .remedy(pick(
             lang,
@@ -208,7 +286,7 @@ fn verdict(lang: Lang, loss: &Loss, drops: u64) -> Verdict {
             Class::Finding,
             "TINY_QUEUE",
             format!("구독자 큐가 {queue}건뿐입니다. 시험용 값이 환경에 남아 있습니다."),
-            format!("a subscriber's queue holds {queue} events: a test's value was left in the environment."),
+            format!("a subscriber's queue holds {}: a test's value was left in the environment.", counted(queue, "event", "events")),
         )
         .remedy(pick(
             lang,
@@ -250,7 +328,7 @@ mod tests {
                 json!({"id": id, "transport": "sse", "peer": "p", "queue_depth": depth, "dropped": dropped, "last_write_ms": write})
             })
             .collect();
-        let value = json!({"drop_count": drops, "queue_maxsize": queue, "ts": 2_000_000_000_000_i64, "subscribers_detail": list});
+        let value = json!({"drop_count": drops, "obs_write_dropped_total": 0, "queue_maxsize": queue, "ts": 2_000_000_000_000_i64, "subscribers_detail": list});
         Reading::of(&value).expect("a reading")
     }
 
@@ -286,7 +364,47 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_the_log_lacks_are_told_beside_what_was_not_delivered() {
+        let at = |rows: u64, told: bool, reading: Reading| Reading { rows, is_told: told, ..reading };
+        let quiet = || reading(0, 200, &[]);
+        let now = Some(2_000_000_000_000_i64);
+        let slow = || reading(3, 200, &[(1, 0, 0, now), (2, 200, 3, Some(9_000))]);
+        let gone = || reading(7, 200, &[]);
+        let cases = [
+            (at(0, false, quiet()), at(5, false, quiet()), "ROWS_LOST", Class::Finding, "lacks 5 rows"),
+            (at(1, true, quiet()), at(1, true, quiet()), "ROWS_LOST", Class::Finding, "lacks 1 row:"),
+            (at(5, false, quiet()), at(5, false, quiet()), "ROWS_LOST", Class::Note, "lacks 5 rows"),
+            (at(5, false, gone()), at(5, false, gone()), "ROWS_LOST", Class::Note, "7 events were lost"),
+            (at(0, false, quiet()), at(5, true, slow()), "ROWS_LOST", Class::Finding, "slow subscriber"),
+            (at(5, false, quiet()), at(5, false, slow()), "SLOW_CLIENT", Class::Finding, "lacks 5 rows"),
+        ];
+        let store = crate::store::Store::new("a");
+        for (before, after, word, class, says) in cases {
+            for lang in [Lang::En, Lang::Ko] {
+                let patient = Patient {
+                    base: crate::rehearsal::visit::BaseUrl::parse("http://127.0.0.1:1").expect("an address"),
+                    bind: std::net::SocketAddr::from(([127, 0, 0, 1], 8000)),
+                    key: None,
+                    store: &store,
+                    log: "metrics/l.jsonl".to_owned(),
+                    lang,
+                    waits: crate::rehearsal::diagnosis::Waits::default(),
+                };
+                let found = both(&patient, &before, &after);
+                assert_eq!((found.word, found.class), (word, class), "{before:?} {after:?}");
+                assert!(lang == Lang::Ko || found.text.contains(says), "{}", found.text);
+                let steps = found.remedy.join("\n");
+                assert!(
+                    steps.contains("missing") && steps.contains("obs_rows_lost") && !found.text.contains("no event")
+                );
+                assert_eq!(steps.contains("df -h"), class == Class::Finding && word == "ROWS_LOST", "{steps}");
+            }
+        }
+    }
+
+    #[test]
     fn metrics_without_a_counter_are_no_reading() {
         assert!(Reading::of(&json!({"queue_maxsize": 5})).is_none());
+        assert!(Reading::of(&json!({"drop_count": 0})).is_none(), "nothing says that the log is whole");
     }
 }

@@ -8,6 +8,9 @@ mod loss;
 pub(super) mod reach;
 mod unit;
 
+pub(crate) use holders::absolute;
+
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -109,6 +112,8 @@ impl Default for Waits {
 pub struct Patient<'a> {
     /// Where the dashboard should be.
     pub base: BaseUrl,
+    /// Where `serve` would listen by the same settings.
+    pub bind: SocketAddr,
     /// The token for a dashboard that wants one.
     pub key: Option<Key>,
     /// The workspace that it serves.
@@ -166,8 +171,8 @@ const ON_DISK: Said = Said {
 };
 const END_C: End = (
     Said {
-        ko: "60초 동안 늘지 않고, 빈 구간이 이력에서 채워진다.",
-        en: "no increase for 60 s, and the gap is filled from the history.",
+        ko: "60초 동안 늘지 않고, 빈 구간이 이력에서 채워지거나 missing에 적혀 있다.",
+        en: "no increase for 60 s, and each gap is filled from the history or named in `missing`.",
     },
     Said {
         ko: "손실은 숨기지 않고 세어서 보여 줍니다.", en: "loss is counted and shown, never hidden."
@@ -204,6 +209,13 @@ impl Verdict {
         self
     }
 
+    /// One verdict that tells of another one too.
+    fn and(mut self, other: Self) -> Self {
+        self.text = format!("{} {}", self.text, other.text);
+        self.remedy.extend(other.remedy);
+        self
+    }
+
     fn say(mut self, say: Said) -> Self {
         self.say = Some(say);
         self
@@ -222,6 +234,13 @@ impl Verdict {
             say: self.say.unwrap_or(say).to(lang).to_owned(),
         }
     }
+}
+
+/// `1 row`, `2 rows`.
+pub(super) fn counted(count: impl std::fmt::Display, one: &str, many: &str) -> String {
+    let count = count.to_string();
+    let word = if count == "1" { one } else { many };
+    format!("{count} {word}")
 }
 
 /// One of two texts.

@@ -1,5 +1,7 @@
 //! A: the page cannot be reached. Who listens there, whether it is ours, and whether it answers.
 
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use super::Class;
@@ -15,6 +17,7 @@ use super::pick;
 use super::unit;
 use crate::rehearsal::demo::Said;
 use crate::rehearsal::port::Owner;
+use crate::rehearsal::port::listening;
 use crate::rehearsal::visit::Answer;
 use crate::rehearsal::visit::Silence;
 use crate::rehearsal::visit::Visitor;
@@ -31,6 +34,9 @@ const END: super::End = (
         en: "the service restarts with its evidence intact.",
     },
 );
+
+/// Ports for a server beside one that is taken.
+const SECOND: RangeInclusive<u16> = 8001..=8099;
 
 const SAY_MOVED: Said = Said {
     ko: "서비스를 다른 주소에서 이어 갑니다. 증거는 그대로 남아 있습니다.",
@@ -206,18 +212,21 @@ pub(super) fn diagnosis(reach: &Reach, patient: &Patient<'_>) -> Diagnosis {
 
 fn wrong(reach: &Reach, patient: &Patient<'_>) -> Verdict {
     let lang = patient.lang;
-    let root = absolute(patient.store.root());
     match reach.seen {
         Seen::Nobody | Seen::Ours => {
             finding(lang, "NO_PROCESS", reach, ("아무것도 듣고 있지 않습니다", "nothing listens"))
-                .remedy(start(lang, &root))
+                .remedy(start(patient))
         }
         Seen::Elsewhere => elsewhere(reach, lang),
-        Seen::Foreign => foreign(reach, lang, &root),
+        Seen::Foreign => foreign(reach, patient),
         Seen::Hung => {
-            finding(lang, "HUNG", reach, ("연결은 받지만 응답하지 않습니다", "connections are taken and not answered"))
-                .remedy(unit::restart(lang))
-                .remedy(by_hand(lang, &reach.pids(), &root))
+            let verdict = finding(
+                lang,
+                "HUNG",
+                reach,
+                ("연결은 받지만 응답하지 않습니다", "connections are taken and not answered"),
+            );
+            by_hand(verdict.remedy(unit::restart(lang)), &reach.pids(), patient)
         }
         Seen::Several => {
             let verdict = finding(
@@ -227,7 +236,7 @@ fn wrong(reach: &Reach, patient: &Patient<'_>) -> Verdict {
                 ("여러 프로세스가 듣고 있습니다", "several processes listen"),
             )
             .remedy(pick(lang, "하나만 남기고 멈추세요.", "stop all but one."));
-            if reach.has_ours() { verdict } else { verdict.remedy(plan_b(lang, &root)) }
+            if reach.has_ours() { verdict } else { verdict.remedy(plan_b(patient)) }
         }
         Seen::Broken => finding(
             lang,
@@ -247,11 +256,12 @@ fn finding(lang: Lang, word: &'static str, reach: &Reach, (ko, en): (&str, &str)
 }
 
 /// A stranger holds the port. A server of ours that runs elsewhere keeps the log, so another one beside it is no way out.
-fn foreign(reach: &Reach, lang: Lang, root: &Path) -> Verdict {
+fn foreign(reach: &Reach, patient: &Patient<'_>) -> Verdict {
+    let lang = patient.lang;
     let (ko, en) = ("다른 프로그램이 포트를 쓰고 있습니다", "another program holds the port");
     let mut verdict = finding(lang, "FOREIGN_PROCESS", reach, (ko, en));
     let Some(instead) = reach.instead(lang) else {
-        return confirmed(verdict.say(SAY_MOVED), lang, &reach.pids()).remedy(plan_b(lang, root));
+        return confirmed(verdict.say(SAY_MOVED), lang, &reach.pids()).remedy(plan_b(patient));
     };
     let found = reach.elsewhere.join(", ");
     verdict.text.push_str(&pick(
@@ -330,26 +340,50 @@ fn confirmed(verdict: Verdict, lang: Lang, pids: &[String]) -> Verdict {
         ))
 }
 
-fn by_hand(lang: Lang, pids: &[String], root: &Path) -> String {
-    let start = format!("daily_ops --root {} serve", root.display());
+/// Three steps, each of them typed alone: a process that is stopped or hangs does not end when it is asked to.
+fn by_hand(verdict: Verdict, pids: &[String], patient: &Patient<'_>) -> Verdict {
+    let lang = patient.lang;
     let pids = if pids.is_empty() { "PID".to_owned() } else { pids.join(" ") };
-    pick(
-        lang,
-        format!("유닛이 없으면: kill {pids} 다음에 {start}"),
-        format!("without a unit: kill {pids}, then {start}"),
-    )
+    let serve = serve(patient);
+    verdict
+        .remedy(pick(lang, format!("유닛이 없으면: kill {pids}"), format!("without a unit: kill {pids}")))
+        .remedy(pick(
+            lang,
+            format!("5초 뒤에도 남아 있으면(멈춘 프로세스는 따르지 않습니다): kill -9 {pids}"),
+            format!("when it is still there after 5 s (one that is stopped or hangs does not obey): kill -9 {pids}"),
+        ))
+        .remedy(pick(lang, format!("그다음 다시 시작하세요: {serve}"), format!("then start it again: {serve}")))
 }
 
-fn start(lang: Lang, root: &Path) -> String {
-    let by_hand = format!("daily_ops --root {} serve", root.display());
+fn start(patient: &Patient<'_>) -> String {
+    let by_hand = serve(patient);
     pick(
-        lang,
+        patient.lang,
         format!("서버를 시작하세요: sudo systemctl start daily-ops-backend, 유닛이 없으면 {by_hand}"),
         format!("start the server: sudo systemctl start daily-ops-backend, or without a unit {by_hand}"),
     )
 }
 
-fn plan_b(lang: Lang, root: &Path) -> String {
-    let command = format!("OPS_BIND=127.0.0.1:8001 daily_ops --root {} serve", root.display());
-    pick(lang, format!("두 번째 방법, 다른 포트: {command}"), format!("plan B, a second port: {command}"))
+/// The command that serves at the address that was looked at, which the settings may not name.
+fn serve(patient: &Patient<'_>) -> String {
+    let command = format!("daily_ops --root {} serve", absolute(patient.store.root()).display());
+    let (base, bind) = (&patient.base, patient.bind);
+    let is_configured = |address: &SocketAddr| {
+        address.port() == bind.port() && (address.ip() == bind.ip() || bind.ip().is_unspecified())
+    };
+    if !base.is_local() || base.addresses().is_ok_and(|all| all.iter().any(is_configured)) {
+        return command;
+    }
+    format!("OPS_BIND={} {command}", base.authority())
+}
+
+/// Never the port that was looked at, nor one that somebody else holds.
+fn plan_b(patient: &Patient<'_>) -> String {
+    let taken: Vec<u16> = listening().unwrap_or_default().iter().map(|socket| socket.address.port()).collect();
+    let is_other = |port: &u16| *port != patient.base.port() && *port != patient.bind.port();
+    let free = || SECOND.filter(is_other).find(|port| !taken.contains(port));
+    let port = free().or_else(|| SECOND.filter(is_other).next()).unwrap_or_default();
+    let command =
+        format!("OPS_BIND=127.0.0.1:{port} daily_ops --root {} serve", absolute(patient.store.root()).display());
+    pick(patient.lang, format!("두 번째 방법, 다른 포트: {command}"), format!("plan B, a second port: {command}"))
 }
