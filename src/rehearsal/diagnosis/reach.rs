@@ -381,8 +381,8 @@ fn serve(patient: &Patient<'_>) -> String {
 fn plan_b(patient: &Patient<'_>) -> String {
     let taken: Vec<u16> = listening().unwrap_or_default().iter().map(|socket| socket.address.port()).collect();
     let is_other = |port: &u16| *port != patient.base.port() && *port != patient.bind.port();
-    let free = || SECOND.filter(is_other).find(|port| !taken.contains(port));
-    let port = free().or_else(|| SECOND.filter(is_other).next()).unwrap_or_default();
+    let others: Vec<u16> = SECOND.filter(is_other).collect();
+    let port = others.iter().find(|port| !taken.contains(port)).or(others.first()).copied().unwrap_or_default();
     let command =
         format!("OPS_BIND=127.0.0.1:{port} daily_ops --root {} serve", absolute(patient.store.root()).display());
     pick(patient.lang, format!("두 번째 방법, 다른 포트: {command}"), format!("plan B, a second port: {command}"))
