@@ -111,7 +111,7 @@ static KNOBS: &[Knob] = &[
     knob!(dashboard.retry_ms, "OPS_SSE_RETRY_MS", Kind::Count { min: 100, max: 60_000 }, "2000", Fault,
         "Milliseconds after which a browser comes back to a stream that broke."),
     knob!(dashboard.slow_disconnect_seconds, "OPS_SLOW_DISCONNECT_SEC", Kind::Count { min: 5, max: 600 }, "30", Fault,
-        "Seconds after which a subscriber that takes nothing is cut off."),
+        "Seconds after which a subscriber, or a client with an answer, that takes nothing is cut off."),
     knob!(dashboard.sample_seconds, "OPS_SAMPLE_SEC", Kind::Count { min: 1, max: 3600 }, "5", Fault,
         "Seconds between two samples of the counters in the observation log."),
     knob!(dashboard.log, "OPS_OBS_PATH", Kind::ObservationLog, "metrics/live_obs.jsonl", Fault,
