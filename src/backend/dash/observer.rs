@@ -381,16 +381,22 @@ impl Known {
         self.publish.clone_from(&told.publish_run_id);
     }
 
-    /// Goes on to how the switches stand by what the log has after the note: a server that was killed has told more than it
-    /// could note. At worst, somebody else's event makes this server tell of a switch once more.
+    /// Goes on to how the switches stood by what the log has after the note: a server that was killed has told more than it
+    /// could note. This decides what is told, and never a state: an event that somebody made up can make this server tell
+    /// of a switch once more, or leave out a change that ends where the event says.
     fn go_on(&mut self, dash: &Dash, since: u64) {
-        let kinds = TURNS.map(str::to_owned).to_vec();
-        let filter = EventFilter { after: Some(since), kinds, ..EventFilter::default() };
-        let mut see = |record: Record| {
-            self.turn(record.event());
-            ControlFlow::Continue(())
-        };
-        dash.visit(&filter, Order::OldestFirst, &mut see);
+        let mut after = Some(since);
+        // One visit reads so much of the log at most.
+        while after.is_some() {
+            let kinds = TURNS.map(str::to_owned).to_vec();
+            let filter = EventFilter { after, kinds, ..EventFilter::default() };
+            let mut see = |record: Record| {
+                self.turn(record.event());
+                ControlFlow::Continue(())
+            };
+            let visited = dash.visit(&filter, Order::OldestFirst, &mut see);
+            after = visited.scanned_id.filter(|scanned| !visited.is_all && Some(*scanned) > after);
+        }
     }
 }
 

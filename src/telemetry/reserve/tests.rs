@@ -48,19 +48,6 @@ fn what_was_let_through_is_noted_and_after_a_pause_nothing_more() {
 }
 
 #[test]
-fn no_race_between_a_pass_and_the_setting_back_lets_an_id_through_unnoted() {
-    let (_dir, store, reserve) = place();
-    let (gate, clock) = (reserve.gate(), SystemClock::new());
-    for last in 11..=30 {
-        // About as long as the pause is, once a little less and once a little more.
-        clock.wait(PAUSE - Duration::from_millis(2) + Duration::from_micros((last - 11) * 200));
-        gate.pass(last);
-        let late = reserve.shared.lock().is_late;
-        assert!(noted(&store) >= last || late, "{last}: {}", noted(&store));
-    }
-}
-
-#[test]
 fn the_end_gives_the_mark_back_and_holds_nobody_up() {
     let (_dir, store, reserve) = place();
     let gate = reserve.gate();
@@ -109,4 +96,17 @@ fn a_mark_that_cannot_be_set_is_tried_again_until_it_can() {
     shared.lock().has_ended = true;
     shared.change.notify_all();
     thread.join().expect("the mark");
+}
+
+#[test]
+fn while_the_mark_is_set_back_no_id_passes_on_what_it_said_before() {
+    let shared = by_hand();
+    // Ids up to 266 are noted, 10 was given, and a pause begins.
+    shared.lock().noted = 10 + AHEAD;
+    shared.lock().wanted = 10 + AHEAD;
+    let gate = IdGate(Arc::clone(&shared));
+    assert_eq!(shared.due(), Some(10), "the mark is about to say 10");
+    gate.pass(11);
+    assert!(shared.lock().is_late, "it has waited for a note, and did not rely on the old one");
+    assert_eq!(shared.due(), Some(11 + AHEAD), "which comes next");
 }

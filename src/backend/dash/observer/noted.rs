@@ -14,6 +14,9 @@ use crate::time::Stamp;
 
 use super::Known;
 
+/// Events after which the same is noted again, so that a start reads no more of the log than these and a few.
+const FAR_BEHIND: u64 = 10_000;
+
 /// What stands in the file, and what is to.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
@@ -44,7 +47,8 @@ impl Notes {
 
     /// Notes what is told now, as soon as the disk has the events that told it.
     pub(super) fn keep(&mut self, dash: &Dash, told: OpsObserved) {
-        if !dash.keeps_log() || self.noted.as_ref().is_some_and(|noted| is_same(noted, &told)) {
+        let is_noted = |noted: &OpsObserved| is_same(noted, &told) && told.event_id < noted.event_id + FAR_BEHIND;
+        if !dash.keeps_log() || self.noted.as_ref().is_some_and(is_noted) {
             self.wanted = None;
             return;
         }

@@ -97,6 +97,16 @@ impl Desk {
         }
     }
 
+    /// Waits until the disk has it too: the journal flushes every five seconds of its clock.
+    fn synced(&self) {
+        let clock = SystemClock::new();
+        while self.dash.journal_status().synced_id < self.newest() {
+            assert!(clock.monotonic() < Duration::from_secs(30), "{:?}", self.dash.journal_status());
+            self.later(6);
+            clock.wait(Duration::from_millis(5));
+        }
+    }
+
     fn noted(&self) -> Option<Value> {
         let bytes = self.other.read(layout::OPS_OBSERVED).expect("readable")?;
         Some(serde_json::from_slice(&bytes).expect("JSON"))
@@ -538,6 +548,24 @@ fn a_server_that_was_killed_is_taken_at_its_last_word_and_not_at_its_last_note()
         assert!(desk.told_at_start(before).is_empty(), "nothing twice");
         set(&desk, Stop::Off);
         assert_eq!(desk.kinds(), ["safety_changed", "guardrail_update"]);
+    }
+}
+
+#[test]
+fn the_same_is_noted_anew_when_many_events_have_followed() {
+    let desk = stopped();
+    let noted = |desk: &Desk| desk.noted().expect("a note")["event_id"].as_u64().expect("an id");
+    let desk = desk.restarted(|_| ());
+    let first = noted(&desk);
+    assert!(first >= 2, "the stop was told: {first}");
+    for (more, is_anew) in [(9, false), (1, true)] {
+        for _ in 0..more {
+            desk.dash.bus.publish(vec![EventDraft::new("test-event", "test", ""); 1000], None);
+            desk.logged();
+        }
+        desk.synced();
+        assert!(desk.kinds().is_empty());
+        assert_eq!(noted(&desk) > first, is_anew, "{} after {} events", noted(&desk), desk.newest());
     }
 }
 
