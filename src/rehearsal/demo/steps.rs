@@ -363,11 +363,12 @@ fn closing(show: &mut Show<'_>, trace: Option<&str>) {
         show.sections.after = Some(answer.json());
     }
     let after = show.sections.after.clone().unwrap_or(Value::Null);
-    let lost = grown(&before, &after, "drop_count");
+    // What a subscriber did not get, and what the log lacks.
+    let lost = grown(&before, &after, "drop_count").zip(grown(&before, &after, "obs_write_dropped_total"));
     let outcome = match lost {
-        Some(0) => Ok("drop_count did not change".to_owned()),
-        Some(lost) => Err(format!("drop_count rose by {lost}")),
-        None => Err("drop_count cannot be compared".to_owned()),
+        Some((0, 0)) => Ok("drop_count and obs_write_dropped_total did not change".to_owned()),
+        Some((drops, rows)) => Err(format!("drop_count rose by {drops}, obs_write_dropped_total by {rows}")),
+        None => Err("drop_count and obs_write_dropped_total cannot be compared".to_owned()),
     };
     show.note("s7.drops", outcome);
     show.note("s7.counters", balance);
@@ -384,24 +385,27 @@ fn closing(show: &mut Show<'_>, trace: Option<&str>) {
 }
 
 /// What the presenter may say in the end: what was measured and no more.
-fn last_words(lang: Lang, lost: Option<u64>, published: Option<u64>) -> String {
+fn last_words(lang: Lang, lost: Option<(u64, u64)>, published: Option<u64>) -> String {
     let published = published.map_or_else(|| "?".to_owned(), |count| count.to_string());
     match (lang, lost) {
-        (Lang::Ko, Some(0)) => {
+        (Lang::Ko, Some((0, 0))) => {
             format!("  말하기: 시연 중 잃어버린 이벤트는 없었습니다. (발행 +{published}, DropCount +0)")
         }
-        (Lang::En, Some(0)) => {
+        (Lang::En, Some((0, 0))) => {
             format!("  say : Nothing was lost during the demo. (published +{published}, DropCount +0)")
         }
-        (Lang::Ko, Some(lost)) => {
+        (Lang::Ko, Some((drops, rows))) => {
             format!(
-                "  말하기: 시연 중 전달 {lost}건을 잃었고, 숨기지 않고 세었습니다. (발행 +{published}, DropCount +{lost})"
+                "  말하기: 시연 중 전달 {drops}건과 로그 {rows}줄을 잃었고, 숨기지 않고 세었습니다. (발행 +{published}, DropCount +{drops}, \
+                 obs_write_dropped_total +{rows})"
             )
         }
-        (Lang::En, Some(lost)) => {
+        (Lang::En, Some((drops, rows))) => {
             format!(
-                "  say : {} lost during the demo, and counted. (published +{published}, DropCount +{lost})",
-                counted(lost, "delivery was", "deliveries were")
+                "  say : {} and {} of the log lost during the demo, and counted. (published +{published}, DropCount +{drops}, \
+                 obs_write_dropped_total +{rows})",
+                counted(drops, "delivery", "deliveries"),
+                counted(rows, "row", "rows")
             )
         }
         (Lang::Ko, None) => "  말하기: 시연 중 손실을 비교하지 못했습니다. 없었다고 말하지 마세요.".to_owned(),
@@ -467,13 +471,14 @@ mod tests {
     fn the_last_words_tell_what_was_measured() {
         for (lang, none) in [(Lang::Ko, "잃어버린 이벤트는 없었습니다"), (Lang::En, "Nothing was lost during the demo")]
         {
-            let fine = last_words(lang, Some(0), Some(5));
+            let fine = last_words(lang, Some((0, 0)), Some(5));
             assert!(fine.contains(none) && fine.contains("+5") && fine.contains("DropCount +0"), "{fine}");
-            for lost in [Some(3), None] {
+            for lost in [Some((3, 0)), Some((0, 3)), None] {
                 let told = last_words(lang, lost, Some(5));
                 assert!(!told.contains(none), "{told}");
             }
-            assert!(last_words(lang, Some(3), Some(5)).contains("DropCount +3"));
+            let told = last_words(lang, Some((3, 7)), Some(5));
+            assert!(told.contains("DropCount +3") && told.contains("obs_write_dropped_total +7"), "{told}");
         }
     }
 
